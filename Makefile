@@ -1,0 +1,36 @@
+PYTHON ?= python3
+corpus ?= ../shared/data/tinyshakespeare.txt
+cache   = $(or $(CHARRNN_CACHE),$(HOME)/.cache/charrnn_fa)
+bin     = .venv/bin
+run     = runs/demo
+path    = PATH="$(CURDIR)/$(bin):$$PATH"
+
+.PHONY: demo test setup cached clean
+
+# Two minutes of training on Shakespeare, or on Python's own source without a network, then a sample
+demo: setup cached
+	$(bin)/charrnn train demo --run $(run) --minutes 2
+	$(bin)/charrnn sample $(run) --prompt ROMEO: -n 500
+
+# Notebooks and package in step, style, every notebook run, then what needs a process of its own
+test: setup cached
+	$(path) tests/in_sync.sh
+	$(path) chkstyle nbs tests bench
+	$(path) OMP_NUM_THREADS=1 nbdev-test
+	$(path) python -m pytest tests
+
+setup: .venv/installed
+
+.venv/installed: settings.ini setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("charrnn_fa needs Python 3.10 or newer, this is "+sys.version if sys.version_info<(3,10) else 0)'
+	$(PYTHON) -m venv .venv
+	$(bin)/pip install -c constraints.txt torch torchvision -e '.[dev]'
+	touch $@
+
+# A copy of the text that is at hand saves the download
+cached:
+	@if [ -f "$(corpus)" ] && [ ! -f "$(cache)/shakespeare.txt" ]; then \
+		mkdir -p "$(cache)" && cp "$(corpus)" "$(cache)/shakespeare.txt" && chmod u+w "$(cache)/shakespeare.txt"; fi
+
+clean:
+	rm -rf .venv .venv-colab build dist _proc _docs *.egg-info

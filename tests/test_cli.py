@@ -1,0 +1,57 @@
+"The charrnn command as a process: pipes, Ctrl-C, mistakes, and the main job on the real text"
+import json,os,re,signal,subprocess,sys,time
+import pytest
+
+code = 'import sys; from charrnn_fa.cli import main; sys.exit(main())'
+
+def charrnn(*args, **kw):
+    return subprocess.run([sys.executable,'-c',code,*map(str,args)], capture_output=True, text=True, timeout=300, **kw)
+
+@pytest.fixture(scope='module')
+def shells(tmp_path_factory):
+    f = tmp_path_factory.mktemp('text')/'shells.txt'
+    f.write_text('she sells sea shells by the sea shore.\n'*2000)
+    return f
+
+small = ['--n-hid',32,'--bs',8,'--precision','fp32']
+
+def test_train_sample_evaluate(shells, tmp_path):
+    r = charrnn('train', shells, '--run', tmp_path/'r', '--epochs', 0.3, '--json', *small)
+    assert r.returncode==0, r.stderr
+    res = json.loads(r.stdout.splitlines()[-1])
+    assert {'valid_nats','valid_bpc','split','chars_per_second','train_seconds','n_params','steps'}<=set(res) and res['valid_nats']<1.5
+    assert '\r' not in r.stderr+r.stdout and '\x1b' not in r.stderr+r.stdout
+    ev = charrnn('evaluate', tmp_path/'r', '--json')
+    assert json.loads(ev.stdout)['valid_nats']==res['valid_nats']
+    a,b = (charrnn('sample', tmp_path/'r', '--prompt', 'she', '-n', 60, '--seed', 3).stdout for _ in range(2))
+    assert a==b and a.startswith('she') and len(a)>=63
+
+def test_ctrl_c_leaves_a_usable_run(shells, tmp_path):
+    p = subprocess.Popen([sys.executable,'-c',code,'train',str(shells),'--run',str(tmp_path/'r'),'--minutes','5','--json',*map(str,small)],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in p.stderr:
+        if re.match(r' *\d+%  step', line): break
+    p.send_signal(signal.SIGINT)
+    out,err = p.communicate(timeout=120)
+    res = json.loads(out.splitlines()[-1])
+    assert p.returncode==0 and res['stopped'] and res['steps']>0, err
+    assert charrnn('sample', tmp_path/'r', '-n', 20, '--prompt', 'she').returncode==0
+
+@pytest.mark.parametrize('args', [['sample','nowhere'], ['evaluate','nowhere'], ['train','no/such/file.txt','--run','r'], ['train','python','--run','r','--bs','0'], ['train'], ['fly']])
+def test_mistakes(args, tmp_path):
+    r = charrnn(*args, cwd=tmp_path)
+    assert r.returncode==2 and 'Traceback' not in r.stderr
+    if len(args)>1: assert len(r.stderr.strip().splitlines())==1, r.stderr
+
+def test_nothing_is_lost(shells, tmp_path):
+    for more,rc in ([],0),([],2),(['--force'],0): assert charrnn('train', shells, '--run', tmp_path/'r', '--epochs', 0.05, *small, *more).returncode==rc
+    assert sorted(o.name for o in (tmp_path/'r').iterdir())==['model.1.safetensors','model.safetensors']
+
+def test_help(): assert all(o in charrnn('train','--help').stdout for o in ('--minutes','--split','default'))
+
+def test_shakespeare(shakespeare, tmp_path):
+    "Half a minute on the real text beats every n-gram of it up to three letters"
+    r = charrnn('train', 'shakespeare', '--run', tmp_path/'r', '--minutes', 0.5, '--n-hid', 128, '--seed', 0, '--json')
+    res = json.loads(r.stdout.splitlines()[-1])
+    assert res['valid_nats']<2.05 and res['split']=='nanogpt'
+    assert charrnn('sample', tmp_path/'r', '--prompt', 'ROMEO:', '-n', 300).stdout.count(' ')>20

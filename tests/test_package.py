@@ -1,0 +1,81 @@
+"The wheel says what settings.ini says, and the package exports its names and nothing else"
+import builtins, json, pkgutil, subprocess, sys, zipfile
+from configparser import ConfigParser
+from email import message_from_bytes
+import pytest, charrnn_fa
+from conftest import root
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+tomllib = pytest.importorskip('tomllib')
+ini = ConfigParser(delimiters=['='])
+ini.read(root/'settings.ini', encoding='utf-8')
+cfg = ini['DEFAULT']
+
+def reqs(xs):
+    "Requirements in a form that ignores the order of specifiers"
+    return {(o.name, str(o.specifier)) for o in map(Requirement, xs)}
+
+def modules_after(code):
+    "Names in `sys.modules` once a fresh interpreter ran `code`"
+    run = [sys.executable, '-c', f'{code}\nimport sys,json\nprint(json.dumps(list(sys.modules)))']
+    out = subprocess.run(run, cwd=root, check=True, capture_output=True, text=True).stdout
+    return set(json.loads(out.splitlines()[-1]))
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory):
+    "A wheel built from an sdist, so that files missing from MANIFEST.in show up, as a dict of its files"
+    d = tmp_path_factory.mktemp('dist')
+    subprocess.run([sys.executable, '-m', 'build', '--no-isolation', '-o', d, root], check=True, capture_output=True)
+    with zipfile.ZipFile(next(d.glob('*.whl'))) as z: return {o:z.read(o) for o in z.namelist()}
+
+def part(wheel, end):
+    "The content of the one file in `wheel` whose name ends in `end`"
+    res, = [v for k,v in wheel.items() if k.endswith(end)]
+    return res
+
+def test_one_version(): assert charrnn_fa.__version__==cfg['version']
+
+def test_pyproject_repeats_settings():
+    p = tomllib.loads((root/'pyproject.toml').read_text())['project']
+    assert p['name']==cfg['lib_name'] and p['description']==cfg['description']
+    assert p['urls']==dict(Repository=cfg['git_url'], Documentation=cfg['doc_url'])
+
+def test_wheel_metadata(wheel):
+    m = message_from_bytes(part(wheel, 'METADATA'))
+    deps = m.get_all('Requires-Dist')
+    assert m['Name']==cfg['lib_name'] and m['Version']==cfg['version'] and m['Summary']==cfg['description']
+    assert m['Requires-Python']=='>='+cfg['min_python'] and m['License-Expression']==cfg['license']
+    assert reqs(o for o in deps if 'extra ==' not in o)==reqs(cfg['requirements'].split())
+    assert reqs(o for o in deps if 'extra ==' in o)==reqs(cfg['dev_requirements'].split())
+    assert '# charrnn_fa' in m.get_payload()
+
+def test_wheel_entry_points(wheel):
+    eps = ConfigParser(delimiters=['='])
+    eps.read_string(part(wheel, 'entry_points.txt').decode())
+    assert dict(eps['console_scripts'])=={'charrnn':'charrnn_fa.cli:main'}
+    assert dict(eps['nbdev'])=={'charrnn_fa':'charrnn_fa._modidx:d'}
+
+def test_wheel_holds_only_the_package(wheel):
+    assert {o.split('/')[0] for o in wheel if '.dist-info/' not in o}=={'charrnn_fa'}
+    assert {o.name for o in (root/'charrnn_fa').glob('*.py')}=={o.split('/')[1] for o in wheel if o.startswith('charrnn_fa/')}
+    assert b'Apache License' in part(wheel, 'LICENSE')
+
+def test_star_import_is_only_the_api():
+    ns = {}
+    exec('from charrnn_fa import *', ns)
+    ns.pop('__builtins__')
+    assert set(ns)==set(charrnn_fa.__all__) and len(charrnn_fa.__all__)==len(set(charrnn_fa.__all__))
+    assert not set(ns)&set(dir(builtins))
+    assert not set(ns)&{o.name for o in pkgutil.iter_modules(charrnn_fa.__path__)}
+
+def test_import_is_light():
+    mods = modules_after('from charrnn_fa import *')
+    assert not mods&{'torchvision','nbdev','pytest','hypothesis','execnb','build','nbconvert'}
+
+def test_constraints_allow_what_is_required():
+    pins = [Requirement(o) for o in (root/'constraints.txt').read_text().splitlines() if o and o[0]!='#']
+    pins = {canonicalize_name(o.name):next(iter(o.specifier)).version for o in pins}
+    assert not [o for o in pins.values() if '+' in o]
+    for o in map(Requirement, (cfg['requirements']+' '+cfg['dev_requirements']).split()):
+        assert pins[canonicalize_name(o.name)] in o.specifier
