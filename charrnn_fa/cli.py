@@ -20,7 +20,7 @@ from .learner import *
 from .sampling import *
 from .checkpoint import *
 
-# %% ../nbs/12_cli.ipynb #6ecce661
+# %% ../nbs/12_cli.ipynb #ccfe2833
 class PlainLog(Callback):
     "A line every `every` seconds of training, and one an epoch, to `out`"
     order,run_valid = Recorder.order+1,False
@@ -35,7 +35,7 @@ class PlainLog(Callback):
         now = time.monotonic()
         if now-self.last<self.every: return
         self.last = now
-        loss = self.recorder.smooth_loss.item()
+        loss = self.recorder.smooth_loss.value.item()
         rate = (self.train_iter*self.xb[0].numel())/(now-self.t0)
         self._say(f'{self.pct_train:4.0%}  step {self.train_iter:,}  train loss {loss:.3f} nats, {loss/math.log(2):.3f} bits  {rate:,.0f} characters/s')
 
@@ -63,25 +63,25 @@ def _free_run(run, force):
     fn.rename(fn.with_name(f'model.{i}.safetensors'))
     return fn
 
-# %% ../nbs/12_cli.ipynb #4634d4e0
+# %% ../nbs/12_cli.ipynb #f21d1548
 def _learner(a):
     "Loaders and learner from the arguments"
     corpus = get_demo() if a.corpus=='demo' else get_corpus(a.corpus)
     split = a.split if not a.split.replace('.','',1).isdigit() else float(a.split)
     dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=split, device=default_device())
-    return char_learner(dls, a.arch, n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, lr=a.lr, precision=a.precision,
-                        path=a.run, wd=None)
+    return char_learner(dls, a.arch, n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, lr=a.lr, precision=a.precision, path=a.run)
 
-# %% ../nbs/12_cli.ipynb #b3570540
+# %% ../nbs/12_cli.ipynb #13d12267
 def train(
     a # Parsed arguments
 )->dict: # What `--json` prints
     "Train on a corpus and leave the model in the run's folder"
     fn = _free_run(a.run, a.force)
-    set_seed(a.seed, reproducible=False)
-    learn = _learner(a)
-    plain,start,stopped = not sys.stderr.isatty(),time.perf_counter(),False
+    set_seed(a.seed)
+    plain,stopped = not sys.stderr.isatty(),False
     with contextlib.ExitStack() as st:
+        st.enter_context(contextlib.redirect_stdout(sys.stderr))
+        learn,start = _learner(a),time.perf_counter()
         if plain: st.enter_context(learn.no_bar()); st.enter_context(learn.no_logging()); learn.add_cb(PlainLog())
         try:
             if a.epochs: learn.fit_steps(max(1, round(a.epochs*len(learn.dls.train))))
@@ -92,7 +92,7 @@ def train(
     ev = learn.evaluate()
     res = dict(valid_nats=ev.nats, valid_bpc=ev.bits, accuracy=ev.accuracy, split=ev.split, corpus=learn.dls.corpus_name, steps=steps,
                train_seconds=secs, chars_per_second=steps*learn.dls.train.bs*learn.dls.train.seq_len/secs, n_params=n_params(learn.model),
-               precision=learn.precision, seed=a.seed, stopped=stopped, run=str(a.run))
+               precision=learn.precision, lr=a.lr, bs=a.bs, seq_len=a.seq_len, seed=a.seed, stopped=stopped, run=str(a.run))
     learn.save_model(fn, train=res, source=a.corpus)
     print(f'{ev}\nsaved in {fn}', file=sys.stderr)
     return res

@@ -111,15 +111,15 @@ class CharNumericalize(Transform):
     def encodes(self, s:str): return TensorChars(self.vocab.encode(s).astype(np.int64))
     def decodes(self, o:TensorChars): return self.vocab.decode(o)
 
-# %% ../nbs/02_data.ipynb #2969f2f0
-def _codes(dataset, sep):
-    "All codes of a fastai dataset, and their vocab"
+# %% ../nbs/02_data.ipynb #ac9190cb
+def _codes(dataset, sep, vocab=None):
+    "All codes of a fastai dataset in `vocab`, by default its own, and that vocab"
     tl  = dataset.tls[0] if hasattr(dataset,'tls') else dataset
     num = first(o for o in tl.tfms.fs if isinstance(o,CharNumericalize))
     if num is None: raise ValueError('The dataset has no `CharNumericalize`: build it with `DataBlock(blocks=CharBlock(), ...)`')
-    if isinstance(tl.items,CharStream) and tl.items.vocab.hash==num.vocab.hash: return tl.items.codes,num.vocab
-    text = tl.items.text if isinstance(tl.items,CharStream) else sep.join(tl.items)
-    return num.vocab.encode(text),num.vocab
+    vocab,o = vocab or num.vocab,tl.items
+    if isinstance(o,CharStream) and (o.vocab is vocab or o.vocab.hash==vocab.hash): return o.codes,vocab
+    return vocab.encode(o.text if isinstance(o,CharStream) else sep.join(o)),vocab
 
 # %% ../nbs/02_data.ipynb #85215372
 def _layout(n, bs, seq_len, world=1, strict=True):
@@ -134,7 +134,7 @@ def _layout(n, bs, seq_len, world=1, strict=True):
     seq_len = min(seq_len, (n-1)//(bs*world)) or 1
     return bs,seq_len,(n-1)//(bs*world)//seq_len
 
-# %% ../nbs/02_data.ipynb #ae35603f
+# %% ../nbs/02_data.ipynb #29046606
 class CharStreamDL(TfmdDL):
     "Reads the stream of `dataset` in `bs` parallel rows, window by window; yields `(x,y)`, each int64 of shape `(bs, seq_len)`"
     def __init__(self,
@@ -144,6 +144,7 @@ class CharStreamDL(TfmdDL):
         sep:str='\n\n', # What stands between documents, where the dataset holds several
         rank:int=None, world:int=None, # Which share of the rows to read, of how many; those of `torch.distributed` by default
         strict:bool=True, # Raise if the text is too short for one window; otherwise use fewer rows
+        vocab:CharVocab=None, # Vocabulary; that of the dataset if none is given
         n:int=None, # Read only the first `n` windows
         device=None, # Where the stream lies
         shuffle:bool=False, drop_last:bool=False, num_workers:int=0, # Taken because fastai passes them; order and shape are fixed
@@ -153,7 +154,7 @@ class CharStreamDL(TfmdDL):
         on = dist.is_available() and dist.is_initialized()
         self.rank,self.world = ifnone(rank, dist.get_rank() if on else 0),ifnone(world, dist.get_world_size() if on else 1)
         if not 0<=self.rank<self.world: raise ValueError(f'rank={self.rank} must be between 0 and world-1={self.world-1}')
-        self.codes,self.vocab = _codes(dataset, sep)
+        self.codes,self.vocab = _codes(dataset, sep, vocab)
         if strict and len(self.vocab)<2: raise ValueError(f'The text has {len(self.vocab)} distinct character: there is nothing to predict in it')
         self.bs,self.seq_len,self.n_win = _layout(len(self.codes), bs, seq_len, self.world, strict)
         if n is not None: self.n_win = min(n, self.n_win)
@@ -201,11 +202,11 @@ def load_state_dict(self:CharStreamDL,
         if state[k]!=getattr(self,k): raise ValueError(f'The position was saved with {k}={state[k]}, this loader has {k}={getattr(self,k)}')
     self.pos,self.epochs = state['pos'],state['epochs']
 
-# %% ../nbs/02_data.ipynb #c8c488c9
+# %% ../nbs/02_data.ipynb #f6f84bd1
 @patch
 def new(self:CharStreamDL, dataset=None, cls=None, **kwargs):
     "A loader like this one over `dataset`; takes what `CharStreamDL` takes"
-    cur = dict(bs=self.bs, seq_len=self.seq_len, sep=self.sep, device=self.device, strict=False, rank=self.rank, world=self.world,
+    cur = dict(bs=self.bs, seq_len=self.seq_len, sep=self.sep, device=self.device, strict=False, rank=self.rank, world=self.world, vocab=self.vocab,
                after_item=self.after_item, before_batch=self.before_batch, after_batch=self.after_batch)
     if dataset is None: cur['n'] = self.max_win
     kwargs = {k:v for k,v in kwargs.items() if not (k=='n' and v is None)}

@@ -8,8 +8,8 @@ Docs: https://example.github.io/charrnn_fa/learner.html.md"""
 __all__ = ['CharLoss', 'char_accuracy', 'BitsPerChar', 'StateReset', 'Steps', 'adamw', 'autocast', 'measure_precision',
            'CharLearner', 'choose_size', 'char_learner', 'preserved', 'Evaluation', 'score', 'evaluate_codes']
 
-# %% ../nbs/04_learner.ipynb #6453a5b3
-import contextlib,math,random,time
+# %% ../nbs/04_learner.ipynb #4fa03a74
+import contextlib,itertools,math,random,tempfile,time
 from copy import deepcopy
 import numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
@@ -234,7 +234,7 @@ def fit_steps(self:CharLearner,
     n_epoch = math.ceil(n_steps/len(self.dls.train))
     self.fit(n_epoch, lr, cbs=L(cbs)+[Steps(n_steps), ParamScheduler(sched)], **kwargs)
 
-# %% ../nbs/04_learner.ipynb #01488bf9
+# %% ../nbs/04_learner.ipynb #5c13cbff
 @contextlib.contextmanager
 def preserved(
     learn:CharLearner # Learner to come back to
@@ -244,7 +244,7 @@ def preserved(
     was  = deepcopy(model.state_dict()),model.get_state() if hasattr(model,'get_state') else None,learn.opt and deepcopy(learn.opt.state_dict())
     pos  = dl.state_dict() if hasattr(dl,'state_dict') else None
     rngs = random.getstate(),np.random.get_state(),torch.get_rng_state(),torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    mode,n_epoch,rec = model.training,getattr(learn,'n_epoch',1),getattr(learn,'recorder',None)
+    mode,n_epoch = model.training,getattr(learn,'n_epoch',1)
     try: yield
     finally:
         model.load_state_dict(was[0])
@@ -257,12 +257,16 @@ def preserved(
         random.setstate(rngs[0]); np.random.set_state(rngs[1]); torch.set_rng_state(rngs[2])
         for i,o in enumerate(rngs[3]): torch.cuda.set_rng_state(o, i)
 
-# %% ../nbs/04_learner.ipynb #3a273209
+# %% ../nbs/04_learner.ipynb #521b1c0f
 @patch
 @delegates(Learner.lr_find)
 def lr_find(self:CharLearner, **kwargs):
     "fastai's learning rate finder, which here leaves no trace in model, optimiser, random numbers and stream position"
-    with preserved(self): return Learner.lr_find(self, **kwargs)
+    was = self.path
+    with preserved(self), tempfile.TemporaryDirectory() as d:
+        self.path = Path(d)
+        try: return Learner.lr_find(self, **kwargs)
+        finally: self.path = was
 
 # %% ../nbs/04_learner.ipynb #d7d52d90
 def _speed(learn, n=6):

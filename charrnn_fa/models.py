@@ -30,7 +30,7 @@ def log_scan(
     a = log_a.cumsum(1)                                                  # (bs, T, n_hid)
     return (a + torch.logcumsumexp(torch.cat([log_h, log_b-a], 1), 1)[:,1:]).exp()
 
-# %% ../nbs/03_models.ipynb #df3f5ca1
+# %% ../nbs/03_models.ipynb #a8720c63
 class MinGRU(nn.Module):
     "Layers of minGRU with the calling convention of `nn.GRU(batch_first=True)`; residual and normalised from the second layer on"
     def __init__(self,
@@ -46,8 +46,10 @@ class MinGRU(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(n_hid) for _ in range(num_layers-1))
 
     def layer(self, i, x, h):
-        z,c = self.zh[i](x).float().chunk(2, dim=-1)                     # (bs, T, n_hid) each
-        return log_scan(-F.softplus(z), -F.softplus(-z)+log_g(c), h.float().clamp_min(1e-30).log())
+        o = self.zh[i](x)
+        o = o.to(torch.promote_types(o.dtype, torch.float32))            # logarithms need at least 32 bits
+        z,c = o.chunk(2, dim=-1)                                         # (bs, T, n_hid) each
+        return log_scan(-F.softplus(z), -F.softplus(-z)+log_g(c), h.to(o.dtype).clamp_min(1e-30).log())
 
     def forward(self, x, h=None):
         if h is None: h = x.new_full((self.num_layers, len(x), self.n_hid), 0.5)

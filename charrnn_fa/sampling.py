@@ -96,17 +96,17 @@ class Sample(str):
     def _ipython_display_(self):
         if not self.shown: print(self)
 
-# %% ../nbs/05_sampling.ipynb #bcab1f5c
+# %% ../nbs/05_sampling.ipynb #59b9826d
 @contextlib.contextmanager
 def sampling_mode(
     model:nn.Module # Model to sample from
 ):
-    "Evaluation mode and a state of its own, both put back afterwards; without oneDNN, whose kernels are slow for single steps"
+    "Evaluation mode and a state of its own, both put back afterwards"
     mode,state = model.training,model.get_state() if hasattr(model,'get_state') else None
     model.eval()
     if hasattr(model,'reset'): model.reset()
     try:
-        with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False): yield
+        with torch.no_grad(): yield
     finally:
         model.train(mode)
         if state is not None: model.set_state(state)

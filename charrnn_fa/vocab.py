@@ -25,7 +25,7 @@ def code_points(
 class UnknownCharError(ValueError):
     "A character is not in the vocabulary"
 
-# %% ../nbs/01_vocab.ipynb #450592c5
+# %% ../nbs/01_vocab.ipynb #4e0df2c3
 class CharVocab:
     "The characters a model knows, in the order of their codes"
     def __init__(self,
@@ -36,7 +36,7 @@ class CharVocab:
     ):
         if unk is not None and len(unk)!=1: raise ValueError(f'unk={unk!r} must be a single character')
         self.itos = sorted(set(chars) | ({unk} if unk else set()))
-        if not self.itos: raise ValueError('A vocabulary needs at least 1 character, but the text has 0')
+        if not self.itos: raise ValueError('A vocabulary needs at least 1 character: the text is empty, it has 0 characters')
         self.stoi = {c:i for i,c in enumerate(self.itos)}
         self.unk,self.dropped,self.total,self._lut = unk,dropped or {},total,None
         self._points = code_points(''.join(self.itos))
