@@ -21,7 +21,9 @@ def bare(model, dls, secs, lr, precision, seed=0):
             with autocast(precision, 'cpu'): out = model(x[:,i*t:i*t+t])
             F.cross_entropy(out.float().view(-1,out.shape[-1]), y[:,i*t:i*t+t].reshape(-1)).backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.)
-            opt.step(); opt.zero_grad(); steps += 1
+            opt.step()
+            opt.zero_grad()
+            steps += 1
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
@@ -29,7 +31,7 @@ def main():
     ap.add_argument('--run', default='runs/bench')
     a,more = ap.parse_known_args()
     cmd = [sys.executable,'-c','import sys; from charrnn_fa.cli import main; sys.exit(main())','train','shakespeare','--run',a.run,'--force',
-           '--minutes',str(a.minutes),'--split','nanogpt','--seed','0','--json',*more]
+        '--minutes',str(a.minutes),'--split','nanogpt','--seed','0','--json',*more]
     res = json.loads(subprocess.run(cmd, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
     tm  = load_model(f'{a.run}/model.safetensors')
     dls = CharDataLoaders.from_corpus('shakespeare', bs=res['bs'], seq_len=res['seq_len'], device='cpu')

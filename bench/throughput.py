@@ -12,7 +12,8 @@ def bare_steps(model, dl, n, precision):
         with autocast(precision, x.device): out = model(x)
         F.cross_entropy(out.float().flatten(0,1), y.reshape(-1)).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.)
-        opt.step(); opt.zero_grad()
+        opt.step()
+        opt.zero_grad()
     if x.is_cuda: torch.cuda.synchronize()
     return time.perf_counter()-start
 

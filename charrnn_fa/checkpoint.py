@@ -7,11 +7,9 @@ Docs: https://example.github.io/charrnn_fa/checkpoint.html.md"""
 # %% auto #0
 __all__ = ['FORMAT', 'write_bytes', 'TrainedModel', 'load_model']
 
-# %% ../nbs/07_checkpoint.ipynb #f3769f12
+# %% ../nbs/07_checkpoint.ipynb #cf25aac5
 import json,os,platform
-import numpy as np
-import torch
-import fastai, safetensors
+import torch, fastai, safetensors
 from fastcore.all import *
 from safetensors import safe_open
 from safetensors.torch import save as st_save
@@ -41,7 +39,7 @@ def write_bytes(
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
 
-# %% ../nbs/07_checkpoint.ipynb #db736455
+# %% ../nbs/07_checkpoint.ipynb #d2b99717
 @patch
 def save_model(self:CharLearner,
     path, # File to write, `model.safetensors` say
@@ -50,7 +48,7 @@ def save_model(self:CharLearner,
     "Write the model to one file, from which `load_model` builds it again without any code or corpus"
     if not isinstance(self.model,CharRNN): raise ValueError(f'{type(self.model).__name__} cannot be built again from a file: save its state_dict with safetensors')
     info = dict(format=FORMAT, vocab=self.vocab.to_json(), vocab_hash=self.vocab.hash, config=self.model.config, split=getattr(self.dls, 'split', None),
-                corpus=getattr(self.dls, 'corpus_name', None), torch=torch.__version__, fastai=fastai.__version__, python=platform.python_version(), **info)
+        corpus=getattr(self.dls, 'corpus_name', None), torch=torch.__version__, fastai=fastai.__version__, python=platform.python_version(), **info)
     tied = self.model.config['tie']
     ws = {k:v.detach().cpu().contiguous() for k,v in self.model.state_dict().items() if not (tied and k=='head.weight')}
     write_bytes(path, st_save(ws, metadata={'charrnn_fa': json.dumps(info)}))
@@ -75,15 +73,14 @@ class TrainedModel:
         "Loss over every character of a stream, the state carried through it"
         return evaluate_codes(self.model, codes, self.info.get('split'))
 
-# %% ../nbs/07_checkpoint.ipynb #989b3d87
+# %% ../nbs/07_checkpoint.ipynb #c37a5914
 def load_model(
     path, # File that `save_model` wrote
     device='cpu', # Where to put the model
 )->TrainedModel: # Model, vocabulary and what was saved with them
     "Build a trained model from its file; a file of another kind or a newer format raises a ValueError"
     try:
-        with safe_open(path, 'pt') as f:
-            meta,ws = f.metadata() or {},{k:f.get_tensor(k) for k in f.keys()}
+        with safe_open(path, 'pt') as f: meta,ws = f.metadata() or {},{k:f.get_tensor(k) for k in f.keys()}
     except safetensors.SafetensorError as e: raise ValueError(f'{path} is damaged or no model file ({e})') from None
     if 'charrnn_fa' not in meta: raise ValueError(f'{path} was not written by charrnn_fa')
     info = json.loads(meta['charrnn_fa'])

@@ -7,9 +7,8 @@ Docs: https://example.github.io/charrnn_fa/cli.html.md"""
 # %% auto #0
 __all__ = ['PlainLog', 'get_demo', 'train', 'sample', 'evaluate', 'parser', 'main']
 
-# %% ../nbs/12_cli.ipynb #e60f633d
+# %% ../nbs/12_cli.ipynb #c5cbfbd1
 import argparse,contextlib,itertools,json,math,sys,time
-import torch
 from fastcore.all import *
 from fastai.basics import *
 from .corpus import *
@@ -71,7 +70,7 @@ def _learner(a):
     dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=split, device=default_device())
     return char_learner(dls, a.arch, n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, lr=a.lr, precision=a.precision, path=a.run)
 
-# %% ../nbs/12_cli.ipynb #13d12267
+# %% ../nbs/12_cli.ipynb #663c98b5
 def train(
     a # Parsed arguments
 )->dict: # What `--json` prints
@@ -82,7 +81,10 @@ def train(
     with contextlib.ExitStack() as st:
         st.enter_context(contextlib.redirect_stdout(sys.stderr))
         learn,start = _learner(a),time.perf_counter()
-        if plain: st.enter_context(learn.no_bar()); st.enter_context(learn.no_logging()); learn.add_cb(PlainLog())
+        if plain:
+            st.enter_context(learn.no_bar())
+            st.enter_context(learn.no_logging())
+            learn.add_cb(PlainLog())
         try:
             if a.epochs: learn.fit_steps(max(1, round(a.epochs*len(learn.dls.train))))
             else: learn.fit_minutes(a.minutes)
@@ -91,8 +93,8 @@ def train(
     if stopped: print(f'Stopped after {steps:,} steps', file=sys.stderr)
     ev = learn.evaluate()
     res = dict(valid_nats=ev.nats, valid_bpc=ev.bits, accuracy=ev.accuracy, split=ev.split, corpus=learn.dls.corpus_name, steps=steps,
-               train_seconds=secs, chars_per_second=steps*learn.dls.train.bs*learn.dls.train.seq_len/secs, n_params=n_params(learn.model),
-               precision=learn.precision, lr=a.lr, bs=a.bs, seq_len=a.seq_len, seed=a.seed, stopped=stopped, run=str(a.run))
+        train_seconds=secs, chars_per_second=steps*learn.dls.train.bs*learn.dls.train.seq_len/secs, n_params=n_params(learn.model),
+        precision=learn.precision, lr=a.lr, bs=a.bs, seq_len=a.seq_len, seed=a.seed, stopped=stopped, run=str(a.run))
     learn.save_model(fn, train=res, source=a.corpus)
     print(f'{ev}\nsaved in {fn}', file=sys.stderr)
     return res

@@ -33,7 +33,7 @@ def sniff_encoding(
     "The encoding that a byte order mark tells, else UTF-8"
     return next((enc for bom,enc in BOMS if head.startswith(bom)), 'utf-8')
 
-# %% ../nbs/00_corpus.ipynb #da1614bb
+# %% ../nbs/00_corpus.ipynb #be0218bc
 def _undecodable(name, f, pos, enc):
     "The error for a byte at offset `pos` of `f` that is not `enc`"
     from charset_normalizer import from_bytes
@@ -42,8 +42,9 @@ def _undecodable(name, f, pos, enc):
     f.seek(pos)
     best = from_bytes(near).best()
     hint = f"encoding='{best.encoding}' looks likely, " if best and best.encoding not in ('utf_8', enc) else ''
-    return CorpusError(f"{name}: byte {f.read(1).hex() or 'end of file'} at offset {pos:,} is not {enc}: pass the right encoding "
-                       f"({hint}encoding='latin-1' takes any byte), or encoding='bytes' to read bytes as they are")
+    what = f.read(1).hex() or 'end of file'
+    return CorpusError(f"{name}: byte {what} at offset {pos:,} is not {enc}: pass the right encoding ({hint}encoding='latin-1' takes any byte), "
+        "or encoding='bytes' to read bytes as they are")
 
 # %% ../nbs/00_corpus.ipynb #191ce29b
 def decode_chunks(
@@ -126,9 +127,9 @@ class Corpus:
         what = f'{len(self._text):,} characters' if self._text is not None else f'{len(self.docs)} document{"s"*(len(self.docs)!=1)}, {self.n_bytes:,} bytes'
         return f'Corpus {self.name}: {what}'
 
-# %% ../nbs/00_corpus.ipynb #4fd541e5
-NAMED = {'shakespeare': ('https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt',
-                         '86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed')}
+# %% ../nbs/00_corpus.ipynb #b1eed302
+_tiny = 'https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt'
+NAMED = {'shakespeare': (_tiny, '86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed')}
 
 # %% ../nbs/00_corpus.ipynb #b49fe4ee
 def _sha256(p):

@@ -8,9 +8,7 @@ Docs: https://example.github.io/charrnn_fa/data.html.md"""
 __all__ = ['CharStream', 'get_stream', 'PositionSplitter', 'visible', 'TensorChars', 'CharNumericalize', 'CharStreamDL',
            'CharBlock', 'CharDataLoaders']
 
-# %% ../nbs/02_data.ipynb #74a90e5c
-import bisect,random
-from collections import Counter
+# %% ../nbs/02_data.ipynb #76332cb1
 import numpy as np, pandas as pd
 import torch, torch.distributed as dist
 from fastcore.all import *
@@ -121,7 +119,7 @@ def _codes(dataset, sep, vocab=None):
     if isinstance(o,CharStream) and (o.vocab is vocab or o.vocab.hash==vocab.hash): return o.codes,vocab
     return vocab.encode(o.text if isinstance(o,CharStream) else sep.join(o)),vocab
 
-# %% ../nbs/02_data.ipynb #85215372
+# %% ../nbs/02_data.ipynb #1fde468a
 def _layout(n, bs, seq_len, world=1, strict=True):
     "Rows, window length and number of windows for `n` codes; a stream too short for them raises, or shrinks them if not `strict`"
     for nm,v in (('bs',bs),('seq_len',seq_len)):
@@ -129,7 +127,7 @@ def _layout(n, bs, seq_len, world=1, strict=True):
     if n<2: raise ValueError(f'A text of {n} characters has no next character to predict: give at least 2, better 10,000')
     if strict and n-1<bs*world*seq_len:
         raise ValueError(f'{n:,} characters are too few for one window of {bs*world} rows x {seq_len} characters, which takes '
-                         f'{bs*world*seq_len+1:,}: pass a smaller `bs` or `seq_len`, or a longer text')
+            f'{bs*world*seq_len+1:,}: pass a smaller `bs` or `seq_len`, or a longer text')
     bs = max(1, min(bs, (n-1)//(seq_len*world)))
     seq_len = min(seq_len, (n-1)//(bs*world)) or 1
     return bs,seq_len,(n-1)//(bs*world)//seq_len
@@ -202,12 +200,12 @@ def load_state_dict(self:CharStreamDL,
         if state[k]!=getattr(self,k): raise ValueError(f'The position was saved with {k}={state[k]}, this loader has {k}={getattr(self,k)}')
     self.pos,self.epochs = state['pos'],state['epochs']
 
-# %% ../nbs/02_data.ipynb #f6f84bd1
+# %% ../nbs/02_data.ipynb #ed6903e8
 @patch
 def new(self:CharStreamDL, dataset=None, cls=None, **kwargs):
     "A loader like this one over `dataset`; takes what `CharStreamDL` takes"
-    cur = dict(bs=self.bs, seq_len=self.seq_len, sep=self.sep, device=self.device, strict=False, rank=self.rank, world=self.world, vocab=self.vocab,
-               after_item=self.after_item, before_batch=self.before_batch, after_batch=self.after_batch)
+    cur = {k:getattr(self,k) for k in 'bs seq_len sep device rank world vocab after_item before_batch after_batch'.split()}
+    cur['strict'] = False
     if dataset is None: cur['n'] = self.max_win
     kwargs = {k:v for k,v in kwargs.items() if not (k=='n' and v is None)}
     return (cls or type(self))(ifnone(dataset,self.dataset), **merge(cur, kwargs))
@@ -252,7 +250,7 @@ def show_results(self:CharStreamDL,
     if not show: return df
     with pd.option_context('display.max_colwidth', None): display_df(df)
 
-# %% ../nbs/02_data.ipynb #f4476914
+# %% ../nbs/02_data.ipynb #a3bebff9
 def CharBlock(
     vocab:CharVocab=None, # Vocabulary; that of the text if none is given
     seq_len:int=64, # Characters in a window
@@ -261,8 +259,8 @@ def CharBlock(
     sep:str='\n\n', # What stands between documents
 )->TransformBlock:
     "A `TransformBlock` for character streams"
-    return TransformBlock(type_tfms=[CharNumericalize(vocab, min_count=min_count, unk=unk, sep=sep)], dl_type=CharStreamDL,
-                          dls_kwargs=dict(seq_len=seq_len, sep=sep))
+    num = CharNumericalize(vocab, min_count=min_count, unk=unk, sep=sep)
+    return TransformBlock(type_tfms=[num], dl_type=CharStreamDL, dls_kwargs=dict(seq_len=seq_len, sep=sep))
 
 # %% ../nbs/02_data.ipynb #85f8310f
 class CharDataLoaders(DataLoaders):

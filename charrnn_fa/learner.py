@@ -21,7 +21,7 @@ from .vocab import *
 from .data import *
 from .models import *
 
-# %% ../nbs/04_learner.ipynb #979e8569
+# %% ../nbs/04_learner.ipynb #aabe0122
 class CharLoss:
     "Cross-entropy of logits with the next characters, mean over all, in nats per character"
     reduction = 'mean'
@@ -36,7 +36,7 @@ class CharLoss:
         if pred.shape==(b,v,t): return pred.transpose(1,2).reshape(-1, v)
         if pred.shape==(t,b,v): return pred.transpose(0,1).reshape(-1, v)
         raise ValueError(f'Logits have shape {tuple(pred.shape)}, but the targets are (bs {b}, seq_len {t}) and the vocabulary has {v} characters: '
-                         f'the model must return ({b}, {t}, {v})')
+            f'the model must return ({b}, {t}, {v})')
 
     def __call__(self, pred, y, **kwargs):
         res = F.cross_entropy(self.flat(pred, y), y.reshape(-1), **{'reduction':self.reduction, **kwargs})
@@ -76,16 +76,15 @@ class StateReset(Callback):
     def before_validate(self): self._reset()
     def after_fit(self): self._rewind()
 
-# %% ../nbs/04_learner.ipynb #851e53ca
+# %% ../nbs/04_learner.ipynb #3fc37145
 class Steps(Callback):
     "End a fit after `n_steps` optimiser steps, and let schedules run over just these"
     order,run_valid = 50,False
     def __init__(self,
         n_steps:int # Steps in the whole fit
     ): self.n_steps = n_steps
+    def before_fit(self): self.learn.last_step = self.n_steps
     def before_batch(self): self.learn.pct_train = min(self.train_iter/self.n_steps, 1.)
-    def after_batch(self):
-        if self.train_iter>=self.n_steps: raise CancelTrainException()
 
 # %% ../nbs/04_learner.ipynb #67762e65
 def adamw(
@@ -137,7 +136,7 @@ def measure_precision(
             res[p] = _time_steps(model, loss, b, p, n)
     return dict(sorted(res.items(), key=lambda o: o[1]))
 
-# %% ../nbs/04_learner.ipynb #b5d6ed41
+# %% ../nbs/04_learner.ipynb #a1906972
 class CharLearner(Learner):
     "A fastai `Learner` for character streams"
     def __init__(self,
@@ -158,7 +157,7 @@ class CharLearner(Learner):
         if metrics is None: metrics = [char_accuracy, Perplexity(), BitsPerChar()]
         cbs = L(cbs)+[StateReset()]+[GradientClip(clip)]*bool(clip)
         super().__init__(dls, model, loss_func=loss_func, opt_func=opt_func, metrics=metrics, moms=moms, lr=lr, cbs=cbs, **kwargs)
-        self.precision,self.vocab = precision,dls.vocab
+        self.precision,self.vocab,self.last_step = precision,dls.vocab,math.inf
 
     def _do_one_batch(self):
         with autocast(self.precision, self.xb[0].device): pred = self.model(*self.xb)
@@ -170,6 +169,12 @@ class CharLearner(Learner):
         self('after_loss')
         if self.training and len(self.yb): self._do_grad_opt()
 
+    def all_batches(self):
+        self.n_iter = len(self.dl)
+        for o in enumerate(self.dl):
+            self.one_batch(*o)
+            if self.training and self.train_iter>=self.last_step: break
+
     def choose_precision(self):
         "Measure, if the precision is not chosen yet"
         if self.precision!='auto': return
@@ -180,6 +185,7 @@ class CharLearner(Learner):
 
     def fit(self, *args, **kwargs):
         self.choose_precision()
+        self.last_step = math.inf
         return super().fit(*args, **kwargs)
 
 # %% ../nbs/04_learner.ipynb #1a5bd20b
@@ -234,7 +240,7 @@ def fit_steps(self:CharLearner,
     n_epoch = math.ceil(n_steps/len(self.dls.train))
     self.fit(n_epoch, lr, cbs=L(cbs)+[Steps(n_steps), ParamScheduler(sched)], **kwargs)
 
-# %% ../nbs/04_learner.ipynb #5c13cbff
+# %% ../nbs/04_learner.ipynb #895540e7
 @contextlib.contextmanager
 def preserved(
     learn:CharLearner # Learner to come back to
@@ -254,7 +260,9 @@ def preserved(
         else: learn.opt = None
         if pos: dl.load_state_dict(pos)
         learn.n_epoch = n_epoch
-        random.setstate(rngs[0]); np.random.set_state(rngs[1]); torch.set_rng_state(rngs[2])
+        random.setstate(rngs[0])
+        np.random.set_state(rngs[1])
+        torch.set_rng_state(rngs[2])
         for i,o in enumerate(rngs[3]): torch.cuda.set_rng_state(o, i)
 
 # %% ../nbs/04_learner.ipynb #521b1c0f
@@ -268,7 +276,7 @@ def lr_find(self:CharLearner, **kwargs):
         try: return Learner.lr_find(self, **kwargs)
         finally: self.path = was
 
-# %% ../nbs/04_learner.ipynb #d7d52d90
+# %% ../nbs/04_learner.ipynb #d6081017
 def _speed(learn, n=6):
     "Seconds of a training step and of a validation pass, measured on this machine"
     b,model,dev = learn.dls.train.one_batch(),learn.model,next(learn.model.parameters()).device
@@ -278,7 +286,8 @@ def _speed(learn, n=6):
         t = time.perf_counter()
         with autocast(learn.precision, dev): pred = model(to_device(b[0], dev))
         learn.loss_func(pred.float(), to_device(b[1], dev)).backward()
-        opt.step(); opt.zero_grad()
+        opt.step()
+        opt.zero_grad()
         if dev.type=='cuda': torch.cuda.synchronize()
         ts.append(time.perf_counter()-t)
     model.eval()
@@ -308,12 +317,12 @@ def fit_minutes(self:CharLearner,
     print(f'{steps:,} steps of {1e3*step:.0f} ms, {steps/n_win:.1f} epochs')
     self.fit_steps(steps, **kwargs)
 
-# %% ../nbs/04_learner.ipynb #ff666083
+# %% ../nbs/04_learner.ipynb #d23cb858
 class Evaluation(AttrDict):
     "Figures over a whole stream: `nats`, `bits`, `perplexity`, `accuracy`, `n` characters, `split`"
     def __repr__(self):
         return (f'{self.nats:.4f} nats = {self.bits:.4f} bits per character, perplexity {self.perplexity:.3f}, accuracy {self.accuracy:.1%}, '
-                f'over {self.n:,} characters ({self.split})')
+            f'over {self.n:,} characters ({self.split})')
 
 # %% ../nbs/04_learner.ipynb #72b690c8
 @torch.no_grad()

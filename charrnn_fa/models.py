@@ -7,8 +7,7 @@ Docs: https://example.github.io/charrnn_fa/models.html.md"""
 # %% auto #0
 __all__ = ['CELLS', 'log_g', 'log_scan', 'MinGRU', 'init_cell', 'OneHot', 'CharRNN', 'n_params']
 
-# %% ../nbs/03_models.ipynb #e7fab623
-import math,warnings
+# %% ../nbs/03_models.ipynb #396e9cfc
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
 from fastai.text.models.awdlstm import WeightDropout
@@ -75,13 +74,16 @@ def init_cell(
         elif 'bias' in nm: nn.init.zeros_(p)
         if isinstance(cell,nn.LSTM) and 'bias_ih' in nm: p.data[cell.hidden_size:2*cell.hidden_size] = 1
 
-# %% ../nbs/03_models.ipynb #455f4ab3
+# %% ../nbs/03_models.ipynb #235524e6
 class OneHot(nn.Module):
     "Codes to rows with a single 1"
-    def __init__(self, n): super().__init__(); self.n = n
+    def __init__(self, n):
+        super().__init__()
+        self.n = n
+
     def forward(self, x): return F.one_hot(x, self.n).float()
 
-# %% ../nbs/03_models.ipynb #e8f55bcc
+# %% ../nbs/03_models.ipynb #7470c311
 class CharRNN(nn.Module):
     "Characters in, a logit for each possible next character out"
     def __init__(self,
@@ -99,7 +101,7 @@ class CharRNN(nn.Module):
         super().__init__()
         self._check(n_vocab, cell, n_hid, n_layers, n_emb, tie, weight_drop)
         self.config = dict(n_vocab=n_vocab, cell=cell, n_hid=n_hid, n_layers=n_layers, n_emb=n_emb, dropout=dropout, emb_drop=emb_drop,
-                           weight_drop=weight_drop, tie=tie, learn_init=learn_init)
+            weight_drop=weight_drop, tie=tie, learn_init=learn_init)
         self.emb = nn.Embedding(n_vocab, n_emb) if n_emb else OneHot(n_vocab)
         self.rnn = CELLS[cell](n_emb or n_vocab, n_hid, num_layers=n_layers, batch_first=True, dropout=dropout if n_layers>1 else 0.)
         if cell!='mingru': init_cell(self.rnn)

@@ -7,8 +7,8 @@ Docs: https://example.github.io/charrnn_fa/sampling.html.md"""
 # %% auto #0
 __all__ = ['next_probs', 'OneStream', 'Sample', 'sampling_mode', 'generate', 'sample_text']
 
-# %% ../nbs/05_sampling.ipynb #46c2395d
-import contextlib,os,sys,time
+# %% ../nbs/05_sampling.ipynb #de2e4f49
+import contextlib,os,time
 import numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *

@@ -7,8 +7,8 @@ Docs: https://example.github.io/charrnn_fa/vocab.html.md"""
 # %% auto #0
 __all__ = ['code_points', 'UnknownCharError', 'CharVocab', 'count_chars', 'encode_corpus']
 
-# %% ../nbs/01_vocab.ipynb #85aa1b2f
-import hashlib,json,os,tempfile
+# %% ../nbs/01_vocab.ipynb #a9a0ee07
+import hashlib,json,os
 from collections import Counter
 import numpy as np
 from fastcore.all import *
@@ -126,13 +126,13 @@ def encode(self:CharVocab,
     if repl not in self.stoi: raise ValueError(f"unknown={unknown!r} must be 'error', 'skip' or a character of the vocabulary")
     return np.where(bad, self.stoi[repl], codes).astype(self.dtype)
 
-# %% ../nbs/01_vocab.ipynb #275e2612
+# %% ../nbs/01_vocab.ipynb #f7229755
 @patch
 def _unknown(self:CharVocab, text, i, start):
     "Say which character at position `i` is not known"
     c = text[i]
     raise UnknownCharError(f"{c!r} (U+{ord(c):04X}) at position {start+i:,} is not among the {len(self)} characters of the vocabulary: "
-                           f"leave it out, pass unknown='skip' or a character to put in its place, or train on a text that has it")
+        "leave it out, pass unknown='skip' or a character to put in its place, or train on a text that has it")
 
 # %% ../nbs/01_vocab.ipynb #e29aeed8
 @patch

@@ -1,5 +1,5 @@
 "The charrnn command as a process: pipes, Ctrl-C, mistakes, and the main job on the real text"
-import json,os,re,signal,subprocess,sys,time
+import json,re,signal,subprocess,sys
 import pytest
 
 code = 'import sys; from charrnn_fa.cli import main; sys.exit(main())'
@@ -28,7 +28,7 @@ def test_train_sample_evaluate(shells, tmp_path):
 
 def test_ctrl_c_leaves_a_usable_run(shells, tmp_path):
     p = subprocess.Popen([sys.executable,'-c',code,'train',str(shells),'--run',str(tmp_path/'r'),'--minutes','5','--json',*map(str,small)],
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in p.stderr:
         if re.match(r' *\d+%  step', line): break
     p.send_signal(signal.SIGINT)

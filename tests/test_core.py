@@ -22,7 +22,8 @@ def test_learns(dls, arch):
     learn = quiet(char_learner(dls, arch, n_hid=64, precision='fp32'), 200, lr=1e-2)
     assert learn.evaluate().nats<1.6<math.log(len(dls.vocab))
 
-@pytest.mark.parametrize('kw', [dict(n_layers=2, dropout=0.1), dict(weight_drop=0.2), dict(tie=True, n_emb=32), dict(n_emb=0), dict(learn_init=True), dict(emb_drop=0.1)])
+@pytest.mark.parametrize('kw', [dict(n_layers=2, dropout=0.1), dict(weight_drop=0.2), dict(tie=True, n_emb=32),
+    dict(n_emb=0), dict(learn_init=True), dict(emb_drop=0.1)])
 @pytest.mark.parametrize('arch', ['lstm','gru'])
 def test_options_train(dls, arch, kw):
     learn = char_learner(dls, arch, n_hid=32, precision='fp32', **kw)
@@ -42,7 +43,8 @@ def test_state_is_carried(dls):
     m = learn.model.eval()
     with torch.no_grad():
         cold = m(x2)
-        m.reset(); m(x)
+        m.reset()
+        m(x)
         assert not torch.allclose(m(x2), cold)
 
 @pytest.mark.parametrize('arch', ['lstm','mingru'])
