@@ -8,8 +8,9 @@ Docs: https://example.github.io/charrnn_fa/corpus.html.md"""
 __all__ = ['BOMS', 'NAMED', 'CorpusError', 'cache_dir', 'sniff_encoding', 'decode_chunks', 'Doc', 'Corpus', 'download',
            'get_corpus']
 
-# %% ../nbs/00_corpus.ipynb #ea970539
-import codecs,gzip,hashlib,io,os,re,sysconfig,tempfile,urllib.error,urllib.request,zipfile
+# %% ../nbs/00_corpus.ipynb #6decd895
+import codecs,gzip,hashlib,http.client,io,os,re,sysconfig,urllib.request,uuid,zipfile,zlib
+from contextlib import contextmanager
 from pathlib import Path
 from fastcore.all import *
 
@@ -17,36 +18,48 @@ from fastcore.all import *
 class CorpusError(ValueError):
     "A text could not be read; the message says where, and what to do"
 
-# %% ../nbs/00_corpus.ipynb #f47e2942
+# %% ../nbs/00_corpus.ipynb #16621303
 def cache_dir(
 )->Path: # The folder, which need not exist yet
     "Where downloads and encoded texts are kept: `$CHARRNN_CACHE`, or `~/.cache/charrnn_fa`"
-    return Path(os.environ.get('CHARRNN_CACHE') or Path.home()/'.cache'/'charrnn_fa')
+    return Path(os.environ.get('CHARRNN_CACHE') or Path.home()/'.cache'/'charrnn_fa').expanduser()
 
-# %% ../nbs/00_corpus.ipynb #8bc79e19
-BOMS = ((codecs.BOM_UTF32_LE,'utf-32'), (codecs.BOM_UTF32_BE,'utf-32'), (codecs.BOM_UTF8,'utf-8-sig'), (codecs.BOM_UTF16_LE,'utf-16'), (codecs.BOM_UTF16_BE,'utf-16'))
+# %% ../nbs/00_corpus.ipynb #8339c20c
+BOMS = {codecs.BOM_UTF32_LE:'utf-32', codecs.BOM_UTF32_BE:'utf-32', codecs.BOM_UTF8:'utf-8-sig',
+    codecs.BOM_UTF16_LE:'utf-16', codecs.BOM_UTF16_BE:'utf-16'}
 
-# %% ../nbs/00_corpus.ipynb #1cf9a2fe
+# %% ../nbs/00_corpus.ipynb #78592d10
 def sniff_encoding(
     head:bytes # First bytes of a file, at least 4 where it has them
 )->str: # Name of a codec
     "The encoding that a byte order mark tells, else UTF-8"
-    return next((enc for bom,enc in BOMS if head.startswith(bom)), 'utf-8')
+    return next((enc for bom,enc in BOMS.items() if head.startswith(bom)), 'utf-8')
 
-# %% ../nbs/00_corpus.ipynb #be0218bc
+# %% ../nbs/00_corpus.ipynb #f7884cd2
+def _codec(head, encoding):
+    "Name of the codec for a file that begins with `head`"
+    if encoding=='bytes': return 'latin-1'
+    if encoding is None: return sniff_encoding(head)
+    try: info = codecs.lookup(encoding)
+    except LookupError: info = None
+    if not (info and info._is_text_encoding and info.incrementaldecoder):
+        raise CorpusError(f"There is no text encoding {encoding!r}: try 'utf-8', 'utf-16', 'latin-1' or 'bytes'")
+    return 'utf-8-sig' if info.name=='utf-8' else encoding
+
+# %% ../nbs/00_corpus.ipynb #300b6112
 def _undecodable(name, f, pos, enc):
     "The error for a byte at offset `pos` of `f` that is not `enc`"
     from charset_normalizer import from_bytes
-    f.seek(max(0, pos-2000))
+    start = max(0, pos-2000)
+    f.seek(start)
     near = f.read(4000)
-    f.seek(pos)
-    best = from_bytes(near).best()
-    hint = f"encoding='{best.encoding}' looks likely, " if best and best.encoding not in ('utf_8', enc) else ''
-    what = f.read(1).hex() or 'end of file'
-    return CorpusError(f"{name}: byte {what} at offset {pos:,} is not {enc}: pass the right encoding ({hint}encoding='latin-1' takes any byte), "
-        "or encoding='bytes' to read bytes as they are")
+    likely = [o.encoding for o in from_bytes(near) if o.encoding not in ('utf_8','ascii')][:3]
+    hint = f"charset_normalizer suggests encoding={' or '.join(map(repr, likely))}, " if likely else ''
+    byte = near[pos-start:pos-start+1].hex()
+    return CorpusError(f"{name}: byte 0x{byte} at offset {pos:,} is not {enc}: pass the right encoding "
+        f"({hint}encoding='latin-1' takes any byte), or encoding='bytes' to read bytes as they are")
 
-# %% ../nbs/00_corpus.ipynb #191ce29b
+# %% ../nbs/00_corpus.ipynb #37bd2b43
 def decode_chunks(
     f, # Binary file that can seek
     name:str, # What to call it in errors
@@ -55,39 +68,44 @@ def decode_chunks(
     size:int=1<<20, # Bytes to read at a time
 ): # Yields text
     "Decode a file piece by piece; undecodable bytes raise `CorpusError` with their offset"
-    if newline not in ('keep','lf'): raise ValueError(f"newline={newline!r} must be 'keep' or 'lf'")
-    enc = sniff_encoding(f.read(4)) if encoding is None else 'latin-1' if encoding=='bytes' else encoding
-    try: dec = codecs.getincrementaldecoder(enc)('strict')
-    except LookupError: raise CorpusError(f"There is no encoding {encoding!r}: try 'utf-8', 'utf-16', 'latin-1' or 'bytes'") from None
+    enc,end = _codec(f.read(4), encoding),0
+    dec = codecs.getincrementaldecoder(enc)('strict')
     if newline=='lf': dec = io.IncrementalNewlineDecoder(dec, translate=True)
     f.seek(0)
     while True:
-        at  = f.tell()
         raw = f.read(size)
-        held = len(dec.getstate()[0])
+        end += len(raw)
         try: s = dec.decode(raw, final=not raw)
-        except UnicodeDecodeError as e: raise _undecodable(name, f, at-held+e.start, enc) from None
+        except UnicodeDecodeError as e: raise _undecodable(name, f, end-len(e.object)+e.start, enc) from None
+        except UnicodeError as e: raise CorpusError(f"{name}: {e}: pass encoding='{enc}-le' or encoding='{enc}-be'") from None
         if s: yield s
         if not raw: return
 
-# %% ../nbs/00_corpus.ipynb #0db26bc8
+# %% ../nbs/00_corpus.ipynb #5475ee44
 class Doc:
-    "A document: its `name`, a function that opens it in binary, its size in bytes and what tells one state of it from another"
-    def __init__(self, name, opener, n_bytes, stamp): self.name,self.opener,self.n_bytes,self.stamp = name,opener,n_bytes,stamp
+    "A document: its `name`, a function that opens it in binary, the `path` it lies in, its size in bytes there, and the stamp of its state"
+    def __init__(self, name, opener, path, n_bytes=None, stamp=()):
+        st = os.stat(path)
+        self.name,self.opener,self.path = name,opener,Path(path).resolve()
+        self.n_bytes,self.stamp = st.st_size if n_bytes is None else n_bytes,[st.st_size, st.st_mtime_ns, *stamp]
 
     @classmethod
-    def from_path(cls, p, opener=open):
-        st = Path(p).stat()
-        return cls(str(p), lambda: opener(p, 'rb'), st.st_size, [str(Path(p).resolve()), st.st_size, st.st_mtime_ns])
+    def from_path(cls, p, opener=open): return cls(str(p), lambda: opener(p, 'rb'), p)
 
     @classmethod
     def from_zip(cls, p, info):
-        d = cls.from_path(p)
+        @contextmanager
         def _open():
-            with zipfile.ZipFile(p) as z: return io.BytesIO(z.read(info))
-        return cls(f'{p}/{info.filename}', _open, info.file_size, d.stamp+[info.filename, info.CRC])
+            with zipfile.ZipFile(p) as z, z.open(info) as f: yield f
+        return cls(f'{p}/{info.filename}', _open, p, info.file_size, [info.filename, info.CRC])
 
-# %% ../nbs/00_corpus.ipynb #c0465b74
+    def changed(self):
+        "Whether its file is another one than when this was made, or gone"
+        try: st = os.stat(self.path)
+        except OSError: return True
+        return self.stamp[:2]!=[st.st_size, st.st_mtime_ns]
+
+# %% ../nbs/00_corpus.ipynb #69fa728f
 class Corpus:
     "Documents to train on, with `sep` between them; `text` is all of it, `chunks` is the same piece by piece"
     def __init__(self,
@@ -95,41 +113,92 @@ class Corpus:
         docs:list=None, # `Doc`s
         text:str=None, # Or a text in memory
         encoding:str=None, # As `decode_chunks` takes it
-        newline:str='keep', # `'keep'` or `'lf'`
+        newline:str='keep', # `'keep'` line ends, or `'lf'` to turn CRLF and CR into LF
         sep:str='\n\n', # What stands between documents
+        source:str=None, # What it was made from, such as a folder; the paths of its documents if not given
     ):
+        if newline not in ('keep','lf'): raise CorpusError(f"newline={newline!r} must be 'keep' or 'lf'")
+        if text and newline=='lf': text = re.sub('\r\n?', '\n', text)
         self.name,self.docs,self._text,self.encoding,self.newline,self.sep = name,docs or [],text,encoding,newline,sep
+        self.source,self._measured = source or [d.name for d in self.docs],None
 
-    def chunks(self):
-        "All the text, piece by piece"
-        if self._text is not None:
-            yield from (self._text[i:i+(1<<20)] for i in range(0, len(self._text), 1<<20))
-            return
-        for i,d in enumerate(self.docs):
-            if i and self.sep: yield self.sep
-            with d.opener() as f: yield from decode_chunks(f, d.name, self.encoding, self.newline)
+    def _read(self, d, size):
+        try:
+            with d.opener() as f: yield from decode_chunks(f, d.name, self.encoding, self.newline, size)
+        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError) as e:
+            raise CorpusError(f'{d.name} is damaged or no archive of that kind ({e}): fetch or pack it again') from None
 
     @property
     def text(self): return self._text if self._text is not None else ''.join(self.chunks())
     @property
     def n_bytes(self): return sum(d.n_bytes for d in self.docs)
-    @property
-    def sha256(self):
-        h = hashlib.sha256()
-        for s in self.chunks(): h.update(s.encode('utf-8', 'surrogatepass'))
-        return h.hexdigest()
-
-    def fingerprint(self):
-        "Something that changes when the files or the way to read them do; reads no file"
-        return [[d.stamp for d in self.docs], self.encoding, self.newline, self.sep, None if self._text is None else self.sha256]
-
+    def __bool__(self): return True
     def __repr__(self):
-        what = f'{len(self._text):,} characters' if self._text is not None else f'{len(self.docs)} document{"s"*(len(self.docs)!=1)}, {self.n_bytes:,} bytes'
+        n = len(self.docs)
+        what = f'{len(self._text):,} characters' if self._text is not None else f'{n:,} document{"s"*(n!=1)}, {self.n_bytes:,} bytes'
         return f'Corpus {self.name}: {what}'
 
-# %% ../nbs/00_corpus.ipynb #b1eed302
-_tiny = 'https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt'
-NAMED = {'shakespeare': (_tiny, '86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed')}
+# %% ../nbs/00_corpus.ipynb #6c3d1bea
+@patch
+def chunks(self:Corpus,
+    size:int=1<<20, # Characters (of a text in memory) or bytes (of a file) to take at a time
+): # Yields strings of at most about `size` characters; joined, they are the text
+    "All the text, piece by piece, in constant memory"
+    if size<1: raise ValueError(f'size={size} must be at least 1')
+    if self._text is not None: yield from (self._text[i:i+size] for i in range(0, len(self._text), size))
+    for i,d in enumerate(self.docs):
+        if i and self.sep: yield self.sep
+        yield from self._read(d, size)
+
+# %% ../nbs/00_corpus.ipynb #13a2a69a
+@patch
+def _measure(self:Corpus):
+    "Length in characters and sha256 of the text, in one pass, remembered"
+    if self._measured is None:
+        n,h = 0,hashlib.sha256()
+        for s in self.chunks():
+            n += len(s)
+            h.update(s.encode('utf-8', 'surrogatepass'))
+        self._measured = n,h.hexdigest()
+    return self._measured
+
+# %% ../nbs/00_corpus.ipynb #6f61e55a
+@patch(as_prop=True)
+def n(self:Corpus)->int: # Characters
+    "Length of the text in characters; reads all of it once"
+    return self._measure()[0]
+
+# %% ../nbs/00_corpus.ipynb #3942fed9
+@patch(as_prop=True)
+def sha256(self:Corpus)->str: # Hexadecimal
+    "Hash of the text in UTF-8; reads all of it once"
+    return self._measure()[1]
+
+# %% ../nbs/00_corpus.ipynb #d3234f99
+@patch
+def __len__(self:Corpus): return self.n
+
+# %% ../nbs/00_corpus.ipynb #91a3af73
+@patch
+def head(self:Corpus,
+    n:int, # Characters
+)->str: # The text, or None
+    "The text if it has fewer than `n` characters, else None; reads little more than `n`"
+    if self._text is not None: return self._text if len(self._text)<n else None
+    if self.n_bytes>=4*n: return None
+    res,got = [],0
+    for s in self.chunks():
+        got += len(s)
+        if got>=n: return None
+        res.append(s)
+    return ''.join(res)
+
+# %% ../nbs/00_corpus.ipynb #7162d43a
+@patch
+def check(self:Corpus):
+    "Raise `CorpusError` if a file was edited or removed since the corpus was made"
+    bad = [d.name for d in self.docs if d.changed()]
+    if bad: raise CorpusError(f'{len(bad)} of {len(self.docs)} files changed since they were found ({bad[0]}): call get_corpus again')
 
 # %% ../nbs/00_corpus.ipynb #b49fe4ee
 def _sha256(p):
@@ -138,7 +207,15 @@ def _sha256(p):
         while b := f.read(1<<20): h.update(b)
     return h.hexdigest()
 
-# %% ../nbs/00_corpus.ipynb #97b4325a
+# %% ../nbs/00_corpus.ipynb #5a968d06
+def _fetch(url, dest, timeout):
+    "Write what `url` sends to `dest`, or raise `OSError`"
+    with urllib.request.urlopen(url, timeout=timeout) as r, open(dest, 'xb') as f:
+        while b := r.read(1<<20): f.write(b)
+        want,got = r.headers.get('Content-Length'),f.tell()
+    if want and int(want)!=got: raise OSError(f'the connection broke after {got:,} of {int(want):,} bytes')
+
+# %% ../nbs/00_corpus.ipynb #2c6eb83a
 def download(
     url:str, # Address
     dest:Path, # File to keep it in
@@ -147,22 +224,28 @@ def download(
 )->Path: # The file
     "Fetch `url` to `dest`, unless a good copy is there already; a bad one raises `CorpusError` and is left alone"
     dest = Path(dest)
-    bad  = lambda p: sha256 and _sha256(p)!=sha256
+    tmp  = dest.with_name(f'.{uuid.uuid4().hex}.part')
     if dest.exists():
-        if bad(dest): raise CorpusError(f'{dest} is not the file it should be (its sha256 is {_sha256(dest)[:12]}…, not {sha256[:12]}…): remove it to download it again')
+        if sha256 and _sha256(dest)!=sha256: raise CorpusError(f'{dest} is not the file it should be '
+            f'(its sha256 is {_sha256(dest)[:12]}…, not {sha256[:12]}…), so it was not used: remove it to download it again')
         return dest
-    dest.parent.mkdir(parents=True, exist_ok=True)
-    fd,tmp = tempfile.mkstemp(dir=dest.parent, prefix='.download')
+    try: dest.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e: raise CorpusError(f'{dest.parent} cannot be made ({e}): set CHARRNN_CACHE to a folder you can write') from None
     try:
-        with os.fdopen(fd, 'wb') as f, urllib.request.urlopen(url, timeout=timeout) as r:
-            while b := r.read(1<<20): f.write(b)
-        if bad(tmp): raise CorpusError(f'{url} sent another file than expected (sha256 {_sha256(tmp)[:12]}…, not {sha256[:12]}…): it was not kept')
+        _fetch(url, tmp, timeout)
+        if sha256 and _sha256(tmp)!=sha256: raise CorpusError(
+            f'{url} sent another file than expected (sha256 {_sha256(tmp)[:12]}…, not {sha256[:12]}…), which was not kept: put the right one at {dest}')
         os.replace(tmp, dest)
-    except OSError as e: raise CorpusError(f'{url} could not be fetched ({e}): check the network, or put the file at {dest} by hand') from None
-    finally: Path(tmp).unlink(missing_ok=True)
+    except (OSError, http.client.HTTPException) as e:
+        raise CorpusError(f'{url} could not be fetched ({e}): check the network, or put the file at {dest} by hand') from None
+    finally: tmp.unlink(missing_ok=True)
     return dest
 
-# %% ../nbs/00_corpus.ipynb #2363a882
+# %% ../nbs/00_corpus.ipynb #71d049bf
+_url  = 'https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt'
+NAMED = {'shakespeare': (_url, '86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed')}
+
+# %% ../nbs/00_corpus.ipynb #c2fb00dc
 def _python_docs(limit=2_000_000):
     "Modules of the standard library, up to `limit` bytes"
     res,n = [],0
@@ -170,16 +253,32 @@ def _python_docs(limit=2_000_000):
         n += p.stat().st_size
         if n>limit: break
         res.append(Doc.from_path(p))
-    if not res: raise CorpusError(f"There is no source of the standard library in {sysconfig.get_path('stdlib')}: give a text of your own")
+    if not res: raise CorpusError(f"0 modules with source in the standard library at {sysconfig.get_path('stdlib')}: give a text of your own")
     return res
 
-# %% ../nbs/00_corpus.ipynb #65813ffe
-def _file_docs(p):
+# %% ../nbs/00_corpus.ipynb #19557a8b
+def _glob_re(glob):
+    "The regular expression for paths inside an archive that a glob means"
+    parts = re.split(r'(\*\*/|\*\*|\*|\?)', glob)
+    return re.compile(''.join({'**/':'(?:.*/)?', '**':'.*', '*':'[^/]*', '?':'[^/]'}.get(o, re.escape(o)) for o in parts))
+
+# %% ../nbs/00_corpus.ipynb #dab6e1e5
+def _zip_docs(p, glob):
+    "The documents in a `.zip`"
+    try:
+        with zipfile.ZipFile(p) as z: infos = [o for o in z.infolist() if not (o.is_dir() or o.filename.startswith('__MACOSX/'))]
+    except zipfile.BadZipFile as e: raise CorpusError(f'{p} is not a zip file ({e}): fetch or pack it again') from None
+    res = infos if len(infos)==1 else [o for o in infos if _glob_re(glob).fullmatch(o.filename)]
+    if not res: raise CorpusError(f'0 of {len(infos)} files in {p} match glob={glob!r}: pass another glob, such as "**/*"')
+    locked = [o.filename for o in res if o.flag_bits&1]
+    if locked: raise CorpusError(f'{len(locked)} files in {p} are encrypted ({locked[0]}): unpack it with its password and pass the folder')
+    return [Doc.from_zip(p, o) for o in sorted(res, key=lambda o: o.filename)]
+
+# %% ../nbs/00_corpus.ipynb #b0a2addf
+def _file_docs(p, glob='**/*'):
     "The documents in one file"
-    if p.suffix=='.zip':
-        with zipfile.ZipFile(p) as z: return [Doc.from_zip(p, o) for o in sorted(z.infolist(), key=lambda o: o.filename) if not o.is_dir()]
-    if p.suffix=='.gz': return [Doc.from_path(p, gzip.open)]
-    return [Doc.from_path(p)]
+    if p.suffix.lower()=='.zip': return _zip_docs(p, glob)
+    return [Doc.from_path(p, gzip.open if p.suffix.lower()=='.gz' else open)]
 
 # %% ../nbs/00_corpus.ipynb #4cd407d4
 def _folder_docs(p, glob):
@@ -188,32 +287,56 @@ def _folder_docs(p, glob):
     if not fs: raise CorpusError(f'0 of {len(list(p.iterdir()))} entries in {p} match glob={glob!r}: pass another glob, such as "**/*"')
     return [d for o in fs for d in _file_docs(o)]
 
-# %% ../nbs/00_corpus.ipynb #598e4036
+# %% ../nbs/00_corpus.ipynb #58183b48
 def _looks_like_path(s):
-    return len(s)<300 and not re.search(r'\s', s) and bool(re.search(r'[/\\]|\.(txt|md|zip|gz|csv|json|html?|py|tex)$', s))
+    "Whether a string that is no file was meant as one"
+    if len(s)>300 or re.search(r'[\n\r\0]', s): return False
+    return bool(re.search(r'\.(txt|text|md|rst|zip|gz|csv|tsv|jsonl?|html?|xml|py|tex|log)$', s.lower()) or re.search(r'^\S*[/\\]\S*$', s))
 
-# %% ../nbs/00_corpus.ipynb #d06bcb80
+# %% ../nbs/00_corpus.ipynb #ffca650d
+def _url_file(url):
+    "The file in the cache that holds what `url` sent"
+    scheme = url.split('://')[0].lower()
+    if scheme not in ('http','https','ftp'):
+        raise CorpusError(f'{url} cannot be fetched: of addresses only http, https and ftp are known, so pass the path of a file instead')
+    name = re.sub(r'[^\w.-]', '_', re.split('[?#]', url)[0].rsplit('/', 1)[-1])[-80:]
+    return download(url, cache_dir()/'urls'/f'{hashlib.sha256(url.encode()).hexdigest()[:16]}-{name or "index"}')
+
+# %% ../nbs/00_corpus.ipynb #ab408272
+def _find(x, glob, url):
+    "Name, documents and source of what `x` names, or None where it is a text"
+    s = os.path.expanduser(os.fspath(x))
+    if url and s not in NAMED: raise CorpusError(f'url={url!r} goes with a name ({", ".join(NAMED)}), not with {s[:50]!r}: pass the address itself')
+    if isinstance(x,str):
+        if s=='python': return s,_python_docs(),s
+        if s in NAMED: return s,_file_docs(download(url or NAMED[s][0], cache_dir()/f'{s}.txt', NAMED[s][1])),s
+        if re.match(r'[A-Za-z][A-Za-z0-9+.-]*://\S+$', s): return s,_file_docs(_url_file(s), glob),f'{s}|{glob}'
+    if os.path.exists(s):
+        p = Path(s)
+        return p.resolve().name,_folder_docs(p, glob) if p.is_dir() else _file_docs(p, glob),f'{p.resolve()}|{glob}'
+    if isinstance(x,str) and not _looks_like_path(s): return None
+    names = ', '.join([*NAMED, 'python'])
+    raise CorpusError(f"There is no file or folder {s!r} (looked in {Path.cwd()}), nor a corpus of that name ({names}): "
+        f"check the path, or pass Corpus('text', text=...) if it is the text itself")
+
+# %% ../nbs/00_corpus.ipynb #a095ae63
 def get_corpus(
     x, # A text, path of a file, folder, `.zip` or `.gz`, URL, or a name: `'shakespeare'`, `'python'`
-    glob:str='**/*.txt', # Which files of a folder
+    glob:str='**/*.txt', # Which files of a folder or of a `.zip`
     encoding:str=None, # Codec, or `'bytes'`; UTF-8 or what a byte order mark says, if none is given
     newline:str='keep', # `'keep'` line ends, or `'lf'` to make them all LF
     sep:str='\n\n', # What stands between documents
-)->Corpus: # The documents, not read yet
-    "Find a text; an empty one, a missing file or a folder without files raises"
+    url:str=None, # Another address to fetch a named corpus from; its hash is checked all the same
+)->Corpus: # The documents, of which only the first bytes were read
+    "Find a text; an empty one, a missing file or a folder without files raises `CorpusError`"
     if isinstance(x,Corpus): return x
-    if isinstance(x,str) and not x: raise CorpusError('The text is empty: 0 characters')
-    kw,s = dict(encoding=encoding, newline=newline, sep=sep),str(x)
-    if s=='python': return Corpus(s, _python_docs(), **kw)
-    if s in NAMED: return Corpus(s, _file_docs(download(NAMED[s][0], cache_dir()/f'{s}.txt', NAMED[s][1])), **kw)
-    if isinstance(x,str) and re.match(r'https?://', x):
-        dest = cache_dir()/'urls'/f'{hashlib.sha256(x.encode()).hexdigest()[:16]}-{Path(x.split("?")[0]).name or "index"}'
-        return Corpus(x, _file_docs(download(x, dest)), **kw)
-    if isinstance(x,str) and (len(x)>4000 or '\n' in x or '\0' in x): return Corpus('text', text=x, **kw)
-    p = Path(x)
-    if p.is_dir(): docs = _folder_docs(p, glob)
-    elif p.exists(): docs = _file_docs(p)
-    elif isinstance(x,Path) or _looks_like_path(s): raise CorpusError(f'There is no file or folder {s!r} (looked in {Path.cwd()}), nor a corpus of that name: {", ".join([*NAMED, "python"])}')
-    else: return Corpus('text', text=x, **kw)
-    if not sum(d.n_bytes for d in docs): raise CorpusError(f'{s} is empty: 0 bytes in {len(docs)} files')
-    return Corpus(p.name, docs, **kw)
+    if not isinstance(x,(str,os.PathLike)): raise CorpusError(f'{type(x).__name__} is no corpus: pass a str, a path, an address or a name')
+    if isinstance(x,str) and not x: raise CorpusError('The text is empty: 0 characters; pass a longer one, or the path of a file')
+    kw = dict(encoding=encoding, newline=newline, sep=sep)
+    found = _find(x, glob, url)
+    if found is None: return Corpus('text', text=x, **kw)
+    name,docs,source = found
+    res = Corpus(name, docs, source=source, **kw)
+    for d in docs:
+        for _ in res._read(d, 4096): return res
+    raise CorpusError(f'{x} is empty: 0 characters in {len(docs)} file{"s"*(len(docs)!=1)}; pass another one')

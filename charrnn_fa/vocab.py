@@ -7,8 +7,9 @@ Docs: https://example.github.io/charrnn_fa/vocab.html.md"""
 # %% auto #0
 __all__ = ['code_points', 'UnknownCharError', 'CharVocab', 'count_chars', 'encode_corpus']
 
-# %% ../nbs/01_vocab.ipynb #a9a0ee07
-import hashlib,json,os
+# %% ../nbs/01_vocab.ipynb #1900b3f8
+import hashlib,json,os,uuid
+from pathlib import Path
 from collections import Counter
 import numpy as np
 from fastcore.all import *
@@ -21,11 +22,12 @@ def code_points(
     "The Unicode code points of a text"
     return np.frombuffer(text.encode('utf-32-le', 'surrogatepass'), dtype='<u4')
 
-# %% ../nbs/01_vocab.ipynb #15d59c79
+# %% ../nbs/01_vocab.ipynb #aff9bfda
 class UnknownCharError(ValueError):
-    "A character is not in the vocabulary"
+    "A character is not in the vocabulary: `char` at position `pos` of the text"
+    char,pos = None,None
 
-# %% ../nbs/01_vocab.ipynb #4e0df2c3
+# %% ../nbs/01_vocab.ipynb #527690d5
 class CharVocab:
     "The characters a model knows, in the order of their codes"
     def __init__(self,
@@ -44,27 +46,31 @@ class CharVocab:
     @classmethod
     def from_counts(cls, cnt, min_count=1, unk=None):
         "A vocabulary from a `Counter` of characters"
-        drop = {c:n for c,n in cnt.items() if n<min_count}
-        if drop and unk is None: raise ValueError(f'min_count={min_count} leaves out {len(drop)} characters: say what stands for them, such as unk="\\ufffd"')
+        drop = {c:n for c,n in cnt.items() if n<min_count and c!=unk}
+        if drop and unk is None:
+            raise ValueError(f'min_count={min_count} leaves out {len(drop)} characters: say what stands for them, such as unk="\\ufffd"')
         return cls([c for c in cnt if c not in drop], unk, drop, sum(cnt.values()))
 
     def __len__(self): return len(self.itos)
     def __contains__(self, c): return c in self.stoi
-    def __eq__(self, o): return isinstance(o,CharVocab) and self.to_json()==o.to_json()
+    def __eq__(self, o): return isinstance(o,CharVocab) and self.itos==o.itos and self.unk==o.unk
+    def __hash__(self): return hash((*self.itos, self.unk))
     def __repr__(self):
         s = ''.join(self.itos)
         return f'CharVocab of {len(self)}: {s[:100]!r}{"…" if len(s)>100 else ""}'
 
-# %% ../nbs/01_vocab.ipynb #034c6da4
+# %% ../nbs/01_vocab.ipynb #2e7d3b44
 def count_chars(
     chunks # Pieces of text
 )->Counter: # Characters and how often they occur
     "Count characters piece by piece"
     n = np.zeros(0x110000, dtype=np.int64)
-    for s in chunks: n += np.bincount(code_points(s), minlength=len(n))
+    for s in chunks:
+        c = np.bincount(code_points(s))
+        n[:len(c)] += c
     return Counter({chr(i):int(n[i]) for i in n.nonzero()[0]})
 
-# %% ../nbs/01_vocab.ipynb #5fa93e1f
+# %% ../nbs/01_vocab.ipynb #dbe1195c
 @patch(cls_method=True)
 def from_text(cls:CharVocab,
     text:str, # Text to take the characters from
@@ -72,7 +78,7 @@ def from_text(cls:CharVocab,
     unk:str=None, # What stands for those left out
 )->CharVocab: # Vocabulary of the text
     "The vocabulary of a text"
-    return cls.from_counts(count_chars([text]), min_count, unk)
+    return cls.from_counts(count_chars(text[i:i+(1<<20)] for i in range(0, len(text), 1<<20)), min_count, unk)
 
 # %% ../nbs/01_vocab.ipynb #ca60772a
 @patch(cls_method=True)
@@ -84,14 +90,15 @@ def from_corpus(cls:CharVocab,
     "The vocabulary of a corpus, which is read piece by piece"
     return cls.from_counts(count_chars(corpus.chunks()), min_count, unk)
 
-# %% ../nbs/01_vocab.ipynb #053a2301
+# %% ../nbs/01_vocab.ipynb #5bcd2fec
 @patch
 def report(self:CharVocab)->str: # One sentence
     "What was left out of the vocabulary"
     n = sum(self.dropped.values())
     if not n: return f'{len(self)} characters, none left out'
     rare = ''.join(sorted(self.dropped, key=self.dropped.get, reverse=True)[:20])
-    return f'{len(self)} characters; {len(self.dropped)} rare ones left out, {n:,} of {self.total:,} ({n/self.total:.4%}) become {self.unk!r}: {rare!r}'
+    return f'{len(self)} characters; {len(self.dropped)} rare ones left out, {n:,} of {self.total:,} ({n/self.total:.4%}) become {self.unk!r}: '\
+           f'{rare!r}'
 
 # %% ../nbs/01_vocab.ipynb #4682e902
 @patch(as_prop=True)
@@ -99,56 +106,77 @@ def dtype(self:CharVocab):
     "Smallest unsigned type that holds all codes"
     return np.min_scalar_type(len(self)-1)
 
-# %% ../nbs/01_vocab.ipynb #40731bd2
+# %% ../nbs/01_vocab.ipynb #eee78152
 @patch(as_prop=True)
 def lut(self:CharVocab):
-    "Table from code points to codes, -1 where there is none, with one more place for all points beyond it"
+    "Table from code points to codes; points outside the vocabulary, and all beyond the last, have the code `len(self)`"
     if self._lut is None:
-        self._lut = np.full(int(self._points.max())+2, -1, dtype=np.int32)
+        self._lut = np.full(int(self._points.max())+2, len(self), dtype=np.min_scalar_type(len(self)))
         self._lut[self._points] = np.arange(len(self))
     return self._lut
 
-# %% ../nbs/01_vocab.ipynb #289b1c0d
+# %% ../nbs/01_vocab.ipynb #8157c070
+@patch
+def _look_up(self:CharVocab, text):
+    "Codes of a text, `len(self)` for characters outside the vocabulary"
+    lut = self.lut
+    if not (text.isascii() and lut.dtype==np.uint8): return lut.take(code_points(text), mode='clip')
+    table = lut.take(np.arange(256), mode='clip').tobytes()
+    return np.frombuffer(bytearray(text, 'ascii').translate(table), dtype=np.uint8)
+
+# %% ../nbs/01_vocab.ipynb #624429c1
 @patch
 def encode(self:CharVocab,
     text:str, # Text of n characters
-    unknown:str='error', # For characters outside the vocabulary: `'error'`, `'skip'`, or a character in their place
+    unknown:str='error', # For characters outside the vocabulary: `'error'`, `'unk'`, `'skip'`, or a character in their place
     start:int=0, # Position of the text in a longer one, for the error message
 )->np.ndarray: # Codes, smallest unsigned type, shape (n,), or fewer with `'skip'`
     "The codes of a text; an unknown character raises `UnknownCharError`, unless the vocabulary has an `unk` or `unknown` says otherwise"
-    lut,pts = self.lut,code_points(text)
-    codes = lut[np.minimum(pts, len(lut)-1)]
-    bad = codes<0
-    if not bad.any(): return codes.astype(self.dtype)
+    codes = self._look_up(text)
+    if codes.max(initial=0)<len(self): return codes.astype(self.dtype, copy=False)
+    bad = codes==len(self)
     if unknown=='skip': return codes[~bad].astype(self.dtype)
-    repl = unknown if unknown!='error' else self.unk
-    if repl is None: self._unknown(text, int(bad.argmax()), start)
-    if repl not in self.stoi: raise ValueError(f"unknown={unknown!r} must be 'error', 'skip' or a character of the vocabulary")
+    repl = self.unk if unknown in ('error','unk') else unknown
+    if repl is None and unknown=='error': self._unknown(text, int(bad.argmax()), start)
+    if repl not in self.stoi: raise ValueError(f"unknown={unknown!r} must be 'error', 'skip', a character of the vocabulary, or 'unk' if it has one")
     return np.where(bad, self.stoi[repl], codes).astype(self.dtype)
 
-# %% ../nbs/01_vocab.ipynb #f7229755
+# %% ../nbs/01_vocab.ipynb #edcd07b8
 @patch
 def _unknown(self:CharVocab, text, i, start):
     "Say which character at position `i` is not known"
     c = text[i]
-    raise UnknownCharError(f"{c!r} (U+{ord(c):04X}) at position {start+i:,} is not among the {len(self)} characters of the vocabulary: "
-        "leave it out, pass unknown='skip' or a character to put in its place, or train on a text that has it")
+    e = UnknownCharError(f"{c!r} (U+{ord(c):04X}) at position {start+i:,} is not among the {len(self)} characters of the vocabulary: "
+        f"leave it out, pass unknown='skip' or a character to put in its place, or train on a text that has it")
+    e.char,e.pos = c,start+i
+    raise e
 
-# %% ../nbs/01_vocab.ipynb #e29aeed8
+# %% ../nbs/01_vocab.ipynb #1ad91b52
 @patch
 def decode(self:CharVocab,
     codes # Codes: array, tensor or list, any shape
 )->str: # Text of as many characters
     "The text that codes stand for"
-    a = np.asarray(codes).ravel().astype(np.int64)
-    if len(a) and not (0<=a.min() and a.max()<len(self)): raise ValueError(f'Codes must be between 0 and {len(self)-1}, but go from {a.min()} to {a.max()}')
+    a = np.asarray(codes.cpu() if hasattr(codes, 'cpu') else codes).ravel()
+    if len(a) and a.dtype.kind not in 'iu': raise ValueError(f'Codes must be integers, not {a.dtype}: pass codes, such as logits.argmax(-1)')
+    a = a.astype(np.int64)
+    if len(a) and not (0<=a.min() and a.max()<len(self)):
+        raise ValueError(f'Codes must be between 0 and {len(self)-1}, but go from {a.min()} to {a.max()}: they belong to another vocabulary')
     return self._points[a].tobytes().decode('utf-32-le', 'surrogatepass')
 
-# %% ../nbs/01_vocab.ipynb #59c88a5b
+# %% ../nbs/01_vocab.ipynb #f2759c2e
 @patch
-def to_json(self:CharVocab)->str: # JSON, the same for equal vocabularies
-    "The vocabulary as JSON"
-    return json.dumps(dict(chars=''.join(self.itos), unk=self.unk), sort_keys=True)
+def _state(self:CharVocab):
+    "What makes a vocabulary the one it is; a list where JSON would join two lone surrogates into one character"
+    chars = ''.join(self.itos)
+    return dict(chars=self.itos if any('\ud800'<=c<='\udfff' for c in self.itos) else chars, unk=self.unk)
+
+# %% ../nbs/01_vocab.ipynb #f8b91ca6
+@patch
+def to_json(self:CharVocab)->str: # JSON, all of it ASCII
+    "The vocabulary as JSON, with what was left out of it"
+    more = dict(dropped=self.dropped, total=self.total) if self.dropped else {}
+    return json.dumps(dict(**self._state(), **more), sort_keys=True)
 
 # %% ../nbs/01_vocab.ipynb #7b69d13f
 @patch(cls_method=True)
@@ -158,22 +186,29 @@ def from_json(cls:CharVocab,
     "A vocabulary from its JSON"
     return cls(**json.loads(s))
 
-# %% ../nbs/01_vocab.ipynb #944f50ee
+# %% ../nbs/01_vocab.ipynb #176612ce
 @patch(as_prop=True)
 def hash(self:CharVocab):
-    "Hash of the vocabulary, sha256 in hexadecimal"
-    return hashlib.sha256(self.to_json().encode('utf-8', 'surrogatepass')).hexdigest()
+    "Hash of characters, order and `unk`: sha256 of their JSON, hexadecimal"
+    return hashlib.sha256(json.dumps(self._state(), sort_keys=True).encode()).hexdigest()
 
-# %% ../nbs/01_vocab.ipynb #25b0f228
+# %% ../nbs/01_vocab.ipynb #4c4c6a6a
+def _write_text(fn, s):
+    "Write a text file, all of it or nothing"
+    fn = Path(fn)
+    tmp = fn.with_name(f'.{uuid.uuid4().hex}.tmp')
+    try:
+        tmp.write_text(s, encoding='utf-8')
+        os.replace(tmp, fn)
+    finally: tmp.unlink(missing_ok=True)
+
+# %% ../nbs/01_vocab.ipynb #ee228799
 @patch
 def save(self:CharVocab,
     fn # File to write
 ):
     "Write the vocabulary as JSON"
-    fn = Path(fn)
-    tmp = fn.with_name(f'.{fn.name}.{os.getpid()}.tmp')
-    tmp.write_text(self.to_json(), encoding='utf-8')
-    os.replace(tmp, fn)
+    _write_text(fn, self.to_json())
 
 # %% ../nbs/01_vocab.ipynb #a373f4f8
 @patch(cls_method=True)
@@ -183,38 +218,83 @@ def load(cls:CharVocab,
     "Read a vocabulary"
     return cls.from_json(Path(fn).read_text(encoding='utf-8'))
 
-# %% ../nbs/01_vocab.ipynb #125bd179
-def _cache_file(corpus, vocab):
-    "Where the codes of a corpus lie, for this state of its files and this vocabulary"
-    key = json.dumps([1, corpus.fingerprint(), vocab.hash if vocab else None])
-    return cache_dir()/'encoded'/f'{hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]}'
+# %% ../nbs/01_vocab.ipynb #f8834852
+def _cache_file(corpus, vocab, cache, min_count, unk):
+    "Where the codes of a corpus lie, for this source, way to read it and vocabulary"
+    src = corpus.source or corpus.sha256
+    key = json.dumps([src, corpus.encoding, corpus.newline, corpus.sep, vocab.hash if vocab else [min_count, unk]])
+    return Path(cache or cache_dir()/'encoded')/f'{hashlib.sha256(key.encode()).hexdigest()[:32]}.json'
 
-# %% ../nbs/01_vocab.ipynb #897db658
-def _write_codes(corpus, vocab, fn):
-    "Encode a corpus to `fn` piece by piece, with its vocabulary beside it"
-    fn.parent.mkdir(parents=True, exist_ok=True)
-    tmp,pos = fn.with_name(f'.{fn.name}.{os.getpid()}.tmp'),0
+# %% ../nbs/01_vocab.ipynb #939c4600
+def _stamp(corpus): return [1, corpus.sha256 if not corpus.docs else [[d.name, *d.stamp] for d in corpus.docs]]
+
+# %% ../nbs/01_vocab.ipynb #e8ae1613
+def _read_codes(fn, stamp):
+    "Codes and vocabulary from the cache, or None where they are absent, stale or damaged"
     try:
-        with open(tmp, 'wb') as f:
-            for s in corpus.chunks():
-                f.write(vocab.encode(s, start=pos).tobytes())
-                pos += len(s)
-        vocab.save(fn.with_suffix('.json'))
-        os.replace(tmp, fn.with_suffix('.codes'))
-    finally: tmp.unlink(missing_ok=True)
+        d = json.loads(fn.read_text(encoding='utf-8'))
+        if d['stamp']!=stamp: return None
+        vocab = CharVocab(**d['vocab'])
+        codes = np.load(fn.with_name(d['codes']), mmap_mode='c')
+    except (OSError, ValueError, KeyError, TypeError): return None
+    return (codes,vocab) if codes.shape==(d['n'],) and codes.dtype==vocab.dtype else None
 
-# %% ../nbs/01_vocab.ipynb #d92f9113
+# %% ../nbs/01_vocab.ipynb #de239ea1
+def _write_npy(fn, arrays, dtype):
+    "Write arrays one after the other to one `.npy` file; returns their length"
+    def _header(n): np.lib.format.write_array_header_1_0(f, dict(descr=np.lib.format.dtype_to_descr(dtype), fortran_order=False, shape=(n,)))
+    n = 0
+    with open(fn, 'wb') as f:
+        _header(n)
+        for a in arrays: n += f.write(a)//dtype.itemsize
+        f.seek(0)
+        _header(n)
+    return n
+
+# %% ../nbs/01_vocab.ipynb #b94af918
+def _encode_chunks(corpus, vocab):
+    "Codes of a corpus, piece by piece"
+    pos = 0
+    for s in corpus.chunks():
+        yield vocab.encode(s, start=pos)
+        pos += len(s)
+
+# %% ../nbs/01_vocab.ipynb #47ed26ae
+def _write_codes(corpus, vocab, fn, stamp):
+    "Encode a corpus into the cache, and remove what it replaces there"
+    try: fn.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e: raise CorpusError(f'{fn.parent} cannot be made ({e}): set CHARRNN_CACHE to a folder you can write, or pass cache=False') from None
+    codes = fn.with_name(f'{fn.stem}-{hashlib.sha256(json.dumps(stamp).encode("utf-8", "surrogatepass")).hexdigest()[:16]}.npy')
+    tmp   = fn.with_name(f'.{uuid.uuid4().hex}.tmp')
+    try:
+        n = _write_npy(tmp, _encode_chunks(corpus, vocab), vocab.dtype)
+        corpus.check()
+        os.replace(tmp, codes)
+    finally: tmp.unlink(missing_ok=True)
+    _write_text(fn, json.dumps(dict(stamp=stamp, codes=codes.name, n=n, vocab=json.loads(vocab.to_json()))))
+    for o in fn.parent.glob(f'{fn.stem}-*.npy'):
+        if o!=codes: o.unlink(missing_ok=True)
+
+# %% ../nbs/01_vocab.ipynb #074dd713
 def encode_corpus(
     corpus, # A `Corpus`
     vocab:CharVocab=None, # Vocabulary; that of the corpus if none is given
-    big:int=16_000_000, # Bytes from which a corpus in files is encoded to disk rather than in memory
+    cache=None, # Folder for the codes; None for the usual one if the corpus is big, False for none: all in memory
+    big:int=16_000_000, # Characters from which a corpus in files is encoded to disk rather than in memory
+    min_count:int=1, # Without `vocab`: leave out characters seen fewer times
+    unk:str=None, # Without `vocab`: what stands for those left out
 )->tuple: # Codes, unsigned, shape (n,), and the vocabulary
     "Encode a corpus: in memory if it is small, else through a file in the cache that is made again whenever the source changes"
-    if corpus.n_bytes<big:
-        text  = corpus.text
-        vocab = vocab or CharVocab.from_text(text)
-        return vocab.encode(text),vocab
-    fn = _cache_file(corpus, vocab)
-    if not fn.with_suffix('.codes').exists(): _write_codes(corpus, vocab or CharVocab.from_corpus(corpus), fn)
-    vocab = CharVocab.load(fn.with_suffix('.json'))
-    return np.memmap(fn.with_suffix('.codes'), dtype=vocab.dtype, mode='c'),vocab
+    if not cache:
+        text = corpus.text if cache is False or not corpus.docs else corpus.head(big)
+        if text is not None:
+            vocab = vocab or CharVocab.from_text(text, min_count, unk)
+            return vocab.encode(text),vocab
+    corpus.check()
+    fn,stamp = _cache_file(corpus, vocab, cache, min_count, unk),_stamp(corpus)
+    res = _read_codes(fn, stamp)
+    if res is None:
+        _write_codes(corpus, vocab or CharVocab.from_corpus(corpus, min_count, unk), fn, stamp)
+        res = _read_codes(fn, stamp)
+    if res is None: raise CorpusError(f'{fn} was changed by another process while it was written: run it again, or pass cache=False')
+    return res[0],vocab or res[1]

@@ -1,0 +1,63 @@
+"Windows cover the text, for any length, size and number of processes"
+import numpy as np, pytest, torch
+from fastai.data.all import DataBlock
+from hypothesis import given,settings,strategies as st
+from charrnn_fa import *
+
+vocab = CharVocab([chr(97+i) for i in range(26)])
+
+def loader(n, **kw):
+    "A loader over `n` characters whose codes are their positions modulo 26"
+    s = CharStream((np.arange(n)%26).astype(np.uint8), vocab)
+    return CharDataLoaders.from_corpus(s, split=0.1, device='cpu', **kw).train
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1000,6000), st.integers(1,9), st.integers(1,30), st.integers(1,4))
+def test_every_character_but_a_window(n, bs, seq_len, world):
+    dl = loader(n, bs=bs, seq_len=seq_len)
+    total = len(dl.codes)
+    parts = [dl.new(rank=r, world=world, strict=True) for r in range(world)]
+    assert len({len(o) for o in parts})==1
+    rows = []
+    for o in parts:
+        xs,ys = zip(*o)
+        assert {x.shape for x in xs}=={(bs,seq_len)} and xs[0].dtype==torch.int64
+        x,y = torch.cat(xs,1),torch.cat(ys,1)
+        assert ((x+1)%26==y).all()
+        rows += list(x)
+    seen = torch.cat(rows)
+    assert (seen==torch.arange(len(seen))%26).all() and total-len(seen)<=world*bs*seq_len
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0,20), st.integers(0,3))
+def test_position_is_exact(k, epochs):
+    a,b = (loader(2000, bs=4, seq_len=20) for _ in range(2))
+    for _ in range(epochs): list(a)
+    it,k = iter(a),min(k, len(a)-1)
+    for _ in range(k): next(it)
+    b.load_state_dict(a.state_dict())
+    want,got = list(it),list(b)
+    assert len(want)==len(got)==len(a)-k and all((x==u).all() and (y==v).all() for (x,y),(u,v) in zip(want,got))
+    assert a.state_dict()==b.state_dict()
+
+def test_other_layout_is_refused():
+    with pytest.raises(ValueError, match='bs=4'): loader(2000, bs=5, seq_len=20).load_state_dict(loader(2000, bs=4, seq_len=20).state_dict())
+
+@pytest.mark.parametrize('split,n', [('nanogpt',2), ('torch-rnn',3), ('char-rnn',2), (0.2,2), ((0.1,0.2),3)])
+def test_splits_are_disjoint_and_whole(split, n):
+    parts = PositionSplitter(split)(range(200_000))
+    ids = [i for o in parts for i in o]
+    assert len(parts)==n and len(ids)==len(set(ids))==200_000
+
+def test_same_block_for_two_texts():
+    block = DataBlock(blocks=CharBlock(seq_len=8), get_items=get_stream, splitter=PositionSplitter(0.1))
+    a,b = (block.dataloaders(t*300, bs=4) for t in ('first text\n','second one\n'))
+    assert a.vocab.decode(a.one_batch()[0][0])=='first te' and b.vocab.decode(b.one_batch()[0][0])=='second o'
+    assert a.test_dl(['text']).vocab is a.vocab
+
+def test_documents_in_a_folder(tmp_path):
+    for i in range(3): (tmp_path/f'{i}.txt').write_text(f'document {i} '*50)
+    dls = CharDataLoaders.from_folder(tmp_path, bs=2, seq_len=16, sep='|', split=0.3)
+    assert dls.vocab.decode(dls.train.codes).count('|')+dls.vocab.decode(dls.valid.codes).count('|')==2
+    with pytest.raises(ValueError, match='0 of 3'): CharDataLoaders.from_folder(tmp_path, glob='*.md')
+    with pytest.raises(FileNotFoundError): CharDataLoaders.from_file(tmp_path/'none.txt')
