@@ -2,7 +2,7 @@
 
 __version__ = "0.0.1"
 
-from . import corpus,vocab,data,models,learner,sampling,store,checkpoint
+from . import corpus,vocab,data,models,learner,sampling,store,checkpoint,drive
 from .corpus import *
 from .vocab import *
 from .data import *
@@ -11,5 +11,6 @@ from .learner import *
 from .sampling import *
 from .store import *
 from .checkpoint import *
+from .drive import *
 
-__all__ = [*corpus.__all__, *vocab.__all__, *data.__all__, *models.__all__, *learner.__all__, *sampling.__all__, *store.__all__, *checkpoint.__all__]
+__all__ = [*corpus.__all__, *vocab.__all__, *data.__all__, *models.__all__, *learner.__all__, *sampling.__all__, *store.__all__, *checkpoint.__all__, *drive.__all__]
