@@ -9,8 +9,8 @@ __all__ = ['secret_sources', 'DRIVE_SCOPE', 'DEVICE_URI', 'TOKEN_URI', 'secret_k
            'keep_secret', 'env_secret', 'file_secret', 'find_secret', 'setup_drive', 'DriveRefused', 'DriveLink',
            'DriveStore', 'BackedStore', 'open_drive']
 
-# %% ../nbs/08_drive.ipynb #3e85d163
-import hashlib,io,itertools,json,os,random,threading,time,urllib.error,urllib.parse,urllib.request,warnings
+# %% ../nbs/08_drive.ipynb #4ffdaed7
+import hashlib,io,itertools,json,os,random,re,threading,time,urllib.error,urllib.parse,urllib.request,warnings
 from contextlib import contextmanager
 from datetime import datetime
 from http.client import HTTPException
@@ -18,7 +18,7 @@ from .corpus import cache_dir
 from .store import *
 from fastcore.all import *
 
-# %% ../nbs/08_drive.ipynb #6dc6ec17
+# %% ../nbs/08_drive.ipynb #e001092f
 _parts = 'client_id','client_secret','refresh_token'
 
 class DriveToken:
@@ -39,6 +39,7 @@ class DriveToken:
         except ValueError: d = {}
         missing = [o for o in _parts if not isinstance(d, dict) or not d.get(o)]
         if not missing: return cls(*[d[o] for o in _parts])
+        s = d = None # Some tracebacks show variables
         raise StoreError(f'The Drive token has no {", ".join(missing)}: it has to be the one whole line that setup_drive() keeps; paste it again, or call setup_drive() once more', permanent=True)
 
 # %% ../nbs/08_drive.ipynb #461037fc
@@ -158,7 +159,7 @@ _gone = 'it is not there; with drive.file a client sees only what it made itself
 _remedies = dict(quotaExceeded=_full, storageQuotaExceeded=_full, invalid_grant=_dead, invalid_client=_who, deleted_client=_who, unauthorized_client=_who,
     accessNotConfigured=_off, insufficientPermissions=_box, notFound=_gone)
 
-# %% ../nbs/08_drive.ipynb #cbdfc7ea
+# %% ../nbs/08_drive.ipynb #c9b7e904
 def _verdict(e):
     "An exception as `(again, status, reason)`: whether it is worth another try; None if it is none of the network's"
     from googleapiclient.errors import HttpError
@@ -167,16 +168,22 @@ def _verdict(e):
     if isinstance(e, HttpError): return _http_verdict(int(e.resp.status), _reason(e.content))
     if isinstance(e, HttpAccessTokenRefreshError):
         word = str(e).split(':')[0]
-        return e.status in (408,429) or (e.status or 500)>=500 or word.startswith('Invalid response'), e.status, word
+        return not (e.status in (400,401,403) and re.fullmatch('[a-z_]+', word)), e.status, word
     if isinstance(e, (OSError,HTTPException,HttpLib2Error,ValueError,KeyError)): return True, 0, type(e).__name__
 
-# %% ../nbs/08_drive.ipynb #596062ca
-def _http_verdict(status, reason): return status in (401,408,429) or status>=500 or 'ateLimitExceeded' in reason, status, reason
+# %% ../nbs/08_drive.ipynb #3a7e9537
+def _http_verdict(status, reason): return status<300 or status in (401,408,429) or status>=500 or 'ateLimitExceeded' in reason, status, reason
 
 def _reason(body):
     "Google's word for what is wrong, in an answer that may be JSON"
     try: return json.loads(body)['error']['errors'][0]['reason']
     except (ValueError,KeyError,IndexError,TypeError): return ''
+
+# %% ../nbs/08_drive.ipynb #62ff8704
+def _sane(res):
+    "An answer, unless it is text"
+    if isinstance(res, (str,bytes)) and res: raise ValueError('no JSON')
+    return res
 
 # %% ../nbs/08_drive.ipynb #26e6281a
 class DriveLink:
@@ -258,7 +265,7 @@ def drop(self:DriveLink):
     "Close all connections; the next question opens new ones"
     for o in list(self.http.connections.values()) if self.http else []: o.close()
 
-# %% ../nbs/08_drive.ipynb #00d6bfef
+# %% ../nbs/08_drive.ipynb #3611ff20
 @patch
 def ask(self:DriveLink,
     what:str, # Named in errors
@@ -268,12 +275,12 @@ def ask(self:DriveLink,
     "What `f` gives, after as many tries as there is time for; `DriveRefused` if Drive says no, a passing `StoreError` if it says nothing"
     for n in itertools.count():
         self.http.timeout = max(0.1, min(self.timeout, end-time.monotonic()))
-        try: return f()
+        try: return _sane(f())
         except Exception as e:
-            res = _verdict(e)
-            if not res: raise
+            verdict = _verdict(e)
+            if not verdict: raise
         self.drop()
-        again,status,reason = res
+        again,status,reason = verdict
         if not again: raise DriveRefused(f'Cannot {what}: {_remedies.get(reason) or f"Google Drive says {status} {reason}"}', status, reason)
         pause = min(self.pause[1], self.pause[0]*2**min(n,30))*random.uniform(0.5, 1)
         if time.monotonic()+pause>end: raise StoreError(f'Cannot {what}: Google Drive did not answer in time ({reason or status}, tried {n+1} times)')
@@ -422,7 +429,7 @@ def _request(self:DriveStore, name, data, fid, new, end):
     if fid: return files.update(fileId=fid, body=body, **kw)
     return files.insert(body=dict(body, id=new, parents=[dict(id=self._folders(end, make=True)[0])]), **kw)
 
-# %% ../nbs/08_drive.ipynb #a267d686
+# %% ../nbs/08_drive.ipynb #4b1bf473
 @patch
 def _upload(self:DriveStore, name, data, fid, end):
     "Upload to the end, through lost connections and lost sessions: what Drive knows of the file"
@@ -435,7 +442,8 @@ def _upload(self:DriveStore, name, data, fid, end):
         except DriveRefused as e:
             if e.status==409 and not fid: return self._meta(new, end) or {}
             if e.status not in (404,410): raise
-            if not req.resumable_uri: fid,new,self._dirs = None,self._id(end),[]
+            self._dirs = []
+            if not req.resumable_uri: fid,new = None,self._id(end)
     raise StoreError(f'Cannot upload {name}: the upload was lost {self.tries} times')
 
 # %% ../nbs/08_drive.ipynb #657be2f9

@@ -208,7 +208,7 @@ class Drive:
         return 200, dict(items=fs[i:i+n], **(dict(nextPageToken=str(i+n)) if i+n<len(fs) else {}))
 
 class Handler(BaseHTTPRequestHandler):
-    protocol_version,timeout = 'HTTP/1.1',30
+    protocol_version,timeout,disable_nagle_algorithm = 'HTTP/1.1',30,True
     def log_message(self, *args): pass
 
     def handle(self):
@@ -305,6 +305,7 @@ class Handler(BaseHTTPRequestHandler):
         fid = self.where.split('/files')[1].strip('/') or None
         if sid is None:
             if js.get('id') in d.used_ids: return error(409, 'alreadyExists')
+            if fid and fid not in d.files or any(o['id'] not in d.files for o in js.get('parents',[])): return error(404, 'notFound')
             if int(self.headers.get('X-Upload-Content-Length') or 0)+d.used()>d.quota: return d.full()
             sid = secrets.token_hex(12)
             d.sessions[sid] = dict(fid=fid, meta=js, buf=b'', done=None)
@@ -357,5 +358,5 @@ def serve(drive=None, port=0):
     "A server in threads of this process; `base` is its address"
     s = Server(('127.0.0.1',port), Handler)
     s.drive,s.base = drive or Drive(),f'http://127.0.0.1:{s.server_address[1]}'
-    threading.Thread(target=s.serve_forever, daemon=True).start()
+    threading.Thread(target=s.serve_forever, args=(0.02,), daemon=True).start()
     return s
