@@ -130,7 +130,7 @@ class Drive:
         self.quota,self.ttl,self.lag,self.storm = quota,ttl,lag,storm
         self.lock,self.spec = threading.RLock(),Spec()
         self.files,self.blobs,self.sessions,self.access,self.refresh,self.devices = {},{},{},{},set(),{}
-        self.born,self.died,self.faults,self.log,self.bad,self.used_ids = {},{},[],[],[],set()
+        self.born,self.died,self.faults,self.log,self.bad,self.issued,self.used_ids = {},{},[],[],[],[],set()
         self.allow_after = 1 # A device code is accepted at this poll
         self.files['root'] = dict(id='root', title='My Drive', mimeType=FOLDER, parents=[], labels=dict(trashed=False), createdDate=self.now())
 
@@ -153,6 +153,7 @@ class Drive:
 
     def issue(self):
         t = f'at-{secrets.token_hex(8)}'
+        self.issued.append(t)
         self.access[t] = time.time()+self.ttl
         return dict(access_token=t, expires_in=self.ttl, token_type='Bearer')
 
