@@ -420,22 +420,22 @@ def _media(data, chunk):
         def has_stream(self): return False
     return Bytes(io.BytesIO(data), 'application/octet-stream', chunksize=chunk, resumable=True)
 
-# %% ../nbs/08_drive.ipynb #2d8bb07f
+# %% ../nbs/08_drive.ipynb #f7d24261
 @patch
-def _request(self:DriveStore, name, data, fid, new, end):
+def _request(self:DriveStore, name, data, md5, fid, new, end):
     "The request that uploads `data`: into the file `fid`, or as a new file whose id will be `new`"
-    body,files = dict(title=name, properties=[dict(key='charrnn_fa', value=_md5(data), visibility='PRIVATE')]),self.link.service.files()
+    body,files = dict(title=name, properties=[dict(key='charrnn_fa', value=md5, visibility='PRIVATE')]),self.link.service.files()
     kw = dict(media_body=_media(data, self.chunk), fields=_fields)
     if fid: return files.update(fileId=fid, body=body, **kw)
     return files.insert(body=dict(body, id=new, parents=[dict(id=self._folders(end, make=True)[0])]), **kw)
 
-# %% ../nbs/08_drive.ipynb #4b1bf473
+# %% ../nbs/08_drive.ipynb #7179e320
 @patch
-def _upload(self:DriveStore, name, data, fid, end):
+def _upload(self:DriveStore, name, data, md5, fid, end):
     "Upload to the end, through lost connections and lost sessions: what Drive knows of the file"
     new = None if fid else self._id(end)
     for _ in range(self.tries):
-        req,res = self._request(name, data, fid, new, end),None
+        req,res = self._request(name, data, md5, fid, new, end),None
         try:
             while not res: res = self.link.ask(f'upload {name}', lambda: req.next_chunk(http=self.link.http)[1], end)
             return res
@@ -446,7 +446,7 @@ def _upload(self:DriveStore, name, data, fid, end):
             if not req.resumable_uri: fid,new = None,self._id(end)
     raise StoreError(f'Cannot upload {name}: the upload was lost {self.tries} times')
 
-# %% ../nbs/08_drive.ipynb #657be2f9
+# %% ../nbs/08_drive.ipynb #6e2c2968
 @patch
 def put(self:DriveStore,
     name:str, # Without a folder, not starting with a dot
@@ -459,7 +459,7 @@ def put(self:DriveStore,
         self._check_room(len(data), end)
         old,md5 = self._names.get(name,[]),_md5(data)
         for _ in range(self.tries):
-            f = self._upload(name, data, old[0]['id'] if old else None, end)
+            f = self._upload(name, data, md5, old[0]['id'] if old else None, end)
             if f.get('md5Checksum')==md5: break
             if not old and f: self._remove(f, end)
         else: raise StoreError(f'{name} arrived damaged {self.tries} times')

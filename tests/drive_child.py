@@ -4,7 +4,7 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 from charrnn_fa import *
 from fastai.basics import set_seed
 
-text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*60
+text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*120
 
 def drive(base, near):
     "The run in Drive, with a folder for the time when it is away"
@@ -14,14 +14,14 @@ def digest(learn):
     "What has to be equal to the bit"
     h = hashlib.sha256()
     for k,v in sorted(learn.model.state_dict().items()): h.update(k.encode()+v.contiguous().numpy().tobytes())
-    return dict(weights=h.hexdigest(), losses=[o.item().hex() for o in learn.recorder.losses], values=[[float(v).hex() for v in o] for o in learn.recorder.values])
+    r = learn.recorder
+    return dict(weights=h.hexdigest(), losses=[o.item().hex() for o in r.losses], values=[[float(v).hex() for v in o] for o in r.values])
 
 def main(base, near, out):
     set_seed(1)
     dls = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
     learn = char_learner(dls, 'lstm', n_hid=64, dropout=0.1)
     cbs = [] if base=='-' else [Resume(drive(base, near), every=5)]
-    print('ready', flush=True)
     with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(6, 1e-2, cbs=cbs)
     write_bytes(out, json.dumps(digest(learn)).encode())
 

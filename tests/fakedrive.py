@@ -265,7 +265,7 @@ class Handler(BaseHTTPRequestHandler):
         "Of an upload that was cut off, Drive keeps whole granules"
         s = self.server.drive.sessions.get(self.query.get('upload_id',[''])[0])
         m = re.match(r'bytes (\d+)-', self.headers.get('Content-Range') or '')
-        if s and m and not s['done'] and int(m[1])<=len(s['buf']): s['buf'] = s['buf'][:int(m[1])]+body[:len(body)//GRANULE*GRANULE]
+        if s and m and not s['done'] and int(m[1])<=len(s['buf']): s['buf'][int(m[1]):] = body[:len(body)//GRANULE*GRANULE]
         self.cut()
 
     def oauth(self, p):
@@ -309,7 +309,7 @@ class Handler(BaseHTTPRequestHandler):
             if fid and fid not in d.files or any(o['id'] not in d.files for o in js.get('parents',[])): return error(404, 'notFound')
             if int(self.headers.get('X-Upload-Content-Length') or 0)+d.used()>d.quota: return d.full()
             sid = secrets.token_hex(12)
-            d.sessions[sid] = dict(fid=fid, meta=js, buf=b'', done=None)
+            d.sessions[sid] = dict(fid=fid, meta=js, buf=bytearray(), done=None)
             return 200, b'', dict(Location=f'{self.server.base}{self.where}?uploadType=resumable&upload_id={sid}')
         s = d.sessions.get(sid)
         if not s: return error(404, 'notFound')
@@ -319,9 +319,9 @@ class Handler(BaseHTTPRequestHandler):
         d,rng = self.server.drive,self.headers.get('Content-Range') or f'bytes 0-{len(body)-1}/{len(body)}'
         m = re.fullmatch(r'bytes (?:(\d+)-(-?\d+)|\*)/(\d+)', rng)
         if not m or m[1] and int(m[1])>len(s['buf']): return error(400, 'invalidRange', rng)
-        if m[1]: s['buf'] = s['buf'][:int(m[1])]+body
+        if m[1]: s['buf'][int(m[1]):] = body
         if len(s['buf'])==int(m[3]):
-            blob = bytes([s['buf'][0]^1])+s['buf'][1:] if self.flaw and self.flaw.what=='garble' and s['buf'] else s['buf']
+            blob = bytes([s['buf'][0]^1])+bytes(s['buf'][1:]) if self.flaw and self.flaw.what=='garble' and s['buf'] else s['buf']
             s['done'] = d.update(s['fid'], s['meta'], blob) if s['fid'] else d.insert(s['meta'], blob)
             return s['done']
         if m[1] and len(body)%GRANULE: return error(400, 'invalidChunk', f'{len(body)} is no multiple of {GRANULE}')
