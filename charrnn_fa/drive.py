@@ -185,7 +185,7 @@ def _sane(res):
     if isinstance(res, (str,bytes)) and res: raise ValueError('no JSON')
     return res
 
-# %% ../nbs/08_drive.ipynb #26e6281a
+# %% ../nbs/08_drive.ipynb #3a894726
 class DriveLink:
     "One signed-in connection to Google Drive: asks again after passing failures, and never longer than its time"
     def __init__(self,
@@ -201,19 +201,19 @@ class DriveLink:
         self.token = token or DriveToken.loads(find_secret('GDRIVE_TOKEN'))
         self._fresh()
 
-    def _fresh(self): self.lock,self.http,self.service = threading.Lock(),None,None
+    def _fresh(self): self.lock,self.http,self.service,self.files = threading.Lock(),None,None,None
     def __repr__(self): return 'DriveLink()'
 
-# %% ../nbs/08_drive.ipynb #43e5b2ea
+# %% ../nbs/08_drive.ipynb #484e6111
 @patch
-def __getstate__(self:DriveLink): return {k:v for k,v in self.__dict__.items() if k not in ('token','lock','http','service')}
+def __getstate__(self:DriveLink): return {k:v for k,v in self.__dict__.items() if k not in ('token','lock','http','service','files')}
 
 @patch
 def __setstate__(self:DriveLink, d):
     self.__dict__.update(d, token=None)
     self._fresh()
 
-# %% ../nbs/08_drive.ipynb #15be2734
+# %% ../nbs/08_drive.ipynb #8fe7d532
 @patch
 def _connect(self:DriveLink):
     "PyDrive2's http object and Google's Drive service, at the address in `root`"
@@ -229,6 +229,7 @@ def _connect(self:DriveLink):
     if self.root: doc['rootUrl'] = doc['mtlsRootUrl'] = f'{self.root.rstrip("/")}/'
     self.http = auth.Get_Http_Object()
     self.service = build_from_document(doc, http=self.http)
+    self.files = self.service.files()
 
 # %% ../nbs/08_drive.ipynb #6b06c2a6
 @patch
@@ -295,7 +296,7 @@ def _md5(data): return hashlib.md5(data, usedforsecurity=False).hexdigest()
 def _good(f): return any(o['key']=='charrnn_fa' and o['value']==f.get('md5Checksum') for o in f.get('properties') or [])
 def _secs(s): return datetime.fromisoformat(s.replace('Z','+00:00')).timestamp()
 
-# %% ../nbs/08_drive.ipynb #614c60a4
+# %% ../nbs/08_drive.ipynb #121e875c
 class DriveStore:
     "A store in a folder of Google Drive"
     def __init__(self,
@@ -314,7 +315,7 @@ class DriveStore:
         self._names,self._dirs,self._seen,self._room,self._put,self._gone = None,[],0.,None,{},set()
 
     def __repr__(self): return f"DriveStore({'/'.join(self.path)!r})"
-    def _ask(self, what, f, end): return self.link.ask(f"{what} (gdrive:{'/'.join(self.path)})", lambda: f(self.link.service.files()).execute(http=self.link.http), end)
+    def _ask(self, what, f, end): return self.link.ask(f"{what} (gdrive:{'/'.join(self.path)})", lambda: f(self.link.files).execute(http=self.link.http), end)
     def _entry(self, f): return Entry(f['title'], int(f['fileSize']), _secs(f['modifiedDate']), f['id'], f['md5Checksum'])
     def close(self): self.link.drop()
 
@@ -420,11 +421,11 @@ def _media(data, chunk):
         def has_stream(self): return False
     return Bytes(io.BytesIO(data), 'application/octet-stream', chunksize=chunk, resumable=True)
 
-# %% ../nbs/08_drive.ipynb #f7d24261
+# %% ../nbs/08_drive.ipynb #10dfa8c0
 @patch
 def _request(self:DriveStore, name, data, md5, fid, new, end):
     "The request that uploads `data`: into the file `fid`, or as a new file whose id will be `new`"
-    body,files = dict(title=name, properties=[dict(key='charrnn_fa', value=md5, visibility='PRIVATE')]),self.link.service.files()
+    body,files = dict(title=name, properties=[dict(key='charrnn_fa', value=md5, visibility='PRIVATE')]),self.link.files
     kw = dict(media_body=_media(data, self.chunk), fields=_fields)
     if fid: return files.update(fileId=fid, body=body, **kw)
     return files.insert(body=dict(body, id=new, parents=[dict(id=self._folders(end, make=True)[0])]), **kw)
@@ -474,13 +475,13 @@ def _find(self:DriveStore, entry, end):
     if getattr(entry,'id',''): return [o for o in [self._meta(entry.id, end)] if o and _good(o)]
     return self._look(end).get(plain_name(entry), [])
 
-# %% ../nbs/08_drive.ipynb #00c99ec9
+# %% ../nbs/08_drive.ipynb #2e014aab
 @patch
 def _fetch(self:DriveStore, f, end):
     "The bytes of a file, as they arrive"
     from googleapiclient.http import MediaIoBaseDownload
     buf,done = io.BytesIO(),False
-    down = MediaIoBaseDownload(buf, self.link.service.files().get_media(fileId=f['id']), chunksize=self.chunk)
+    down = MediaIoBaseDownload(buf, self.link.files.get_media(fileId=f['id']), chunksize=self.chunk)
     while not done: done = self.link.ask(f"download {f['title']}", lambda: down.next_chunk()[1], end)
     return buf.getvalue()
 
