@@ -1,7 +1,7 @@
 "The same calls in Colab, in VS Code on Colab, in Jupyter and in a script; Colab's own modules are stubs"
 import json, os, subprocess, sys
 import nbformat, pytest
-from charrnn_fa.drive import DriveToken
+from charrnn_fa.signin import DriveToken
 from conftest import root
 from fakedrive import serve
 

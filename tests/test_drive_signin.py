@@ -2,6 +2,7 @@
 import json, os, pickle, re, subprocess, sys, traceback
 import nbformat, pytest
 from charrnn_fa.drive import *
+from charrnn_fa.signin import *
 from charrnn_fa.store import *
 from conftest import root
 from fakedrive import Fault, error, serve
@@ -27,6 +28,7 @@ def where(srv): return dict(root=srv.base, token_uri=f'{srv.base}/token', pause=
 session = '''
 import json,os,sys
 from charrnn_fa.drive import *
+from charrnn_fa.signin import *
 from charrnn_fa.store import *
 base,config,say = sys.argv[1],sys.argv[2],print
 if config=='new':
