@@ -12,7 +12,7 @@ import time,warnings
 from .store import *
 from fastcore.all import *
 
-# %% ../nbs/12_backed.ipynb #3ea7eb73
+# %% ../nbs/12_backed.ipynb #8a1e81a0
 class BackedStore:
     "A store far away, and one nearby that keeps what cannot get there now; told once, with a warning, and sent on later"
     def __init__(self,
@@ -24,6 +24,7 @@ class BackedStore:
         self._last,self._doomed,self._told,self._next = None,set(),None,0.
 
     def __repr__(self): return f'BackedStore({self.far}, {self.near})'
+    def __reduce__(self): return BackedStore, (self.far,self.near,self.again)
     def quota(self): return self.far.quota()
     @property
     def waiting(self): return [o.name for o in self.near.list()]

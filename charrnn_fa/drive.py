@@ -105,7 +105,7 @@ def _connect(self:DriveLink):
     self.service = build_from_document(doc, http=self.http)
     self.files = self.service.files()
 
-# %% ../nbs/13_drive.ipynb #230e46be
+# %% ../nbs/13_drive.ipynb #050bee97
 @patch
 @contextmanager
 def within(self:DriveLink,
@@ -119,6 +119,9 @@ def within(self:DriveLink,
         threading.Thread(target=self._guard, args=(done,end), daemon=True).start()
         if not self.service: self._connect()
         yield end
+    except BaseException: # An interrupt, say, after which an answer may still be on its way
+        self.drop()
+        raise
     finally:
         done.set()
         self.lock.release()
@@ -170,7 +173,7 @@ def _md5(data): return hashlib.md5(data, usedforsecurity=False).hexdigest()
 def _good(f): return any(o['key']=='charrnn_fa' and o['value']==f.get('md5Checksum') for o in f.get('properties') or [])
 def _secs(s): return datetime.fromisoformat(s.replace('Z','+00:00')).timestamp()
 
-# %% ../nbs/13_drive.ipynb #596fb9fb
+# %% ../nbs/13_drive.ipynb #f489f995
 class DriveStore:
     "A store in a folder of Google Drive"
     def __init__(self,
@@ -189,6 +192,7 @@ class DriveStore:
         self._names,self._dirs,self._seen,self._room,self._put,self._gone = None,[],0.,None,{},set()
 
     def __repr__(self): return f"DriveStore({'/'.join(self.path)!r})"
+    def __reduce__(self): return DriveStore, ('/'.join(self.path),self.link,self.chunk,self.tries,self.look_again)
     def _ask(self, what, f, end): return self.link.ask(f"{what} (gdrive:{'/'.join(self.path)})", lambda: f(self.link.files).execute(http=self.link.http), end)
     def _entry(self, f): return Entry(f['title'], int(f['fileSize']), _secs(f['modifiedDate']), f['id'], f['md5Checksum'])
     def close(self): self.link.drop()
@@ -261,12 +265,13 @@ def list(self:DriveStore)->list: # `Entry`s by name
     "What has been put there, whole and verified by Drive's own MD5"
     with self.link.within() as end: return [self._entry(v[0]) for k,v in sorted(self._look(end).items())]
 
-# %% ../nbs/13_drive.ipynb #8e1a0ab6
+# %% ../nbs/13_drive.ipynb #520e5d40
 @patch
 def _free(self:DriveStore, end):
     "Bytes that are left; None if there is no limit"
     d = self.link.ask('read the free space', lambda: self.link.service.about().get(fields='quotaBytesTotal,quotaBytesUsedAggregate,quotaType').execute(http=self.link.http), end)
-    free = None if d.get('quotaType')=='UNLIMITED' else int(d['quotaBytesTotal'])-int(d['quotaBytesUsedAggregate'])
+    total = 0 if d.get('quotaType')=='UNLIMITED' else int(d.get('quotaBytesTotal') or 0)
+    free = max(0, total-int(d.get('quotaBytesUsedAggregate') or 0)) if total else None
     self._room = time.monotonic(),free
     return free
 
@@ -384,14 +389,15 @@ def _remove(self:DriveStore, f, end):
     self._gone.add(f['id'])
     self._put.pop(f['id'], None)
 
-# %% ../nbs/13_drive.ipynb #81905aca
+# %% ../nbs/13_drive.ipynb #c75d56aa
 @patch
 def delete(self:DriveStore,
     entry # An `Entry` or a name; one that is gone already is fine
 ):
     "Delete it for good, not into the trash"
     with self.link.within() as end:
-        for f in self._find(entry, end): self._remove(f, end)
+        known = (self._names or {}).get(plain_name(entry), [])
+        for f in {o['id']:o for o in [*known,*self._find(entry, end)]}.values(): self._remove(f, end)
         if self._names: self._names.pop(plain_name(entry), None)
         self._room = None
 

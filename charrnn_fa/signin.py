@@ -93,15 +93,16 @@ DEVICE_URI  = 'https://oauth2.googleapis.com/device/code'
 TOKEN_URI   = 'https://oauth2.googleapis.com/token'
 _device     = 'urn:ietf:params:oauth:grant-type:device_code'
 
-# %% ../nbs/11_signin.ipynb #0ed9e1e1
+# %% ../nbs/11_signin.ipynb #e091f33b
 def _post(url, **data):
     "Post a form: the JSON that comes back, empty if none did"
     try:
-        with urllib.request.urlopen(url, urllib.parse.urlencode(data).encode(), timeout=20) as r: body = r.read()
-    except urllib.error.HTTPError as e: body = e.read()
-    except (OSError,HTTPException) as e: return dict(away=f'{type(e).__name__} {e}')
-    try: return json.loads(body)
-    except ValueError: return {}
+        try: r = urllib.request.urlopen(url, urllib.parse.urlencode(data).encode(), timeout=20)
+        except urllib.error.HTTPError as e: r = e
+        with r: d = json.loads(r.read())
+    except ValueError: d = {}
+    except (OSError,HTTPException) as e: d = dict(away=f'{type(e).__name__} {e}')
+    return d if isinstance(d, dict) else {}
 
 # %% ../nbs/11_signin.ipynb #5ce5e754
 def _poll(ask, code, wait):

@@ -38,6 +38,7 @@ class Spec:
         from googleapiclient.discovery_cache import get_static_doc
         self.doc = json.loads(get_static_doc('drive','v2'))
         self.common,self.schemas = self.doc['parameters'],self.doc['schemas']
+        self.words = {k for o in self.schemas.values() for k in o.get('properties',{})}|{'trashed'}
         self.methods = [(o,p) for o in self._methods(self.doc) for p in self._paths(o)]
 
     def _methods(self, d):
@@ -56,6 +57,8 @@ class Spec:
         for k,v in query.items():
             if k not in known: return f'{m["id"]}: no parameter {k}'
             if not self._fits(known[k], v[0]): return f'{m["id"]}: {k}={v[0]}'
+        odd = set(re.findall(r'\w+', query.get('fields',[''])[0]))-self.words
+        if odd: return f'{m["id"]}: no fields {odd}'
         missing = [k for k,o in m.get('parameters',{}).items() if o.get('required') and o['location']=='query' and k not in query]
         if missing: return f'{m["id"]}: needs {missing}'
         return self._body(m, body) if body else None

@@ -1,5 +1,5 @@
 "The Drive store against a Drive on loopback that breaks down: one fault at a time, and all of them at random"
-import hashlib, os, random, subprocess, sys, threading, time
+import hashlib, os, random, re, signal, subprocess, sys, threading, time
 import pytest
 from charrnn_fa.backed import *
 from charrnn_fa.drive import *
@@ -125,6 +125,8 @@ def test_double_folders(srv):
     for name in ('ck-3','live'): srv.drive.insert(dict(title=name, parents=[dict(id=sub['id'])], properties=[dict(key='charrnn_fa', value=md5)]), b'three')
     store = opened(srv)
     assert [(o.name,o.size) for o in store.list()]==[('ck-1',3),('ck-3',5),('live',5)]
+    store.delete(next(o for o in store.list() if o.name=='live'))
+    assert not srv.drive.titled('live')
     store.put('live', b'newest')
     store.put('ck-4', b'four')
     assert intact(srv, 'live', b'newest')
@@ -160,6 +162,24 @@ def test_no_call_waits_beyond_its_deadline(srv, what):
         start = time.monotonic()
         with pytest.raises(StoreError) as e: f()
         assert time.monotonic()-start<1+1.2 and not e.value.permanent
+
+def test_interrupted(srv):
+    "After an interrupt in the middle of a question, its late answer is not taken for the answer to the next one"
+    store = opened(srv)
+    entry = store.put('ck-1', b'one')
+    srv.drive.faults = [Fault('delay',0.3)]
+    main = threading.get_ident()
+    threading.Timer(0.1, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt): store.quota()
+    time.sleep(0.4)
+    assert store.get(entry)==b'one' and [o.name for o in store.list()]==['ck-1']
+
+def test_only_one_module_names_each_service():
+    "Imports of Google's packages are in drive.py, those of Colab in colab.py, and neither is made by importing the package"
+    found = lambda pat: {o.name for o in (root/'charrnn_fa').glob('*.py') if re.search(rf'(from|import) ({pat})\b', o.read_text())}
+    assert found('pydrive2|oauth2client|googleapiclient|httplib2')=={'drive.py'} and found(r'google\.colab')=={'colab.py'}
+    code = 'import sys\nfrom charrnn_fa import *\nprint([o for o in sys.modules if o.split(".")[0] in ("pydrive2","oauth2client","googleapiclient","httplib2")])'
+    assert subprocess.run([sys.executable, '-c', code], cwd=root, capture_output=True, text=True, check=True).stdout.strip()=='[]'
 
 def test_threads_take_turns(srv):
     store = opened(srv)
