@@ -30,14 +30,15 @@ class BackedStore:
     def waiting(self): return [o.name for o in self.near.list()]
     def _away(self): return time.monotonic()<self._next
 
-# %% ../nbs/12_backed.ipynb #3caa9993
+# %% ../nbs/12_backed.ipynb #14505adb
 @patch
 def _went(self:BackedStore, e):
     "The far store is away: say so when that is news"
     self._next = time.monotonic()+self.again
     if self._told in (e.permanent,True): return
     self._told = e.permanent
-    warnings.warn(f'{e}. Training goes on; checkpoints are kept in {getattr(self.near,"path",self.near)} and sent when it is back', stacklevel=3)
+    place = getattr(self.near, 'path', self.near)
+    warnings.warn(f'{e}. Training goes on; checkpoints are kept in {place} and sent when it is back', stacklevel=3)
 
 # %% ../nbs/12_backed.ipynb #7551ed93
 @patch

@@ -24,8 +24,9 @@ def _ipython():
     f = getattr(sys.modules.get('IPython'), 'get_ipython', noop)
     return f() if hasattr(f(),'kernel') else None
 
-# %% ../nbs/14_colab.ipynb #ba9963ae
-_whys = dict(SecretNotFoundError='there is none of that name', NotebookAccessError='this notebook has no access to it: switch "Notebook access" on',
+# %% ../nbs/14_colab.ipynb #4628f35d
+_whys = dict(SecretNotFoundError='there is none of that name',
+    NotebookAccessError='this notebook has no access to it: switch "Notebook access" on',
     TimeoutException='timed out, as they do where the notebook is not in the browser: use the environment variable or the file')
 
 # %% ../nbs/14_colab.ipynb #3e211239
@@ -102,11 +103,11 @@ def download_file(
     else: print(f'It is in {p}')
     return p
 
-# %% ../nbs/14_colab.ipynb #e3aef7a4
+# %% ../nbs/14_colab.ipynb #92cd6420
 def upload_file(
     path # Where the file shall be
 )->Path: # Where it is
-    "A file from the person's own machine: used if it is there, asked for in Colab's browser; else a `FileNotFoundError` says where to put it"
+    "A file from the person: used if it is there, asked for in Colab's browser; else a `FileNotFoundError` says where to put it"
     p = Path(path).absolute()
     if p.is_file(): return p
     if in_colab() and _ipython():
@@ -117,12 +118,12 @@ def upload_file(
     if p.is_file(): return p
     raise FileNotFoundError(f'{p} is not there: put the file there and run this again')
 
-# %% ../nbs/14_colab.ipynb #fa6a31ff
+# %% ../nbs/14_colab.ipynb #04e5f3a4
 def _to_colab(path):
     "Tell the person how the token gets into Colab's Secrets"
     if not in_colab(): return
-    print('This machine will be gone tomorrow. So open the file that is being downloaded and copy its one line. Then click the key at the left edge,')
-    print('add a secret GDRIVE_TOKEN with that line, switch "Notebook access" on, and delete the file.')
+    print('This machine will be gone tomorrow. So open the file that is being downloaded and copy its one line.')
+    print('Then click the key at the left edge, add a secret GDRIVE_TOKEN with that line, switch "Notebook access" on, and delete the file.')
     download_file(path)
 
 # %% ../nbs/14_colab.ipynb #fcf28586

@@ -23,15 +23,15 @@ class DriveRefused(StoreError):
     "Drive has understood and said no; `status` is the HTTP status, `reason` Google's word for it"
     def __init__(self, msg, status, reason): super().__init__(msg, permanent=True) or store_attr('status,reason')
 
-# %% ../nbs/13_drive.ipynb #b6438995
+# %% ../nbs/13_drive.ipynb #663864ba
 _full = 'Google Drive is full: free some space there, and empty its trash'
-_dead = 'the sign-in is no longer valid (revoked, unused for six months, or a client in the state "Testing", whose tokens live seven days): call setup_drive() again'
+_dead = 'the sign-in is no longer valid (revoked, unused for six months, or a client still in "Testing", after seven days): call setup_drive() again'
 _off  = "the Google Drive API is not switched on in the client's project: switch it on in the Google Cloud console"
 _who  = 'the client is unknown or its secret is wrong: check both and call setup_drive() again'
 _box  = 'the token has no permission for drive.file: call setup_drive() again and tick the box'
 _gone = 'it is not there; with drive.file a client sees only what it made itself'
-_remedies = dict(quotaExceeded=_full, storageQuotaExceeded=_full, invalid_grant=_dead, invalid_client=_who, deleted_client=_who, unauthorized_client=_who,
-    accessNotConfigured=_off, insufficientPermissions=_box, notFound=_gone)
+_remedies = dict(quotaExceeded=_full, storageQuotaExceeded=_full, accessNotConfigured=_off, insufficientPermissions=_box, notFound=_gone,
+    invalid_grant=_dead, invalid_client=_who, deleted_client=_who, unauthorized_client=_who)
 
 # %% ../nbs/13_drive.ipynb #168caf50
 def _verdict(e):
@@ -87,7 +87,7 @@ def __setstate__(self:DriveLink, d):
     self.__dict__.update(d, token=None)
     self._fresh()
 
-# %% ../nbs/13_drive.ipynb #2d9b72e8
+# %% ../nbs/13_drive.ipynb #9d563b07
 @patch
 def _connect(self:DriveLink):
     "PyDrive2's http object and Google's Drive service, at the address in `root`"
@@ -96,8 +96,9 @@ def _connect(self:DriveLink):
     from oauth2client.client import OAuth2Credentials
     from pydrive2.auth import GoogleAuth
     t = self.token = self.token or DriveToken.loads(find_secret('GDRIVE_TOKEN'))
-    client = dict(client_id=t.client_id, client_secret=t.client_secret, token_uri=self.token_uri, auth_uri='unused', revoke_uri=None, redirect_uri='')
-    auth = GoogleAuth(http_timeout=self.timeout, settings=dict(client_config_backend='settings', client_config=client, save_credentials=False, oauth_scope=[DRIVE_SCOPE]))
+    client = dict(client_id=t.client_id, client_secret=t.client_secret, token_uri=self.token_uri, auth_uri='', revoke_uri=None, redirect_uri='')
+    settings = dict(client_config_backend='settings', client_config=client, save_credentials=False, oauth_scope=[DRIVE_SCOPE])
+    auth = GoogleAuth(http_timeout=self.timeout, settings=settings)
     auth.credentials = OAuth2Credentials(None, t.client_id, t.client_secret, t.refresh_token, None, self.token_uri, 'charrnn_fa')
     doc = json.loads(get_static_doc('drive','v2'))
     if self.root: doc['rootUrl'] = doc['mtlsRootUrl'] = f'{self.root.rstrip("/")}/'
@@ -173,7 +174,7 @@ def _md5(data): return hashlib.md5(data, usedforsecurity=False).hexdigest()
 def _good(f): return any(o['key']=='charrnn_fa' and o['value']==f.get('md5Checksum') for o in f.get('properties') or [])
 def _secs(s): return datetime.fromisoformat(s.replace('Z','+00:00')).timestamp()
 
-# %% ../nbs/13_drive.ipynb #f489f995
+# %% ../nbs/13_drive.ipynb #d5432bb7
 class DriveStore:
     "A store in a folder of Google Drive"
     def __init__(self,
@@ -193,18 +194,20 @@ class DriveStore:
 
     def __repr__(self): return f"DriveStore({'/'.join(self.path)!r})"
     def __reduce__(self): return DriveStore, ('/'.join(self.path),self.link,self.chunk,self.tries,self.look_again)
-    def _ask(self, what, f, end): return self.link.ask(f"{what} (gdrive:{'/'.join(self.path)})", lambda: f(self.link.files).execute(http=self.link.http), end)
+    def _ask(self, what, f, end):
+        return self.link.ask(f"{what} (gdrive:{'/'.join(self.path)})", lambda: f(self.link.files).execute(http=self.link.http), end)
     def _entry(self, f): return Entry(f['title'], int(f['fileSize']), _secs(f['modifiedDate']), f['id'], f['md5Checksum'])
     def close(self): self.link.drop()
 
-# %% ../nbs/13_drive.ipynb #68db0fdf
+# %% ../nbs/13_drive.ipynb #9042289c
 @patch
 def _search(self:DriveStore, parents, kind, end):
     "All files in the folders with these ids; `kind` says whether folders (`=`) or others (`!=`)"
     res,page = [],None
-    q = ' or '.join(f"'{o}' in parents" for o in parents)
+    within = ' or '.join(f"'{o}' in parents" for o in parents)
+    kw = dict(q=f"({within}) and mimeType {kind} '{_folder}' and trashed = false", maxResults=1000, fields=f'nextPageToken,items({_fields})')
     while True:
-        d = self._ask('list', lambda o: o.list(q=f"({q}) and mimeType {kind} '{_folder}' and trashed = false", maxResults=1000, pageToken=page, fields=f'nextPageToken,items({_fields})'), end)
+        d = self._ask('list', lambda o: o.list(pageToken=page, **kw), end)
         res += d.get('items',[])
         page = d.get('nextPageToken')
         if not page: return res
@@ -265,11 +268,12 @@ def list(self:DriveStore)->list: # `Entry`s by name
     "What has been put there, whole and verified by Drive's own MD5"
     with self.link.within() as end: return [self._entry(v[0]) for k,v in sorted(self._look(end).items())]
 
-# %% ../nbs/13_drive.ipynb #520e5d40
+# %% ../nbs/13_drive.ipynb #e56106be
 @patch
 def _free(self:DriveStore, end):
     "Bytes that are left; None if there is no limit"
-    d = self.link.ask('read the free space', lambda: self.link.service.about().get(fields='quotaBytesTotal,quotaBytesUsedAggregate,quotaType').execute(http=self.link.http), end)
+    req = self.link.service.about().get(fields='quotaBytesTotal,quotaBytesUsedAggregate,quotaType')
+    d = self.link.ask('read the free space', lambda: req.execute(http=self.link.http), end)
     total = 0 if d.get('quotaType')=='UNLIMITED' else int(d.get('quotaBytesTotal') or 0)
     free = max(0, total-int(d.get('quotaBytesUsedAggregate') or 0)) if total else None
     self._room = time.monotonic(),free

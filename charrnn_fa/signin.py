@@ -14,7 +14,10 @@ from http.client import HTTPException
 from .store import *
 from fastcore.all import *
 
-# %% ../nbs/11_signin.ipynb #657dce21
+# %% ../nbs/11_signin.ipynb #fea908e6
+def _stop(msg): raise StoreError(msg, permanent=True)
+
+# %% ../nbs/11_signin.ipynb #b18eca0d
 _parts = 'client_id','client_secret','refresh_token'
 
 class DriveToken:
@@ -23,7 +26,7 @@ class DriveToken:
         self.client_id,self.client_secret,self.refresh_token = client_id,client_secret,refresh_token
 
     def __repr__(self): return 'DriveToken(hidden)'
-    def __reduce_ex__(self, protocol): raise TypeError('A DriveToken is not pickled: whoever opens the store again finds it where secrets are kept')
+    def __reduce_ex__(self, protocol): raise TypeError('A DriveToken is not pickled: whoever opens a store finds it where secrets are')
     def dumps(self)->str: return json.dumps({o:getattr(self,o) for o in _parts})
 
     @classmethod
@@ -36,7 +39,7 @@ class DriveToken:
         missing = [o for o in _parts if not isinstance(d, dict) or not d.get(o)]
         if not missing: return cls(*[d[o] for o in _parts])
         s = d = None # Some tracebacks show variables
-        raise StoreError(f'The Drive token has no {", ".join(missing)}: it has to be the one whole line that setup_drive() keeps; paste it again, or call setup_drive() once more', permanent=True)
+        _stop(f'The Drive token has no {", ".join(missing)}: it has to be the whole line that setup_drive() keeps. Paste it again, or sign in anew')
 
 # %% ../nbs/11_signin.ipynb #06848648
 def secret_file(
@@ -72,7 +75,7 @@ def file_secret(name):
     if p.exists() and os.name!='nt' and p.stat().st_mode&0o077: raise LookupError(f'{p} can be read by others: chmod 600 {p}')
     return p.read_text() if p.exists() else None
 
-# %% ../nbs/11_signin.ipynb #1f7b1195
+# %% ../nbs/11_signin.ipynb #39bc831b
 secret_sources = [env_secret,file_secret]
 
 def find_secret(
@@ -85,7 +88,7 @@ def find_secret(
         except LookupError as e: v,tried = None,[*tried, f'{f.__doc__}: {e.args[0]}']
         else: tried.append(f.__doc__)
         if v and v.strip(): return v.strip()
-    raise StoreError(f'There is no {name}; looked for in {"; ".join(tried)}. Call setup_drive() once, which says how', permanent=True)
+    _stop(f'There is no {name}; looked for in {"; ".join(tried)}. Call setup_drive() once, which says how')
 
 # %% ../nbs/11_signin.ipynb #ef895438
 DRIVE_SCOPE = 'https://www.googleapis.com/auth/drive.file'
@@ -104,7 +107,7 @@ def _post(url, **data):
     except (OSError,HTTPException) as e: d = dict(away=f'{type(e).__name__} {e}')
     return d if isinstance(d, dict) else {}
 
-# %% ../nbs/11_signin.ipynb #5ce5e754
+# %% ../nbs/11_signin.ipynb #4dff885f
 def _poll(ask, code, wait):
     "Ask until the person has answered: the refresh token"
     end = time.monotonic()+code['expires_in']
@@ -113,13 +116,13 @@ def _poll(ask, code, wait):
         d = ask(device_code=code['device_code'])
         if d.get('refresh_token'): return d
         if d.get('error')=='slow_down': wait += 5
-        elif d.get('error','authorization_pending')!='authorization_pending': raise StoreError(f'Google says {d["error"]}: call setup_drive() again and allow it', permanent=True)
-    raise StoreError('The code was not typed in time: call setup_drive() again', permanent=True)
+        elif d.get('error','authorization_pending')!='authorization_pending': _stop(f'Google says {d["error"]}: call setup_drive() again and allow it')
+    _stop('The code was not typed in time: call setup_drive() again')
 
 # %% ../nbs/11_signin.ipynb #d333e196
 secret_keepers = []
 
-# %% ../nbs/11_signin.ipynb #03ce86e1
+# %% ../nbs/11_signin.ipynb #4ccc9da9
 def setup_drive(
     client_id:str=None, # Of your client of the type "TVs and Limited Input devices"; None: the secret `GDRIVE_CLIENT_ID`
     client_secret:str=None, # None: the secret `GDRIVE_CLIENT_SECRET`
@@ -128,14 +131,15 @@ def setup_drive(
     show=print # Tells the person what to do
 )->Path: # The file with the token
     "Sign in to Google Drive, once: shows a code, waits until it is typed, keeps the token; a permanent `StoreError` when it is refused"
-    if os.environ.get('GDRIVE_NON_INTERACTIVE'): raise StoreError('setup_drive() needs a person, and GDRIVE_NON_INTERACTIVE says that there is none', permanent=True)
+    if os.environ.get('GDRIVE_NON_INTERACTIVE'): _stop('setup_drive() needs a person, and GDRIVE_NON_INTERACTIVE says that there is none')
     client = dict(client_id=client_id or find_secret('GDRIVE_CLIENT_ID'))
     secret = client_secret or find_secret('GDRIVE_CLIENT_SECRET')
     code = _post(device_uri, scope=DRIVE_SCOPE, **client)
-    if 'device_code' not in code: raise StoreError(f'Google gave no code: {code.get("error") or code.get("away") or "no answer"}. Is it a client of the type "TVs and Limited Input devices"?', permanent=True)
+    why = code.get('error') or code.get('away') or 'no answer'
+    if 'device_code' not in code: _stop(f'Google gave no code: {why}. Is it a client of the type "TVs and Limited Input devices"?')
     show(f'Open {code.get("verification_url") or code.get("verification_uri")} on any device and type {code["user_code"]}')
     d = _poll(lambda **kw: _post(token_uri, client_secret=secret, grant_type=_device, **client, **kw), code, code.get('interval',5))
-    if DRIVE_SCOPE not in d.get('scope',DRIVE_SCOPE).split(): raise StoreError('The box for Google Drive was not ticked: call setup_drive() again and tick it', permanent=True)
+    if DRIVE_SCOPE not in d.get('scope',DRIVE_SCOPE).split(): _stop('The box for Google Drive was not ticked: call setup_drive() again and tick it')
     p = keep_secret('GDRIVE_TOKEN', DriveToken(client['client_id'], secret, d['refresh_token']).dumps())
     show(f'Signed in. Sessions on this machine find the token in {p}')
     for f in secret_keepers: f(p)

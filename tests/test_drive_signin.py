@@ -79,7 +79,7 @@ def test_file_is_private(home):
 
 @pytest.mark.parametrize('bad', ['', 'x', '[]', '{}', '{"client_id":"a","client_secret":"b"}', 'null', '"marker"'])
 def test_token_that_was_pasted_badly(bad):
-    with pytest.raises(StoreError, match='paste it again') as e: DriveToken.loads(bad)
+    with pytest.raises(StoreError, match='Paste it again') as e: DriveToken.loads(bad)
     assert e.value.permanent and 'marker' not in str(e.value)
 
 def test_setup_through_weather(srv, home):
