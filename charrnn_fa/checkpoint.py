@@ -8,7 +8,7 @@ Docs: https://example.github.io/charrnn_fa/checkpoint.html.md"""
 __all__ = ['FORMAT', 'header_max', 'callback_attrs', 'CheckpointError', 'pack', 'unpack', 'to_bytes', 'from_bytes', 'model_state',
            'rng_state', 'set_rng_state', 'callback_state', 'set_callback_state', 'Series', 'recorder_state',
            'set_recorder_state', 'loader_state', 'learner_state', 'set_learner_state', 'set_moment', 'TrainedModel',
-           'trained_model', 'load_model']
+           'trained_model', 'model_bytes', 'load_model']
 
 # %% ../nbs/07_checkpoint.ipynb #516e8c10
 import hashlib,json,platform,random,re
@@ -306,17 +306,24 @@ def trained_model(
     big = 'model','optim','rng','recorder','state','grads','loader','callbacks','vocab'
     return TrainedModel(model.to(device).eval(), vocab, {k:v for k,v in tree.items() if k not in big})
 
-# %% ../nbs/07_checkpoint.ipynb #98e42af7
+# %% ../nbs/07_checkpoint.ipynb #f5c17792
+def model_bytes(
+    learn:CharLearner, # Learner of a `CharRNN`
+    **info # Further facts to keep with it: numbers, strings, lists, dictionaries
+)->bytearray: # A whole file
+    "The model alone, from which `load_model` builds it again without any code or corpus"
+    if not isinstance(learn.model,CharRNN): raise ValueError(f'{type(learn.model).__name__} cannot be built again from a file: save its state_dict with safetensors')
+    ts = {}
+    return to_bytes(pack({**model_state(learn), **info}, ts), ts)
+
+# %% ../nbs/07_checkpoint.ipynb #0791436a
 @patch
 def save_model(self:CharLearner,
     path, # File to write, `model.safetensors` say
     **info # Further facts to keep with it: numbers, strings, lists, dictionaries
 )->Path: # The file
-    "Write the model alone to one file, from which `load_model` builds it again without any code or corpus"
-    if not isinstance(self.model,CharRNN): raise ValueError(f'{type(self.model).__name__} cannot be built again from a file: save its state_dict with safetensors')
-    ts = {}
-    js = pack({**model_state(self), **info}, ts)
-    write_bytes(path, to_bytes(js, ts))
+    "Write the model alone to one file; takes what `model_bytes` takes"
+    write_bytes(path, model_bytes(self, **info))
     return Path(path)
 
 # %% ../nbs/07_checkpoint.ipynb #0b109788

@@ -75,7 +75,7 @@ def every_when(
     if not m or not float(m[1]): raise ValueError(f"every={every!r} must be a time such as '60s', '5m' or '1h', or a number of steps above 0")
     return float(m[1])*dict(s=1, m=60, h=3600)[m[2]],None
 
-# %% ../nbs/09_resume.ipynb #27e75fcb
+# %% ../nbs/09_resume.ipynb #2b1aa561
 class Resume(Callback):
     "Keep a fit in a store as it goes, and go on from there when the same fit is started again"
     order,remove_on_fetch = 200,True
@@ -90,7 +90,7 @@ class Resume(Callback):
         if keep<1: raise ValueError(f'keep={keep} must be at least 1')
         self.where,self.keep,self.want_best,self.force,self.info = store,keep,best,L(force),info or {}
         self.secs,self.steps = every_when(every)
-        self.ready,self.active,self.stopped = False,False,None
+        self.ready,self.active,self.stopped,self.began_at = False,False,None,0
 
     def prepare(self, learn):
         "Claim the run and find its newest checkpoint, before anything is measured or changed"
@@ -138,14 +138,14 @@ def before_fit(self:Resume):
 @patch
 def _often(self:Resume): return f'{self.secs:g} s' if self.secs else f'{self.steps} steps'
 
-# %% ../nbs/09_resume.ipynb #bec81cff
+# %% ../nbs/09_resume.ipynb #01a6faef
 @patch
 def _restore(self:Resume):
     "Everything that comes back before the fit"
     s,learn = self.tree,self.learn
     set_learner_state(learn, s)
     self.phase = step_and_phase(self.entry.name)[1]
-    learn.train_iter,learn.epoch,self.moment = s['step'],s['epoch'],s
+    learn.train_iter,learn.epoch,self.moment,self.began_at = s['step'],s['epoch'],s,s['step']
     learn.first_epoch = s['epoch'] if self.phase==0 else s['epoch']+1 if self.phase==1 else learn.n_epoch
     self.times,self.best,self.writer.best = s['times'],s['best'],s['best_name']
     try: learn.dls.train.load_state_dict(s['loader']['stream'])
