@@ -51,7 +51,10 @@ def pack(
     if o is None or isinstance(o, (bool,int,float,str)): return o
     raise TypeError(f'{path}: a {type(o).__name__} cannot be kept in a checkpoint; use numbers, strings, tensors, arrays, lists, tuples and dictionaries')
 
-# %% ../nbs/07_checkpoint.ipynb #6c99c6dc
+# %% ../nbs/07_checkpoint.ipynb #88fa5dcb
+_dtypes = {str(np.dtype(o)):np.dtype(o) for o in '? b h i l q B H I L Q e f d'.split()}
+
+# %% ../nbs/07_checkpoint.ipynb #32eefd03
 def unpack(
     o, # What `pack` returned
     ts:dict # The tensors by name
@@ -60,7 +63,7 @@ def unpack(
     if isinstance(o, list): return [unpack(v, ts) for v in o]
     if not isinstance(o, dict): return o
     if '$t' in o: return ts[o['$t']]
-    if '$n' in o: return unpack(o['$n'], ts).numpy().astype(o['dtype'])
+    if '$n' in o: return unpack(o['$n'], ts).numpy().astype(_dtypes[o['dtype']])
     if '$u' in o: return tuple(unpack(v, ts) for v in o['$u'])
     if '$d' in o: return {k:unpack(v, ts) for k,v in o['$d']}
     return {k:unpack(v, ts) for k,v in o.items()}

@@ -189,13 +189,13 @@ def before_train(self:Resume):
         self.moment = None
     elif self.writer.safe is None and not self.learn.train_iter: self._snapshot(0)
 
-# %% ../nbs/09_resume.ipynb #5922b013
+# %% ../nbs/09_resume.ipynb #f2f3562d
 @patch
 def _snapshot(self:Resume, phase, best=False):
     "Copy the state, and hand it to the writer"
     learn,r = self.learn,self.learn.recorder
-    if not torch.isfinite(torch.as_tensor(learn.loss)).all():
-        return self._tell_once(f'The loss is {float(learn.loss)} at step {learn.train_iter:,}: no checkpoint is made of that')
+    if not all(torch.isfinite(o.detach()).all() for o in [learn.loss, *learn.model.parameters()]):
+        return self._tell_once(f'Loss or weights are no numbers any more at step {learn.train_iter:,}: no checkpoint is made of that', 'nan')
     name = checkpoint_name(learn.train_iter, phase, self.claim.session)
     tree = {**learner_state(learn, self.series), **self.info, 'times':self.times, 'best':self.best, 'best_name':name if best else self.writer.best,
         'plan':self.plan, 'identity':self.identity, 'elapsed':time.time()-getattr(r, 'start_epoch', time.time()), 'at':time.time(),
@@ -224,13 +224,13 @@ def after_epoch(self:Resume):
         self.best = loss
         self._snapshot(1, best=True)
 
-# %% ../nbs/09_resume.ipynb #65dbfda2
+# %% ../nbs/09_resume.ipynb #7e9e2cd5
 @patch
-def _tell_once(self:Resume, msg):
-    if msg!=self.told: print(msg)
-    self.told = msg
+def _tell_once(self:Resume, msg, key=None):
+    if (key or msg)!=self.told: print(msg)
+    self.told = key or msg
 
-# %% ../nbs/09_resume.ipynb #ec6ba8a4
+# %% ../nbs/09_resume.ipynb #d1750b2a
 @patch
 def _report(self:Resume):
     "Tell of a checkpoint that could not be stored"
@@ -239,8 +239,7 @@ def _report(self:Resume):
     safe = self.writer.safe
     if isinstance(e,RunInUse): return self._tell_once(str(e))
     old = f'The last safe one is of step {safe[1]:,}, {time.monotonic()-safe[2]:.0f} s old' if safe else f'The last safe one is {self.entry.name}' if self.entry else 'There is none yet'
-    if str(e)!=self.told: print(f'A checkpoint could not be stored: {e}. {old}. Training goes on')
-    self.told = str(e)
+    self._tell_once(f'A checkpoint could not be stored: {e}. {old}. Training goes on', repr(e.__cause__ or e))
 
 # %% ../nbs/09_resume.ipynb #329290b4
 @patch

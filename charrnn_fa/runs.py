@@ -127,7 +127,7 @@ class Claim:
         "Remove the claim"
         if self.name: self.store.delete(self.name)
 
-# %% ../nbs/08_runs.ipynb #4e936e52
+# %% ../nbs/08_runs.ipynb #9486a115
 class Writer:
     "Stores checkpoints from one background thread"
     def __init__(self, store, claim, keep=3, bad=()):
@@ -168,6 +168,7 @@ class Writer:
         with self.cond:
             self.closed = True
             self.cond.notify_all()
+        if self.thread: self.thread.join(timeout)
         return done
 
 # %% ../nbs/08_runs.ipynb #2ab6ef28

@@ -2,8 +2,8 @@
 KILL is `phase:n`: this process kills itself when it gets to that phase for the nth time."""
 import hashlib,json,os,random,signal,sys
 os.environ.setdefault('OMP_NUM_THREADS', '1')
-import numpy as np
 import torch
+from fastai.basics import *
 from fastai.callback.all import *
 from charrnn_fa import *
 import charrnn_fa.resume as resume
