@@ -2,7 +2,7 @@
 
 __version__ = "0.0.1"
 
-from . import corpus,vocab,data,models,learner,sampling,store,checkpoint,runs,resume
+from . import corpus,vocab,data,models,learner,sampling,store,checkpoint,runs,state,resume
 from .corpus import *
 from .vocab import *
 from .data import *
@@ -12,6 +12,7 @@ from .sampling import *
 from .store import *
 from .checkpoint import *
 from .runs import *
+from .state import *
 from .resume import *
 
-__all__ = [*corpus.__all__, *vocab.__all__, *data.__all__, *models.__all__, *learner.__all__, *sampling.__all__, *store.__all__, *checkpoint.__all__, *runs.__all__, *resume.__all__]
+__all__ = [*corpus.__all__, *vocab.__all__, *data.__all__, *models.__all__, *learner.__all__, *sampling.__all__, *store.__all__, *checkpoint.__all__, *runs.__all__, *state.__all__, *resume.__all__]

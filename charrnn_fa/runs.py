@@ -42,7 +42,14 @@ def checkpoints(
     "Checkpoints in a store; other files there are left out"
     return [o for o in open_store(store).list() if _name.fullmatch(o.name)]
 
-# %% ../nbs/08_runs.ipynb #abbbf622
+# %% ../nbs/08_runs.ipynb #0ec354c7
+def _whole(tree):
+    "A tree from which training can go on, if it is one"
+    lacks = {'model','optim','rng','loader','recorder','step','epoch','plan','identity','times','best_name'}-set(tree)
+    if lacks: raise CheckpointError(f'no whole checkpoint: {", ".join(sorted(lacks))} is not in it')
+    return tree
+
+# %% ../nbs/08_runs.ipynb #997b5b55
 def newest_checkpoint(
     store, # A store, or what `open_store` takes
     say=print, # Is told of checkpoints that cannot be used
@@ -52,7 +59,7 @@ def newest_checkpoint(
     store,err,bad = open_store(store),None,set() if bad is None else bad
     found = checkpoints(store)
     for e in reversed(found):
-        try: return e,from_bytes(store.get(e))
+        try: return e,_whole(from_bytes(store.get(e)))
         except (CheckpointError,StoreError) as ex:
             bad.add(e.name)
             if isinstance(ex,StoreError): err = ex

@@ -1,8 +1,7 @@
 """Trains in a process of its own, so that it can be killed: `python resume_child.py CONFIG STORE OUT [KILL]`.
 KILL is `phase:n`: this process kills itself when it gets to that phase for the nth time."""
-import hashlib,json,os,random,signal,sys
+import hashlib,json,os,signal,sys
 os.environ.setdefault('OMP_NUM_THREADS', '1')
-import torch
 from fastai.basics import *
 from fastai.callback.all import *
 from charrnn_fa import *
@@ -11,12 +10,13 @@ import charrnn_fa.resume as resume
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
 base = dict(cell='lstm', fit='one_cycle', n=3, bs=4, seq_len=16, every=5, breaks=50)
 
-def make(cell='lstm', dropout=0.1, weight_drop=0., precision='fp32', n_acc=0, opt='adamw', bs=4, seq_len=16, n_layers=1, learn_init=False, n_hid=24, **_):
+def make(cell='lstm', precision='fp32', n_acc=0, opt='adamw', bs=4, seq_len=16, n_hid=24, dropout=0.1, weight_drop=0., n_layers=1, learn_init=False, **_):
     "The learner of a configuration"
     set_seed(1)
     dls = CharDataLoaders.from_text(text, bs=bs, seq_len=seq_len, device='cpu')
-    return char_learner(dls, cell, n_hid=n_hid, n_layers=n_layers, n_emb=8, dropout=dropout, weight_drop=weight_drop, precision=precision, learn_init=learn_init,
-        opt_func=adamw if opt=='adamw' else Adam, cbs=[GradientAccumulation(n_acc)] if n_acc else None)
+    sizes = dict(n_hid=n_hid, n_layers=n_layers, n_emb=8, dropout=dropout, weight_drop=weight_drop, learn_init=learn_init)
+    return char_learner(dls, cell, **sizes, precision=precision, opt_func=adamw if opt=='adamw' else Adam,
+        cbs=[GradientAccumulation(n_acc)] if n_acc else None)
 
 def fit(learn, cbs=(), fit='one_cycle', n=3, steps=None, **_):
     "The fit of a configuration"

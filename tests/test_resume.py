@@ -300,6 +300,26 @@ def test_fuzz(n=100_000):
     assert sound>n/1000 and len(why)>20, (sound,why)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss-before<300_000
 
+def test_fuzz_trees(n=8_000):
+    "The same for well-formed files with anything anywhere in their tree"
+    ts,rnd,sound = {},random.Random(6),0
+    text = json.dumps(pack(dict(model_state(make(n_hid=4)), o={0:(1,2.)}, n=np.arange(2)), ts))
+    vals = [None,True,-1,0,1,2**70,1e308,float('nan'),'','$t','gru','x'*99,[],{},[[]],{'$t':'model/head.bias'},{'$t':7},{'$t':[]},{'$n':1},{'$n':{'$t':'n'},'dtype':'object'},{'$d':[1,2]},{'$d':{}},{'$u':3}]
+    def mutate(o):
+        if isinstance(o,(dict,list)) and o and rnd.random()<.9:
+            k = rnd.choice(list(o)) if isinstance(o,dict) else rnd.randrange(len(o))
+            o[k] = mutate(o[k])
+            if isinstance(o,dict) and rnd.random()<.1: o[rnd.choice(['a','$t','$d','$n'])] = o.pop(k)
+            return o
+        return json.loads(json.dumps(rnd.choice(vals)))
+    why = set()
+    for i in range(n):
+        js = json.loads(text)
+        for _ in range(rnd.randint(1,3)): js = mutate(js)
+        try: sound += trained_model(from_bytes(to_bytes(js, ts))) is not None
+        except CheckpointError as e: why.add(str(e)[:60])
+    assert sound>n/1000 and len(why)>20, (sound,why)
+
 def test_old_checkpoints():
     "What an earlier version wrote is read, and samples the same text"
     d = root/'tests/data'
