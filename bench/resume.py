@@ -65,7 +65,7 @@ def first_step(a):
             cb = Resume(d, every=5)
             class Break(Callback):
                 def after_step(self):
-                    if self.train_iter==20: raise RuntimeError
+                    if self.train_iter==20: raise RuntimeError('broken off')
             try: fit(learn, 1000, cb, Break())
             except RuntimeError: again.append(start(d, 21))
     med = lambda o: sorted(o)[len(o)//2]
