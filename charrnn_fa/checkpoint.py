@@ -8,8 +8,8 @@ Docs: https://example.github.io/charrnn_fa/checkpoint.html.md"""
 __all__ = ['FORMAT', 'header_max', 'CheckpointError', 'pack', 'unpack', 'to_bytes', 'from_bytes', 'model_state', 'TrainedModel',
            'trained_model', 'model_bytes', 'load_model']
 
-# %% ../nbs/07_checkpoint.ipynb #40709a61
-import hashlib,json,platform,re
+# %% ../nbs/07_checkpoint.ipynb #0388baa8
+import hashlib,importlib.metadata,json,platform,re
 import numpy as np
 import torch, fastai, safetensors
 from fastcore.all import *
@@ -123,10 +123,10 @@ def model_state(
         split=getattr(learn.dls, 'split', None), corpus=getattr(learn.dls, 'corpus_name', None),
         versions=dict(charrnn_fa=_version(), torch=torch.__version__, fastai=fastai.__version__, python=platform.python_version()))
 
-# %% ../nbs/07_checkpoint.ipynb #3e5e445f
+# %% ../nbs/07_checkpoint.ipynb #eb9ea5ec
 def _version():
-    from charrnn_fa import __version__
-    return __version__
+    try: return importlib.metadata.version('charrnn_fa')
+    except importlib.metadata.PackageNotFoundError: return 'not installed'
 
 # %% ../nbs/07_checkpoint.ipynb #290e729b
 class TrainedModel:

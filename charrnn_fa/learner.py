@@ -143,7 +143,7 @@ def _listens(cb, event_name):
     "Whether a callback has something to do at an event"
     return event_name=='after_fit' or hasattr(type(cb),event_name) or event_name in vars(cb) or type(cb).__call__ is not Callback.__call__
 
-# %% ../nbs/04_learner.ipynb #68a08a17
+# %% ../nbs/04_learner.ipynb #778f5902
 class CharLearner(Learner):
     "A fastai `Learner` for character streams"
     def __init__(self,
@@ -194,21 +194,6 @@ class CharLearner(Learner):
         self.precision = first(ts)
         print(f"Training in {self.precision}: {', '.join(f'{k} {1e3*v:.0f} ms' for k,v in ts.items())} a step")
 
-    def __call__(self, event_name):
-        for o in [event_name] if isinstance(event_name,str) else event_name: self._call_one(o)
-
-    def _call_one(self, event_name):
-        for cb in self._listeners(event_name): cb(event_name)
-
-    def _listeners(self, event_name):
-        "Callbacks that have something to do at an event, in order; sought once for each set of callbacks"
-        if not hasattr(event, event_name): raise ValueError(f'There is no event {event_name!r}')
-        key = tuple(self.cbs)
-        if self.__dict__.get('_heard', (None,))[0]!=key: self._heard = key,{}
-        known = self._heard[1]
-        if event_name not in known: known[event_name] = [cb for cb in self.cbs.sorted('order') if _listens(cb, event_name)]
-        return known[event_name]
-
     def _tell(self, what, cbs): return [getattr(o,what)(self) for o in [*self.cbs, *L(cbs)] if hasattr(type(o),what)]
 
     def fit(self, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
@@ -220,6 +205,27 @@ class CharLearner(Learner):
         finally:
             self.logger = was
             self._tell('cleanup', cbs)
+
+# %% ../nbs/04_learner.ipynb #a5d8df93
+@patch
+def _listeners(self:CharLearner, event_name):
+    "Callbacks that have something to do at an event, in order; sought once for each set of callbacks"
+    if not hasattr(event, event_name): raise ValueError(f'There is no event {event_name!r}')
+    key = tuple(self.cbs)
+    if self.__dict__.get('_heard', (None,))[0]!=key: self._heard = key,{}
+    known = self._heard[1]
+    if event_name not in known: known[event_name] = [cb for cb in self.cbs.sorted('order') if _listens(cb, event_name)]
+    return known[event_name]
+
+# %% ../nbs/04_learner.ipynb #4fda2113
+@patch
+def __call__(self:CharLearner, event_name):
+    for o in [event_name] if isinstance(event_name,str) else event_name: self._call_one(o)
+
+# %% ../nbs/04_learner.ipynb #572b3a97
+@patch
+def _call_one(self:CharLearner, event_name):
+    for cb in self._listeners(event_name): cb(event_name)
 
 # %% ../nbs/04_learner.ipynb #1a5bd20b
 def choose_size(
