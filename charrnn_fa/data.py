@@ -60,12 +60,13 @@ def _char_rnn_split(n, bs=50, seq_len=50, frac=0.05):
     cut = (n_win-n_val)*seq_len
     return pos[:,:cut].ravel().tolist(), pos[:,cut:].ravel().tolist()
 
-# %% ../nbs/02_data.ipynb #ad3bf537
+# %% ../nbs/02_data.ipynb #6457e3ea
 def PositionSplitter(
     split='nanogpt', # `'nanogpt'`, `'torch-rnn'`, `'char-rnn'`, the share to validate on, or shares of (valid, test)
 ):
     "Split a stream at fixed positions; returns a fastai splitter"
     named = {'nanogpt':(0.1,), 'torch-rnn':(0.1,0.1)}
+    if isinstance(split,str) and split.replace('.','',1).isdigit(): split = float(split)
     if split!='char-rnn' and isinstance(split,str) and split not in named:
         raise ValueError(f'There is no split {split!r}: use one of nanogpt, torch-rnn, char-rnn, or a number such as 0.1')
     fracs = None if split=='char-rnn' else named.get(split, split) if isinstance(split,str) else tuplify(split)

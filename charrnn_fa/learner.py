@@ -61,7 +61,7 @@ class BitsPerChar(AvgLoss):
     @property
     def name(self): return 'bits_per_char'
 
-# %% ../nbs/04_learner.ipynb #b7e7f2d7
+# %% ../nbs/04_learner.ipynb #6f9378ab
 class StateReset(Callback):
     "Forget the model's state at the start of each pass over a stream"
     order = 1
@@ -73,7 +73,9 @@ class StateReset(Callback):
     def before_fit(self): self._rewind()
     def before_train(self):
         if not getattr(self.dls.train,'pos',0): self._reset()
-    def before_validate(self): self._reset()
+    def before_validate(self):
+        if hasattr(self.dl,'pos'): self.dl.pos = 0
+        self._reset()
     def after_fit(self): self._rewind()
 
 # %% ../nbs/04_learner.ipynb #3fc37145
@@ -136,7 +138,12 @@ def measure_precision(
             res[p] = _time_steps(model, loss, b, p, n)
     return dict(sorted(res.items(), key=lambda o: o[1]))
 
-# %% ../nbs/04_learner.ipynb #a1906972
+# %% ../nbs/04_learner.ipynb #e03b9618
+def _listens(cb, event_name):
+    "Whether a callback has something to do at an event"
+    return event_name=='after_fit' or hasattr(type(cb),event_name) or event_name in vars(cb) or type(cb).__call__ is not Callback.__call__
+
+# %% ../nbs/04_learner.ipynb #778f5902
 class CharLearner(Learner):
     "A fastai `Learner` for character streams"
     def __init__(self,
@@ -157,7 +164,7 @@ class CharLearner(Learner):
         if metrics is None: metrics = [char_accuracy, Perplexity(), BitsPerChar()]
         cbs = L(cbs)+[StateReset()]+[GradientClip(clip)]*bool(clip)
         super().__init__(dls, model, loss_func=loss_func, opt_func=opt_func, metrics=metrics, moms=moms, lr=lr, cbs=cbs, **kwargs)
-        self.precision,self.vocab,self.last_step = precision,dls.vocab,math.inf
+        self.precision,self.vocab,self.last_step,self.first_epoch,self.minutes = precision,dls.vocab,math.inf,0,None
 
     def _do_one_batch(self):
         with autocast(self.precision, self.xb[0].device): pred = self.model(*self.xb)
@@ -171,9 +178,13 @@ class CharLearner(Learner):
 
     def all_batches(self):
         self.n_iter = len(self.dl)
-        for o in enumerate(self.dl):
+        if self.training and self.train_iter>=self.last_step: return
+        for o in enumerate(self.dl, getattr(self.dl, 'pos', 0)):
             self.one_batch(*o)
             if self.training and self.train_iter>=self.last_step: break
+
+    def _do_fit(self):
+        for self.epoch in range(self.first_epoch, self.n_epoch): self._with_events(self._do_epoch, 'epoch', CancelEpochException)
 
     def choose_precision(self):
         "Measure, if the precision is not chosen yet"
@@ -183,10 +194,38 @@ class CharLearner(Learner):
         self.precision = first(ts)
         print(f"Training in {self.precision}: {', '.join(f'{k} {1e3*v:.0f} ms' for k,v in ts.items())} a step")
 
-    def fit(self, *args, **kwargs):
+    def _tell(self, what, cbs): return [getattr(o,what)(self) for o in [*self.cbs, *L(cbs)] if hasattr(type(o),what)]
+
+    def fit(self, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
+        was = self.logger
+        self._tell('prepare', cbs)
         self.choose_precision()
-        self.last_step = math.inf
-        return super().fit(*args, **kwargs)
+        self.last_step,self.first_epoch = math.inf,0
+        try: return super().fit(n_epoch, lr=lr, wd=wd, cbs=cbs, **kwargs)
+        finally:
+            self.logger = was
+            self._tell('cleanup', cbs)
+
+# %% ../nbs/04_learner.ipynb #a5d8df93
+@patch
+def _listeners(self:CharLearner, event_name):
+    "Callbacks that have something to do at an event, in order; sought once for each set of callbacks"
+    if not hasattr(event, event_name): raise ValueError(f'There is no event {event_name!r}')
+    key = tuple(self.cbs)
+    if self.__dict__.get('_heard', (None,))[0]!=key: self._heard = key,{}
+    known = self._heard[1]
+    if event_name not in known: known[event_name] = [cb for cb in self.cbs.sorted('order') if _listens(cb, event_name)]
+    return known[event_name]
+
+# %% ../nbs/04_learner.ipynb #4fda2113
+@patch
+def __call__(self:CharLearner, event_name):
+    for o in [event_name] if isinstance(event_name,str) else event_name: self._call_one(o)
+
+# %% ../nbs/04_learner.ipynb #572b3a97
+@patch
+def _call_one(self:CharLearner, event_name):
+    for cb in self._listeners(event_name): cb(event_name)
 
 # %% ../nbs/04_learner.ipynb #1a5bd20b
 def choose_size(
@@ -297,7 +336,22 @@ def _speed(learn, n=6):
         if dev.type=='cuda': torch.cuda.synchronize()
     return sorted(ts[1:])[(n-1)//2],(time.perf_counter()-t)/min(3,len(learn.dls.valid))*len(learn.dls.valid)
 
-# %% ../nbs/04_learner.ipynb #4b7a9fde
+# %% ../nbs/04_learner.ipynb #5ae6e7a8
+@patch
+def _steps_in(self:CharLearner, secs):
+    "Steps that fit into `secs` seconds, with the validation passes between them"
+    start = time.perf_counter()
+    self.choose_precision()
+    self.model.to(getattr(self.dls, 'device', None) or 'cpu')
+    with preserved(self): step,val = _speed(self)
+    left  = secs-(time.perf_counter()-start)
+    n_win = len(self.dls.train)
+    steps = max(1, int(left/(step+val/n_win)))
+    if steps<n_win: steps = max(1, int((left-val)/step))
+    print(f'{steps:,} steps of {1e3*step:.0f} ms, {steps/n_win:.1f} epochs')
+    return steps
+
+# %% ../nbs/04_learner.ipynb #cb8914f1
 @patch
 @delegates(CharLearner.fit_steps)
 def fit_minutes(self:CharLearner,
@@ -306,16 +360,11 @@ def fit_minutes(self:CharLearner,
 ):
     "Train for so many minutes: measure, fix the number of steps, run a schedule of that length"
     if minutes<=0: raise ValueError(f'minutes={minutes} must be above 0')
-    start = time.perf_counter()
-    self.choose_precision()
-    self.model.to(getattr(self.dls, 'device', None) or 'cpu')
-    with preserved(self): step,val = _speed(self)
-    left  = minutes*60-(time.perf_counter()-start)
-    n_win = len(self.dls.train)
-    steps = max(1, int(left/(step+val/n_win)))
-    if steps<n_win: steps = max(1, int((left-val)/step))
-    print(f'{steps:,} steps of {1e3*step:.0f} ms, {steps/n_win:.1f} epochs')
-    self.fit_steps(steps, **kwargs)
+    self.minutes = minutes
+    try:
+        n = first(o for o in self._tell('planned', kwargs.get('cbs')) if o)
+        self.fit_steps(n or self._steps_in(60*minutes), **kwargs)
+    finally: self.minutes = None
 
 # %% ../nbs/04_learner.ipynb #d23cb858
 class Evaluation(AttrDict):

@@ -1,5 +1,5 @@
 "The charrnn command as a process: pipes, Ctrl-C, mistakes, and the main job on the real text"
-import json,re,signal,subprocess,sys
+import json,signal,subprocess,sys,time
 import pytest
 
 code = 'import sys; from charrnn_fa.cli import main; sys.exit(main())'
@@ -26,16 +26,37 @@ def test_train_sample_evaluate(shells, tmp_path):
     a,b = (charrnn('sample', tmp_path/'r', '--prompt', 'she', '-n', 60, '--seed', 3).stdout for _ in range(2))
     assert a==b and a.startswith('she') and len(a)>=63
 
+def stopped(sig, run, *args):
+    "Send a signal once there is a checkpoint of a later step than the first; the process and what it printed"
+    p = subprocess.Popen([sys.executable,'-c',code,'train',*map(str,args),'--run',str(run)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    while len(list(run.glob('ck*')))<2: time.sleep(.05)
+    p.send_signal(sig)
+    return p,*p.communicate(timeout=120)
+
 def test_ctrl_c_leaves_a_usable_run(shells, tmp_path):
-    p = subprocess.Popen([sys.executable,'-c',code,'train',str(shells),'--run',str(tmp_path/'r'),'--minutes','5','--json',*map(str,small)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-    for line in p.stderr:
-        if re.match(r' *\d+%  step', line): break
-    p.send_signal(signal.SIGINT)
-    out,err = p.communicate(timeout=120)
+    p,out,err = stopped(signal.SIGINT, tmp_path/'r', shells, '--minutes', 5, '--every', 20, '--json', *small)
     res = json.loads(out.splitlines()[-1])
-    assert p.returncode==0 and res['stopped'] and res['steps']>0, err
+    assert p.returncode==0 and res['stopped']=='SIGINT' and res['steps']>0 and res['valid_nats']<3, err
     assert charrnn('sample', tmp_path/'r', '-n', 20, '--prompt', 'she').returncode==0
+    assert f"{res['steps']:,}" in charrnn('runs', tmp_path/'r').stdout
+
+@pytest.mark.parametrize('sig,rc', [(signal.SIGTERM,143), (signal.SIGKILL,-9)])
+def test_the_same_command_goes_on(sig, rc, shells, tmp_path):
+    "After a SIGTERM or a SIGKILL the run ends with the figures of one that was never stopped"
+    args = [shells,'--n-hid',96,'--bs',4,'--precision','fp32','--dropout',.1,'--epochs',3,'--every',20,'--json']
+    p,out,err = stopped(sig, tmp_path/'a', *args)
+    assert p.returncode==rc, err
+    a,b = (json.loads(charrnn('train', *args, '--run', tmp_path/o).stdout.splitlines()[-1]) for o in 'ab')
+    assert a['resumed_at']>0==b['resumed_at'] and a['valid_nats']==b['valid_nats'] and a['steps']==b['steps']
+
+def test_runs(shells, tmp_path):
+    assert charrnn('train', shells, '--run', tmp_path/'r', '--epochs', 0.3, '--every', 10, *small).returncode==0
+    last = sorted((tmp_path/'r').glob('ck*'))[-1]
+    last.write_bytes(last.read_bytes()[:-1])
+    r = charrnn('runs', tmp_path/'r')
+    assert r.stdout.count('ck-')>=3 and r.stdout.count('DAMAGED')==1
+    assert [o['sound'] for o in json.loads(charrnn('runs', tmp_path/'r', '--json').stdout.splitlines()[-1])].count(False)==1
 
 @pytest.mark.parametrize('args', [['sample','nowhere'], ['evaluate','nowhere'], ['train','no/such/file.txt','--run','r'], ['train','python','--run','r','--bs','0'], ['train'], ['fly']])
 def test_mistakes(args, tmp_path):
@@ -44,8 +65,10 @@ def test_mistakes(args, tmp_path):
     if len(args)>1: assert len(r.stderr.strip().splitlines())==1, r.stderr
 
 def test_nothing_is_lost(shells, tmp_path):
-    for more,rc in ([],0),([],2),(['--force'],0): assert charrnn('train', shells, '--run', tmp_path/'r', '--epochs', 0.05, *small, *more).returncode==rc
-    assert sorted(o.name for o in (tmp_path/'r').iterdir())==['model.1.safetensors','model.safetensors']
+    "A finished run is left as it is; other settings are refused; --force moves it out of the way"
+    for more,rc in ([],0),([],0),(['--lr',.1],2),(['--force'],0): assert charrnn('train', shells, '--run', tmp_path/'r', '--epochs', 0.05, *small, *more).returncode==rc
+    assert sorted(o.name for o in (tmp_path/'r').iterdir() if o.name[:2]!='ck')==['model.safetensors','older.1']
+    assert (tmp_path/'r/older.1/model.safetensors').exists()
 
 def test_help(): assert all(o in charrnn('train','--help').stdout for o in ('--minutes','--split','default'))
 

@@ -21,7 +21,7 @@ def unclean_notebook(d):
     write_nb(nb, d/'nbs/00_corpus.ipynb')
 
 def deleted_notebook(d):
-    (d/'nbs/12_cli.ipynb').unlink()
+    next((d/'nbs').glob('*_cli.ipynb')).unlink()
     git(d, 'commit', '-qam', 'gone')
 
 def module_never_added(d): git(d, 'rm', '-q', '--cached', 'charrnn_fa/cli.py')

@@ -1,0 +1,330 @@
+"Damaged and hostile files, full disks, stop signals, two processes, other callbacks"
+import json,os,random,resource,signal,subprocess,sys,time
+import pytest, torch
+from conftest import root
+from fastai.basics import Callback,nn,np,set_seed
+from fastai.callback.all import CSVLogger,EarlyStoppingCallback,SaveModelCallback,ShowGraphCallback
+from charrnn_fa import *
+from resume_child import make, fit, digest
+
+class Break(Callback):
+    order = 300
+    def __init__(self, at): self.at = at
+    def after_batch(self):
+        if self.training and self.train_iter==self.at: raise RuntimeError('broken off')
+
+def broken(path, at=60, **kw):
+    "A run that was broken off"
+    with pytest.raises(RuntimeError, match='broken off'): fit(make(), [Resume(path, every=10, **kw), Break(at)])
+    return checkpoints(path)
+
+def go_on(path, cbs=(), **kw):
+    learn = make()
+    fit(learn, [Resume(path, every=10, **kw), *cbs])
+    return learn
+
+@pytest.fixture(scope='module')
+def whole():
+    learn = make()
+    fit(learn)
+    return digest(learn)
+
+damages = dict(empty=lambda b: b'', byte=lambda b: b[:1], header=lambda b: b[:100], middle=lambda b: b[:len(b)//2], last=lambda b: b[:-1], longer=lambda b: b+b'x',
+    foreign=lambda b: b'PK\3\4'+bytes(5000), text=lambda b: b'a text\n'*900)
+
+@pytest.mark.parametrize('how', damages)
+def test_damage(how, tmp_path, whole, capsys):
+    "The newest file is damaged: it is said, and the one before is taken"
+    last = broken(tmp_path)[-1]
+    bad  = damages[how]((tmp_path/last.name).read_bytes())
+    (tmp_path/last.name).write_bytes(bad)
+    assert digest(go_on(tmp_path))==whole
+    assert last.name in capsys.readouterr().out
+    assert (tmp_path/last.name).read_bytes()==bad
+
+def test_directory_in_its_place(tmp_path, whole, capsys):
+    last = broken(tmp_path)[-1]
+    (tmp_path/last.name).unlink()
+    (tmp_path/last.name).mkdir()
+    assert digest(go_on(tmp_path))==whole and last.name in capsys.readouterr().out
+
+def test_no_permission(tmp_path, whole, capsys):
+    last = broken(tmp_path)[-1]
+    class Locked(DirStore):
+        def get(self, e):
+            if getattr(e,'name',e)==last.name: raise StoreError(f'Cannot read {e.name}: Permission denied', permanent=True)
+            return super().get(e)
+    assert digest(go_on(Locked(tmp_path)))==whole and 'Permission denied' in capsys.readouterr().out
+
+def test_all_damaged(tmp_path, whole, capsys):
+    for e in broken(tmp_path): (tmp_path/e.name).write_bytes(b'')
+    assert digest(go_on(tmp_path))==whole and 'starts anew' in capsys.readouterr().out
+    assert sum(o.size==0 for o in checkpoints(tmp_path))==3
+
+def test_bit_flips(tmp_path):
+    "Each of 200 single flipped bits is noticed"
+    data,rnd = bytearray((tmp_path/broken(tmp_path)[-1].name).read_bytes()),random.Random(1)
+    for _ in range(200):
+        i,b = rnd.randrange(len(data)),1<<rnd.randrange(8)
+        data[i] ^= b
+        with pytest.raises(CheckpointError): from_bytes(data)
+        data[i] ^= b
+    from_bytes(data)
+
+def test_disk_full(tmp_path, monkeypatch, capsys, whole):
+    "Training goes on when the disk is full, older checkpoints stay, and it is said once"
+    before,real = broken(tmp_path),os.fsync
+    def full(fd):
+        if fit_on: raise OSError(28, 'No space left on device')
+        real(fd)
+    fit_on = []
+    class Full(Callback):
+        def after_batch(self): fit_on.append(1)
+    monkeypatch.setattr(os, 'fsync', full)
+    assert digest(go_on(tmp_path, [Full()]))==whole
+    out = capsys.readouterr().out
+    assert out.count('No space left')==1 and 'Training goes on' in out
+    assert checkpoints(tmp_path)==before and not list(tmp_path.glob('.*tmp'))
+
+def test_disk_comes_back(tmp_path, capsys):
+    class Flaky(DirStore):
+        n = 0
+        def put(self, name, data):
+            self.n += 1
+            if 3<self.n<7: raise StoreError('the network is away')
+            return super().put(name, data)
+    fit(make(), Resume(Flaky(tmp_path), every=10))
+    assert capsys.readouterr().out.count('network is away')==1
+    assert all(o['sound'] for o in run_table(tmp_path)) and run_table(tmp_path)[-1]['phase']=='finished'
+
+def test_nan_pushes_nothing_out(tmp_path, capsys):
+    class Spoil(Callback):
+        def after_batch(self):
+            if self.training and self.train_iter>=50: next(self.model.parameters()).data.fill_(float('nan'))
+    fit(make(), [Resume(tmp_path, every=10), Spoil()])
+    assert 'no checkpoint is made of that' in capsys.readouterr().out
+    assert max(o['step'] for o in run_table(tmp_path))<=60
+    assert all(torch.isfinite(o).all() for o in load_learner_from(tmp_path).model.parameters())
+
+@pytest.mark.parametrize('kw,what', [(dict(n_hid=32),'model n_hid 24 in the run and 32 here'), (dict(bs=8),'layout bs 4 in the run and 8 here'), (dict(cell='gru'),'model cell lstm'),
+    (dict(opt='fastai'),'optim name AdamW in the run and Optimizer here'), (dict(n=5),'plan n_epoch 3 in the run and 5 here')])
+def test_refuses(kw, what, tmp_path):
+    before = broken(tmp_path)
+    with pytest.raises(ValueError, match=what): fit(make(**kw), Resume(tmp_path), **kw)
+    assert checkpoints(tmp_path)==before and not list(tmp_path.glob('live*'))
+
+def test_refuses_another_text(tmp_path):
+    broken(tmp_path)
+    for text,what in (('x'*2000+'abc'*900, 'vocab hash'), (make().vocab.decode(torch.arange(19))*200, 'vocab hash|corpus text')):
+        learn = char_learner(CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu'), 'lstm', n_hid=24, n_emb=8, precision='fp32')
+        with pytest.raises(ValueError, match=what): fit(learn, Resume(tmp_path))
+
+def test_force_plan(tmp_path):
+    "Whoever means it trains on under another plan"
+    broken(tmp_path)
+    learn,cb = make(),Resume(tmp_path, force='plan')
+    fit(learn, cb, n=4)
+    assert cb.began_at==60 and learn.train_iter==4*len(learn.dls.train) and len(learn.recorder.values)==4
+
+def test_newer_format(tmp_path, monkeypatch):
+    import charrnn_fa.checkpoint as c
+    monkeypatch.setattr(c, 'FORMAT', 2)
+    learn = make()
+    fn = learn.save_model(tmp_path/'m')
+    monkeypatch.setattr(c, 'FORMAT', 1)
+    with pytest.raises(CheckpointError, match='of format 2; this version reads up to 1: upgrade'): load_model(fn)
+
+@pytest.mark.parametrize('sig', [signal.SIGINT, signal.SIGTERM])
+def test_signals(sig, tmp_path, whole, capsys):
+    "The step is finished, a checkpoint written, and the learner can sample; the handlers come back"
+    class Signal(Callback):
+        def before_step(self):
+            if self.train_iter==70: signal.raise_signal(sig)
+    was = signal.getsignal(sig)
+    learn,cb = make(),Resume(tmp_path, every='60s')
+    fit(learn, [cb, Signal()])
+    assert cb.stopped==sig.name and learn.train_iter==71 and signal.getsignal(sig) is was
+    assert len(learn.sample('she', 20))==23 and 'Run the same again' in capsys.readouterr().out
+    assert checkpoints(tmp_path)[-1].name.startswith('ck-0000000071.0')
+    assert digest(go_on(tmp_path))==whole
+
+def test_stop_while_validating(tmp_path, whole):
+    class Signal(Callback):
+        def before_validate(self):
+            if self.epoch==1: signal.raise_signal(signal.SIGINT)
+    fit(make(), [Resume(tmp_path, every='60s'), Signal()])
+    assert digest(go_on(tmp_path))==whole
+
+def test_second_process_is_told(tmp_path):
+    "While one process trains a run another is refused; when the first is killed it is not"
+    code = 'import sys; from resume_child import *; learn = make(); fit(learn, Resume(sys.argv[1], every=5), n=100000)'
+    p = subprocess.Popen([sys.executable,'-c',code,str(tmp_path)], cwd=root/'tests')
+    while not checkpoints(tmp_path):
+        assert p.poll() is None
+        time.sleep(.05)
+    with pytest.raises(RunInUse, match=f'Process {p.pid} on this machine is training'): fit(make(), Resume(tmp_path))
+    p.kill()
+    p.wait()
+    with pytest.raises(ValueError, match='plan n_epoch 100000'): fit(make(), Resume(tmp_path))
+
+def test_taken_over(tmp_path, capsys):
+    "A process whose run was claimed later by another stops writing and says so"
+    class Other(Callback):
+        def after_batch(self):
+            if self.training and self.train_iter==75: Claim(open_store(tmp_path)).take()
+    learn = make()
+    fit(learn, [Resume(tmp_path, every=10), Other()])
+    assert learn.train_iter==3*len(learn.dls.train) and capsys.readouterr().out.count('has taken over')==1
+    assert max(o['step'] for o in run_table(tmp_path))<=80
+
+def test_with_other_callbacks(tmp_path):
+    "SaveModel, EarlyStopping, CSVLogger and a user's own, across a break: files and values as without one"
+    class Counter(Callback):
+        n = 0
+        def after_batch(self): self.n += self.training
+        def state_dict(self): return dict(n=self.n)
+        def load_state_dict(self, s): self.n = s['n']
+    def run(path, cbs=()):
+        learn,c = make(),Counter()
+        learn.path = path
+        path.mkdir(exist_ok=True)
+        with learn.no_bar():
+            learn.fit_one_cycle(5, 3e-2, cbs=[SaveModelCallback(), EarlyStoppingCallback(patience=2), CSVLogger(append=True), c, *cbs])
+        return learn,c
+    a,ca = run(tmp_path/'a')
+    for at in (60,130):
+        with pytest.raises(RuntimeError): run(tmp_path/'b', [Resume(tmp_path/'b/ck', every=7), Break(at)])
+    b,cb = run(tmp_path/'b', [Resume(tmp_path/'b/ck', every=7)])
+    assert ca.n==cb.n and digest(a)==digest(b)
+    rows = [[l.rsplit(',',1)[0] for l in (tmp_path/o/'history.csv').read_text().splitlines()] for o in 'ab']
+    assert rows[0]==rows[1] and len(rows[0])==len(a.recorder.values)+1
+    ws = [torch.load(tmp_path/o/'models/model.pth', weights_only=True) for o in 'ab']
+    assert all(torch.equal(ws[0][k], ws[1][k]) for k in ws[0])
+
+def test_graph_and_bar(tmp_path, capsys):
+    "The graph of the losses and the table go on as one"
+    def run(*cbs):
+        learn = make()
+        learn.fit_one_cycle(3, 1e-2, cbs=[Resume(tmp_path, every=10), ShowGraphCallback(), *cbs])
+        return learn
+    with pytest.raises(RuntimeError): run(Break(120))
+    capsys.readouterr()
+    learn = run()
+    rows = [o for o in capsys.readouterr().out.splitlines() if o[:1].isdigit()]
+    assert [o.split()[0] for o in rows]==['0','1','2']
+    assert len(learn.recorder.losses)==3*len(learn.dls.train)
+
+def test_best(tmp_path):
+    "The best checkpoint outlives the last ones"
+    class Worse(Callback):
+        order = 49
+        def after_validate(self):
+            if self.epoch: self.recorder.loss.total += 10*self.recorder.loss.count
+    fit(make(), [Resume(tmp_path, every=10, keep=2), Worse()])
+    best = [o for o in run_table(tmp_path) if o['best']]
+    assert len(best)==1 and best[0]['step']==len(make().dls.train) and len(checkpoints(tmp_path))==3
+    assert load_learner_from(tmp_path, best=True).info['step']==best[0]['step']
+
+def test_custom_module(tmp_path):
+    "A module of one's own is resumed too, and sampled from when it is given"
+    class Net(nn.Module):
+        def __init__(self, v):
+            super().__init__()
+            self.e,self.l = nn.Embedding(v,8),nn.Linear(8,v)
+        def forward(self, x): return self.l(self.e(x))
+    def new(): 
+        set_seed(2)
+        dls = CharDataLoaders.from_text('abc abd '*500, bs=4, seq_len=16, device='cpu')
+        return char_learner(dls, Net(len(dls.vocab)), precision='fp32')
+    a,b = new(),new()
+    fit(a)
+    with pytest.raises(RuntimeError): fit(b, [Resume(tmp_path, every=10), Break(100)])
+    b = new()
+    fit(b, Resume(tmp_path, every=10))
+    assert all(torch.equal(x,y) for x,y in zip(a.model.parameters(), b.model.parameters()))
+    with pytest.raises(CheckpointError, match='pass one as `model=`'): load_learner_from(tmp_path)
+    assert load_learner_from(tmp_path, model=Net(len(b.vocab))).sample('a', 9, seed=1)
+
+def test_hostile():
+    "Sealed files that mean harm: only the documented error, and no memory to speak of"
+    def sealed(js, ts={}): return to_bytes(js, ts)
+    learn,ts = make(),{}
+    js = pack(model_state(learn), ts)
+    deep = '['*100_000+']'*100_000
+    cases = [sealed('"x"'), sealed([]), sealed({'$t':'nothing'}), sealed({'$n':{'$t':'x'},'dtype':'O'}, {'x':torch.zeros(2)}), sealed({'$d':[[[],1]]}), sealed({'$d':[1]})]
+    for data in cases:
+        with pytest.raises(CheckpointError): from_bytes(data)
+    data = sealed('@'*len(deep))
+    i = data.index(b'@'*10)
+    data[i:i+len(deep)] = deep.encode()
+    with pytest.raises(CheckpointError): from_bytes(reseal(data))
+    for bad in (dict(n_hid=10**9), dict(n_layers=10**9), dict(n_vocab=2**40), dict(n_emb=10**9), dict(cell='os.system'), dict(n_hid='x'), dict(n_hid=-1), dict(evil=1)):
+        with pytest.raises(CheckpointError): trained_model(from_bytes(to_bytes(dict(js, config=dict(js['config'], **bad)), ts)))
+    for bad in ('{}', '[]', '{"chars":5}', 'nonsense', 7, None):
+        with pytest.raises(CheckpointError): trained_model(from_bytes(to_bytes(dict(js, vocab=bad), ts)))
+
+def reseal(data):
+    "Make the checksum of a changed file right"
+    import hashlib,re
+    data = bytearray(data)
+    m = re.search(rb'"sha256":"([0-9a-f]{64})"', data)
+    if not m: return data
+    data[m.start(1):m.end(1)] = b'0'*64
+    data[m.start(1):m.end(1)] = hashlib.sha256(data).hexdigest().encode()
+    return data
+
+def test_fuzz(n=100_000):
+    "Mutated files, most of them with a right checksum, end in the documented error or in a sound tree"
+    ts = {}
+    seed = bytes(to_bytes(pack(dict(a=torch.arange(3.), o={0:(1,2.)}, n=np.arange(2), s='x', config=dict(cell='gru', n_layers=1), model={}, vocab='{}'), ts), ts))
+    rnd,sound,before = random.Random(5),0,resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    words = [b'$t',b'$n',b'$u',b'$d',b'null',b'1e999',b'-1',b'[',b'{',b'}',b'"',b'\\"',b'9'*20,b'F32',b'data_offsets',b'shape',b'dtype',b'a',b'\0',b'[[]]',b'true']
+    cut,why = 8+int.from_bytes(seed[:8],'little'),set()
+    for i in range(n):
+        d,k = bytearray(seed[8:cut]),rnd.randrange(cut-8)
+        for _ in range(rnd.randint(1,3)):
+            k,how = rnd.randrange(len(d)),rnd.randrange(4)
+            if   how==0: d[k] = rnd.randrange(256)
+            elif how==1: d[k:k+rnd.randint(0,8)] = rnd.choice(words)
+            elif how==2: del d[k:k+rnd.randint(1,9)]
+            else: d[k:k] = d[k//2:k//2+rnd.randint(0,40)]
+        size = len(d) if rnd.random()<.95 else rnd.randrange(2**rnd.randint(1,63))
+        d = size.to_bytes(8,'little')+d+seed[cut:]
+        if rnd.random()<.97: d = reseal(d)
+        try: tree = from_bytes(d)
+        except CheckpointError as e: why.add(str(e)[:40])
+        else:
+            sound += 1
+            try: trained_model(tree)
+            except CheckpointError as e: why.add(str(e)[:40])
+    assert sound>n/1000 and len(why)>20, (sound,why)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss-before<300_000
+
+def test_fuzz_trees(n=8_000):
+    "The same for well-formed files with anything anywhere in their tree"
+    ts,rnd,sound = {},random.Random(6),0
+    text = json.dumps(pack(dict(model_state(make(n_hid=4)), o={0:(1,2.)}, n=np.arange(2)), ts))
+    vals = [None,True,-1,0,1,2**70,1e308,float('nan'),'','$t','gru','x'*99,[],{},[[]],{'$t':'model/head.bias'},{'$t':7},{'$t':[]},{'$n':1},{'$n':{'$t':'n'},'dtype':'object'},{'$d':[1,2]},{'$d':{}},{'$u':3}]
+    def mutate(o):
+        if isinstance(o,(dict,list)) and o and rnd.random()<.9:
+            k = rnd.choice(list(o)) if isinstance(o,dict) else rnd.randrange(len(o))
+            o[k] = mutate(o[k])
+            if isinstance(o,dict) and rnd.random()<.1: o[rnd.choice(['a','$t','$d','$n'])] = o.pop(k)
+            return o
+        return json.loads(json.dumps(rnd.choice(vals)))
+    why = set()
+    for i in range(n):
+        js = json.loads(text)
+        for _ in range(rnd.randint(1,3)): js = mutate(js)
+        try: sound += trained_model(from_bytes(to_bytes(js, ts))) is not None
+        except CheckpointError as e: why.add(str(e)[:60])
+    assert sound>n/1000 and len(why)>20, (sound,why)
+
+def test_old_checkpoints():
+    "What an earlier version wrote is read, and samples the same text"
+    d = root/'tests/data'
+    for fn in sorted(d.glob('*.safetensors')):
+        want = json.loads(fn.with_suffix('.json').read_text())
+        tm = load_model(fn)
+        assert tm.sample(want['prompt'], want['n'], temperature=0)==want['text'] and tm.info['step']==want['step']
+    assert list(d.glob('*.safetensors'))
