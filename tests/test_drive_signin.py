@@ -136,6 +136,9 @@ store
 store.put('ck-1', b'x'*1000)
 print(store, store.far, store.far.link, store.far.link.token, store.list(), store.quota(), vars(store), vars(store.far))
 ''', '''
+learn = char_learner(CharDataLoaders.from_corpus('abcdefghij'*2000, bs=4, seq_len=8), 'lstm', n_hid=8)
+learn.fit_steps(20, cbs=Resume(store, every=5))
+''', '''
 %xmode Verbose
 store.get('absent')
 ''', '''
@@ -147,7 +150,6 @@ store.far.list()
 ''', '''
 import pickle
 open('store.pkl','wb').write(pickle.dumps(store))
-learn = char_learner(CharDataLoaders.from_corpus('abcdefghij'*2000, bs=4, seq_len=8), 'lstm', n_hid=8)
 learn.store = store
 learn.fit(1)
 learn.save('weights')
@@ -178,6 +180,7 @@ def test_secrets_are_nowhere(home):
     hidden = re.compile('|'.join(['marker-',*d.issued]).encode())
     assert d.issued and all((work/'near').iterdir())
     for p in [o for o in work.rglob('*') if o.is_file()]: assert not hidden.search(p.read_bytes()), p
+    assert any(k.startswith('ck-0') for k in d.named()) and not any(hidden.search(o) for o in d.blobs.values())
 
 def test_no_marker_in_any_exception(srv, home):
     "Not even with the variables of every frame, and of every exception behind it"
