@@ -59,13 +59,13 @@ def _sane(res):
     if isinstance(res, (str,bytes)) and res: raise ValueError('no JSON')
     return res
 
-# %% ../nbs/13_drive.ipynb #14d7854f
+# %% ../nbs/13_drive.ipynb #b3aa49f4
 class DriveLink:
     "One signed-in connection to Google Drive: asks again after passing failures, and never longer than its time"
     def __init__(self,
         token:DriveToken=None, # None: the secret `GDRIVE_TOKEN`
         root:str=None, # Address of the server; None: Google's
-        token_uri:str=TOKEN_URI, # Where access tokens come from
+        token_uri:str=DRIVE_TOKEN_URI, # Where access tokens come from
         timeout:float=30., # Seconds to wait for a sign of life
         deadline:float=300., # Seconds for one operation
         slowest:float=200_000., # Bytes per second: a file gets this much time on top
