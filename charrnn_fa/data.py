@@ -120,11 +120,12 @@ def _codes(dataset, sep, vocab=None):
     if isinstance(o,CharStream) and (o.vocab is vocab or o.vocab.hash==vocab.hash): return o.codes,vocab
     return vocab.encode(o.text if isinstance(o,CharStream) else sep.join(o)),vocab
 
-# %% ../nbs/02_data.ipynb #1fde468a
+# %% ../nbs/02_data.ipynb #5391ed7f
 def _layout(n, bs, seq_len, world=1, strict=True):
     "Rows, window length and number of windows for `n` codes; a stream too short for them raises, or shrinks them if not `strict`"
     for nm,v in (('bs',bs),('seq_len',seq_len)):
         if not (isinstance(v,(int,np.integer)) and v>0): raise ValueError(f'{nm}={v} must be a whole number above 0')
+    if n==0 and not strict: return bs,seq_len,0
     if n<2: raise ValueError(f'A text of {n} characters has no next character to predict: give at least 2, better 10,000')
     if strict and n-1<bs*world*seq_len:
         raise ValueError(f'{n:,} characters are too few for one window of {bs*world} rows x {seq_len} characters, which takes '
@@ -268,7 +269,7 @@ class CharDataLoaders(DataLoaders):
     "Loaders of character streams; `from_corpus` takes anything `get_corpus` does"
     split,corpus_name = None,'text'
 
-# %% ../nbs/02_data.ipynb #e64e2293
+# %% ../nbs/02_data.ipynb #9c1e3de9
 @patch(cls_method=True)
 @delegates(get_corpus, but=['x'])
 def from_corpus(cls:CharDataLoaders,
@@ -288,6 +289,7 @@ def from_corpus(cls:CharDataLoaders,
     splits = [slice(o.start, o.stop) if isinstance(o,range) else o for o in PositionSplitter(split)(stream)]   # a slice copies nothing
     dsets  = Datasets(stream, [[CharNumericalize(stream.vocab)]], splits=splits, dl_type=CharStreamDL)
     res = cls(*dsets.dataloaders(bs=bs, val_bs=val_bs, seq_len=seq_len, device=device).loaders, path=path, device=device)
+    if not all(len(o) for o in res.loaders): raise ValueError(f'split={split!r} of {len(stream):,} characters leaves nothing to validate on: use a larger share, such as 0.1')
     res.split,res.corpus_name = str(split),stream.name
     return res
 
