@@ -267,7 +267,7 @@ class Unused(Net):
 @broken('no_gradient', held=True)
 def layer_unused(): return learner(Unused)
 @broken('not_in_optimizer')
-def only_the_head_is_trained(): return learner(Net, opt_func=lambda ps,lr: adamw(list(ps[0])[-2:], lr=lr))
+def only_the_head_is_trained(): return learner(Net, opt_func=lambda ps,lr: adamw(list(ps)[-2:], lr=lr))
 
 # Broken: numbers
 def _scaled(m, **kw):
