@@ -1,9 +1,8 @@
 "Set-ups with a known fault, each one line away from a sound one, and sound ones: what the doctor is tried on"
-import inspect,argparse,math,random
+import inspect,argparse,random
 from functools import lru_cache
 import torch, torch.nn as nn, torch.nn.functional as F
-from fastai.basics import CrossEntropyLossFlat,ItemTransform,OptimWrapper,SGD
-from fastai.basics import Learner # noqa: F401
+from fastai.basics import CrossEntropyLossFlat,ItemTransform,SGD
 from charrnn_fa import *
 
 BROKEN,SOUND = {},{}
