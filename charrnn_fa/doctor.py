@@ -9,9 +9,9 @@ __all__ = ['LAYOUTS', 'CHECKS', 'QUICK', 'RULES', 'ngram_losses', 'Yardsticks', 
            'check_codes', 'check_alignment', 'check_embedding', 'check_runs', 'check_nan', 'check_loss', 'check_axes',
            'check_registered', 'check_start', 'check_units', 'check_range', 'check_rows', 'check_future', 'check_input',
            'check_detached', 'check_gradient', 'check_optimizer', 'check_true_gradient', 'check_state', 'check_order',
-           'check_first_loss', 'check_dropout', 'check_lr', 'check_overfit', 'copied_run', 'check_leak', 'check_size',
-           'overfit_since', 'overfit_finding', 'check_overfitting', 'stuck_at', 'check_plateau', 'variety',
-           'check_sample', 'Diagnosis', 'examine', 'Doctor']
+           'check_first_loss', 'check_dropout', 'check_lr', 'copied_run', 'check_leak', 'check_size', 'overfit_since',
+           'overfit_finding', 'check_overfitting', 'stuck_at', 'check_plateau', 'variety', 'check_sample',
+           'check_overfit', 'Diagnosis', 'examine', 'Doctor']
 
 # %% ../nbs/10_doctor.ipynb #00b8e944
 import contextlib,html,itertools,math,os,time
@@ -170,16 +170,25 @@ LAYOUTS = dict(
     tbv  = ('(seq_len, bs, n_vocab)', lambda o: o.transpose(0,1)),
     flat = ('(bs*seq_len, n_vocab)',  lambda o: o.flatten(0,1)))         # name, and how to get there from the first
 
-# %% ../nbs/10_doctor.ipynb #45297685
+# %% ../nbs/10_doctor.ipynb #b0d4d45c
+def _peek(dl, n):
+    "The first `n` batches; the place in the text stays where it is"
+    was = dl.state_dict() if hasattr(dl,'pos') else None
+    if was: dl.pos = 0
+    try: return list(itertools.islice(dl, n))
+    finally:
+        if was: dl.load_state_dict(was)
+
 class Patient:
     "A learner under examination: copies of its model, small windows of its text, and what was measured on them"
     def __init__(self,
         learn:CharLearner, # Learner to examine; nothing in it is changed
         n:int=3, # Batches to look at
+        model:nn.Module=None, # Model to examine; that of the learner if none is given
     ):
-        self.learn,self.v,self.model = learn,len(learn.vocab),learn.model
+        self.learn,self.v,self.model = learn,len(learn.vocab),model or learn.model
         self.dev = next((p.device for p in learn.model.parameters()), torch.device('cpu'))
-        self.batches = [tuple(to_device(o, self.dev) for o in b[:2]) for b in itertools.islice(learn.dls.train, n)]
+        self.batches = [tuple(to_device(o, self.dev) for o in b[:2]) for b in _peek(learn.dls.train, n)]
         self.bx,self.by = self.batches[0]
         self.trained = len(getattr(getattr(learn,'recorder',None), 'losses', []))
 
@@ -208,12 +217,12 @@ class Patient:
     x       = property(lambda self: self.window[0])                   # codes, int64, shape (b, t)
     y       = property(lambda self: self.window[1])                   # the next ones, (b, t)
     out     = cached_property(lambda self: self.run(self.x))          # output for x, (b, t, n_vocab)
-    loss    = cached_property(lambda self: float(self.ce(self.x, self.y)))
+    loss    = cached_property(lambda self: self.ce(self.x, self.y).item())
     hidden  = cached_property(lambda self: self.last_layer()[1])      # what goes into the last layer, (b, t, n_hid)
     mixed   = cached_property(lambda self: bool(self.moved(rows=slice(0,1))[1:].any()))
     carried = cached_property(lambda self: bool((self.second()!=self.second(change=True)).any()))
 
-# %% ../nbs/10_doctor.ipynb #77281f11
+# %% ../nbs/10_doctor.ipynb #23b524cc
 @patch
 def run(self:Patient, x, model=None):
     "Output for codes `x` as `(bs, seq_len, n_vocab)`, from a fresh copy by default"
@@ -238,10 +247,10 @@ def kind(self:Patient):
 
 @patch
 def ce(self:Patient, x, y, model=None, reduction='mean', last=False):
-    "Cross-entropy as it should be, in nats, whatever loss the learner has; only that of the last characters with `last`"
+    "Cross-entropy as it should be, in nats, whatever loss the learner has; only that of the end with `last`"
     o = self.run(x, model)
     o = o.clamp_min(1e-9).log() if self.kind=='probs' else o
-    if last: o,y = o[:,-1:],y[:,-1:]
+    if last: o,y = (o[-1:],y[-1:]) if self.mixed else (o[:,-1:],y[:,-1:])
     return F.cross_entropy(o.flatten(0,1), y.flatten(), reduction=reduction)
 
 # %% ../nbs/10_doctor.ipynb #5ed1c838
@@ -287,10 +296,10 @@ def check(f):
 
 def _find_(name, saw, means, fix, severity='error'): return Finding(name=name, saw=saw, means=means, fix=fix, severity=severity)
 
-# %% ../nbs/10_doctor.ipynb #6a847720
+# %% ../nbs/10_doctor.ipynb #16094428
 def _range(p, i, n=100):
     "Lowest and highest code in the first `n` batches"
-    both = [(int(b[i].min()),int(b[i].max())) for b in itertools.islice(p.learn.dls.train, n)]
+    both = [(int(b[i].min()),int(b[i].max())) for b in _peek(p.learn.dls.train, n)]
     return min(o[0] for o in both),max(o[1] for o in both)
 
 @check
@@ -495,19 +504,22 @@ def check_gradient(p):
     if bad: return _find_('no_gradient', f'{len(bad)} of {len(ps)} parameters have no gradient: {", ".join(bad[:4])}', 'a detach, a no_grad, or a layer that is not used: these are never trained',
         f'print(dict(learn.model.named_parameters())[{bad[0]!r}].grad)')
 
-# %% ../nbs/10_doctor.ipynb #738eba65
+# %% ../nbs/10_doctor.ipynb #9e6cf275
 @check
 def check_optimizer(p):
     "Whether the optimiser holds every parameter"
-    opt  = p.learn.opt_func(p.learn.splitter(p.model), lr=p.lr) if p.learn.opt is None else p.learn.opt
-    held = {id(o[0]) for o in opt.all_params(with_grad=False)}
-    bad  = [nm for nm,o in p.model.named_parameters() if o.requires_grad and id(o) not in held]
+    model = p.learn.model
+    opt   = p.learn.opt_func(p.learn.splitter(model), lr=p.lr) if p.learn.opt is None else p.learn.opt
+    held  = {id(o[0]) for o in opt.all_params(with_grad=False)}
+    bad   = [nm for nm,o in model.named_parameters() if o.requires_grad and id(o) not in held]
     if bad: return _find_('not_in_optimizer', f'{len(bad)} parameters are not in the optimiser: {", ".join(bad[:4])}', 'they have a gradient, but no step is made',
         'opt_func=adamw')
 
 def _slopes(p, model, eps, n=6):
     "Changes of the last characters' loss along `n` random directions: as the gradient says, and as they are; shape (n,) each"
-    p.ce(p.x, p.y, model, last=True).backward()
+    loss = p.ce(p.x, p.y, model, last=True)
+    if not loss.requires_grad: return np.zeros((2,n))
+    loss.backward()
     ps = [o for o in model.parameters() if o.grad is not None]
     res,scale = [],eps*math.sqrt(sum(float((o.detach()**2).sum()) for o in ps)/sum(o.numel() for o in ps))
     for _ in range(n):
@@ -515,7 +527,7 @@ def _slopes(p, model, eps, n=6):
         for s in (1,-2):
             for o,d in zip(ps,ds): o.data.add_(d, alpha=s)
             _forget(model)
-            with torch.no_grad(): ls.append(float(p.ce(p.x, p.y, model, last=True)))
+            with torch.no_grad(): ls.append(p.ce(p.x, p.y, model, last=True).item())
         for o,d in zip(ps,ds): o.data.add_(d)
         res.append((sum(float((o.grad*d).sum()) for o,d in zip(ps,ds)), (ls[0]-ls[1])/2))
     return np.array(res).T
@@ -526,7 +538,7 @@ def _forget(model):
 @check
 def check_true_gradient(p):
     "Whether the gradient is that of the loss, or was cut on its way through time"
-    if not hasattr(p.model,'reset') or p.mixed or p.x.shape[1]<3: return
+    if p.carried and not hasattr(p.model,'reset') or p.x.shape[1]<3: return
     try: said,real = _slopes(p, _copy(p.model, train=True).double(), 1e-5)
     except (RuntimeError,ValueError): said,real = _slopes(p, _copy(p.model, train=True), 3e-3)
     off = np.sqrt(((said-real)**2).mean()/((real**2).mean()+1e-30))
@@ -553,14 +565,16 @@ def check_order(p):
     if hit<0.9: return _find_('window_order', f'{hit:.0%} of the rows go on where the window before ended', 'the state is carried into text that does not follow: shuffled windows',
         'CharDataLoaders.from_corpus(text, bs=bs, seq_len=seq_len)')
 
-# %% ../nbs/10_doctor.ipynb #ed77c2af
+# %% ../nbs/10_doctor.ipynb #9d4dcec8
 @check
 def check_first_loss(p):
     "Loss of a new network against knowing nothing"
     lnv = math.log(p.v)
-    if p.loss>lnv+1.5: return _find_('init_loss' if not p.trained else 'lr_high', f'loss {p.loss:.2f} {"after" if p.trained else "before"} training, knowing nothing is ln {p.v} = {lnv:.2f}',
-        'the network is sure of wrong answers: its last weights are too large' if not p.trained else 'training made it worse than knowing nothing',
-        'nn.init.xavier_uniform_(learn.model.head.weight)' if not p.trained else f'learn.fit_one_cycle(1, {p.lr/10:.1g})')
+    if p.loss<lnv+1.5: return
+    if p.trained and float(p.learn.recorder.losses[0])<lnv+1.5: return _find_('lr_high', f'loss {p.loss:.2f} after training, knowing nothing is ln {p.v} = {lnv:.2f}',
+        'training made it worse than knowing nothing', f'learn.lr = {p.lr/10:.1g}')
+    return _find_('init_loss', f'loss {p.loss:.2f} where knowing nothing is ln {p.v} = {lnv:.2f}', 'from the start the network is sure of wrong answers: its last weights are too large',
+        'nn.init.xavier_uniform_(learn.model.head.weight)')
 
 @check
 def check_dropout(p):
@@ -571,7 +585,7 @@ def check_dropout(p):
             if isinstance(d,float) and 0.8<d<=1 and (k!='p' or isinstance(m,nn.modules.dropout._DropoutNd)):
                 return _find_('dropout', f'{nm}.{k} = {d}', f'only {1-d:.0%} of the values come through', f'learn.model.{nm}.{k} = 0.3')
 
-# %% ../nbs/10_doctor.ipynb #a0a44d96
+# %% ../nbs/10_doctor.ipynb #aa24abcf
 @patch
 def trial(self:Patient, lr, n=12, b=3, t=16):
     "Losses of `n` steps on one window at a learning rate, with the learner's optimiser; stops early once it is learnt; and the model"
@@ -585,12 +599,12 @@ def trial(self:Patient, lr, n=12, b=3, t=16):
         if clip: nn.utils.clip_grad_norm_(m.parameters(), clip)
         opt.step()
         opt.zero_grad()
-        res.append(float(loss))
+        res.append(loss.item())
         if not math.isfinite(res[-1]): return [*res[:-1],1e3]
         if res[-1]<0.3*res[0]: break
     return res
 
-# %% ../nbs/10_doctor.ipynb #9c4a2f7f
+# %% ../nbs/10_doctor.ipynb #2f7e7feb
 def _fall(ls): return ls[0]-min(ls[-1], 1e3)
 
 @check
@@ -605,20 +619,6 @@ def check_lr(p):
     kw = dict(saw=f'in {len(own)} steps at lr={p.lr:.3g} the loss went from {own[0]:.3f} to {own[-1]:.3f}, at {best:.3g} it fell by {falls[best]:.3f}', fix=f'learn.lr = {best/3:.1g}')
     if p.lr<best/30 and _fall(own)<0.01*falls[best]: return _find_('lr_low', means='steps are too short to get anywhere', **kw)
     if p.lr>best*5 and _fall(own)<0.3*falls[best]: return _find_('lr_high', means='steps are so long that they jump over every valley', **kw)
-
-@check
-def check_overfit(p):
-    "Whether a window can be learnt by heart"
-    x,y = p.crop(3, 16)
-    if p.trained and p.loss<math.log(p.v)*0.8: return
-    h1   = _entropy(y, p.v)
-    best = min(min(p.trial(lr, n=80)) for lr in (p.lr,1e-2))
-    if best>0.8*h1: return _find_('cannot_overfit', f'the best loss on 48 characters was {best:.2f}, letter frequencies give {h1:.2f}', 'the network cannot even learn one window by heart: too small, or wired wrongly',
-        'char_learner(dls, n_hid=256)')
-
-def _entropy(y, v):
-    q = y.flatten().bincount(minlength=v).float()/y.numel()
-    return float(-(q*q.clamp_min(1e-9).log()).sum())
 
 # %% ../nbs/10_doctor.ipynb #5d546b74
 def copied_run(
@@ -654,7 +654,7 @@ def check_size(p):
     if n>50*m: return _find_('small_text', f'{n:,} parameters for {m:,} characters', 'it will learn the text by heart long before it learns the language',
         f'char_learner(dls, n_hid={choose_size(m)["n_hid"]}, dropout=0.3)', 'warning')
 
-# %% ../nbs/10_doctor.ipynb #e8d20614
+# %% ../nbs/10_doctor.ipynb #f014c558
 def _epochs(learn):
     "Training and validation loss of each epoch, shape (n, 2), empty where they were not recorded"
     rec = learn.recorder
@@ -667,7 +667,7 @@ def overfit_since(
     losses # Training and validation loss of each epoch, shape (n, 2)
 )->int: # Number of the epoch, from 0, or None
     "The epoch from which the validation loss rose while the training loss fell"
-    if len(losses)<2: return None
+    if len(losses)<2 or not np.isfinite(losses).all(): return None
     best = int(losses[:,1].argmin())
     if best==len(losses)-1 or losses[-1,1]<1.02*losses[best,1] or losses[-1,0]>losses[best,0]: return None
     return best+1
@@ -686,16 +686,17 @@ def check_overfitting(p):
     "Whether validation went up again"
     if p.trained: return overfit_finding(_epochs(p.learn))
 
-# %% ../nbs/10_doctor.ipynb #38f2cc56
+# %% ../nbs/10_doctor.ipynb #4766e9ea
 def stuck_at(
     losses, # Losses of steps in nats, in order
     ys:Yardsticks, # Those of the text
     n:int=100, # Steps to look at; fewer say nothing
+    flat:float=0.01, # Above pairs of letters, a loss that falls less than this share in `n/2` steps stands
 )->str: # Name of the yardstick, or None
     "The yardstick that a training loss stands at: letter frequencies, or pairs of letters where it does not move any more"
     if len(losses)<n: return None
     a,b = np.mean(losses[-n:-n//2]),np.mean(losses[-n//2:])
-    if b>0.97*ys.unigram or b>1.02*ys.bigram and a-b<0.01*a: return ys.named()[1][0]
+    if b>0.97*ys.unigram or b>1.02*ys.bigram and a-b<flat*a: return ys.named()[1][0]
     if ys.bigram<0.97*ys.unigram and abs(b/ys.bigram-1)<0.02 and a-b<0.005*a and len(losses)>=3*n: return ys.named()[2][0]
 
 @check
@@ -707,7 +708,7 @@ def check_plateau(p):
     if at: return _find_('plateau', f'after {p.trained} steps the loss is {np.mean(ls[-50:]):.3f}; {ys.named()[1][0]} {ys.unigram:.3f}, {ys.named()[2][0]} {ys.bigram:.3f}',
         f'it has learnt {at}, and hardly more', 'learn = char_learner(dls, n_hid=256, lr=4e-3)')
 
-# %% ../nbs/10_doctor.ipynb #ccef4aca
+# %% ../nbs/10_doctor.ipynb #25195a0e
 def variety(
     text:str, # Any text
     n:int=8, # Length of the pieces
@@ -719,7 +720,7 @@ def variety(
 @check
 def check_sample(p, n=400):
     "Whether samples repeat themselves, or copy"
-    if not p.trained or p.loss>yardsticks(p.learn.dls).bigram or len(p.learn.dls.valid.codes)<2*n: return
+    if p.trained<100 or len(p.learn.dls.valid.codes)<n: return
     real = p.learn.vocab.decode(p.learn.dls.valid.codes[:n])
     made = str(sample_text(_copy(p.model), p.learn.vocab, real[:1], n=n, seed=0, temperature=0.8))
     if variety(made)<0.4*variety(real): return _find_('sample_repeats', f'{1-variety(made):.0%} of the pieces of a sample were there before, {1-variety(real):.0%} in validation',
@@ -728,6 +729,21 @@ def check_sample(p, n=400):
     own,usual = copied_run(made, src),copied_run(real, src)
     if len(own)>=50 and len(own)>2*len(usual): return _find_('sample_copies', f'{len(own)} characters in a row are copied: {visible(own[:60])!r}; in validation at most {len(usual)}',
         'it recites the training text', 'learn = char_learner(dls, dropout=0.3)', 'warning')
+
+# %% ../nbs/10_doctor.ipynb #92d2e23d
+@check
+def check_overfit(p):
+    "Whether a window can be learnt by heart"
+    x,y = p.crop(3, 16)
+    if p.trained and p.loss<math.log(p.v)*0.8: return
+    h1   = _entropy(y, p.v)
+    best = min(min(p.trial(lr, n=80)) for lr in (p.lr,1e-2))
+    if best>0.8*h1: return _find_('cannot_overfit', f'the best loss on 48 characters was {best:.2f}, letter frequencies give {h1:.2f}', 'the network cannot even learn one window by heart: too small, or wired wrongly',
+        'char_learner(dls, n_hid=256)')
+
+def _entropy(y, v):
+    q = y.flatten().bincount(minlength=v).float()/y.numel()
+    return float(-(q*q.clamp_min(1e-9).log()).sum())
 
 # %% ../nbs/10_doctor.ipynb #152aa73e
 class Diagnosis(list):
@@ -783,7 +799,7 @@ def doctor(self:CharLearner,
     if 'code_range' not in res.names and len(self.dls.loaders)>1: res.yardsticks = yardsticks(self.dls)
     return res
 
-# %% ../nbs/10_doctor.ipynb #37e7f875
+# %% ../nbs/10_doctor.ipynb #519ca2e3
 QUICK = [o for o in CHECKS if o not in (check_lr, check_overfit, check_leak, check_size, check_overfitting, check_plateau, check_sample)]
 
 def _norm(model):
@@ -796,12 +812,14 @@ class Doctor(Callback):
     order = 55
     def __init__(self,
         every:int=20, # Look at what was noted every so many steps
+        share:float=0.008, # Share of the training time that checks may take while nothing is wrong
         foot:bool=True, # Say at the end which yardstick the loss has passed
-    ): self.every,self.foot,self.secs = every,foot,0.
+    ): self.every,self.share,self.foot,self.secs = every,share,foot,0.
 
     def before_fit(self):
         self.run = not (hasattr(self.learn,'lr_finder') or hasattr(self,'gather_preds'))
-        self.losses,self.norms,self.new,self.findings,self.secs = [],[],[],Diagnosis(),0.
+        self.losses,self.norms,self.new,self.norm,self.findings,self.secs = [],[],[],None,Diagnosis(),0.
+        self.start,self.todo,self.patient,self.last = time.perf_counter(),list(QUICK),None,0.
 
     def after_backward(self):
         if len(self.new)==self.every-1: self.norm = _norm(self.model)
@@ -809,13 +827,14 @@ class Doctor(Callback):
     def after_batch(self):
         if not self.training: return
         self.new.append(self.loss.detach())
-        if len(self.new)>=self.every: self.look()
+        if len(self.new)>=self.every: self.timed(self.look)
 
     def after_epoch(self): self.timed(lambda: self.say(overfit_finding(_epochs(self.learn))))
     def after_fit(self):
         if self.foot and self.losses: self.timed(self.say_foot)
+        self.patient = None
 
-# %% ../nbs/10_doctor.ipynb #19cd9e92
+# %% ../nbs/10_doctor.ipynb #31bee218
 def _rule_nan(d):
     if not np.isfinite(d.losses[-d.every:]).all(): return _find_('nan', f'the loss is not finite at step {len(d.losses)}', 'a step was too long: nothing can be learnt from here',
         f'learn.fit_one_cycle(1, {d.learn.lr/10:.1g}) after making the learner anew')
@@ -823,6 +842,11 @@ def _rule_nan(d):
 def _rule_exploding(d):
     if d.norms[-1]>1e3*max(1., d.losses[-1]): return _find_('exploding', f'the gradient has norm {d.norms[-1]:.3g} at step {len(d.losses)}', 'steps go anywhere',
         'char_learner(dls, clip=1.)')
+
+def _rule_start(d):
+    lnv = math.log(len(d.learn.vocab))
+    if len(d.losses)==d.every and d.losses[0]>lnv+1.5: return _find_('init_loss', f'loss {d.losses[0]:.2f} at the first step, knowing nothing is ln {len(d.learn.vocab)} = {lnv:.2f}',
+        'from the start the network is sure of wrong answers', 'learn.doctor()')
 
 def _rule_high(d):
     now,lnv = np.mean(d.losses[-d.every:]),math.log(len(d.learn.vocab))
@@ -832,15 +856,21 @@ def _rule_high(d):
 def _rule_vanishing(d):
     if d.norms[-1]<1e-6: return _find_('vanishing', f'the gradient has norm {d.norms[-1]:.1g} at step {len(d.losses)}', 'no step can be made with it', 'learn.doctor()')
 
+def _rule_good(d):
+    now = np.mean(d.losses[-d.every:])
+    if now<0 or 100<=len(d.losses)<2*len(d.dls.train) and now<0.5*yardsticks(d.dls).ngram:
+        return _find_('too_good', f'loss {now:.3f} at step {len(d.losses)}, the best n-gram {yardsticks(d.dls).ngram:.3f}', 'too good to be true: it sees the answers, or measures something else',
+            'learn.doctor()')
+
 def _rule_plateau(d):
-    if not 140<=len(d.losses)<1000: return
+    if not 140<=len(d.losses)<1000 or {'nan','lr_high'} & set(d.findings.names): return
     ys = yardsticks(d.dls)
-    at = stuck_at(d.losses, ys)
+    at = stuck_at(d.losses, ys, flat=0)
     if at: return _find_('plateau', f'loss {np.mean(d.losses[-50:]):.3f} at step {len(d.losses)}; {ys!r}', f'it has learnt {at} at most, and stands there', 'learn.doctor()')
 
-RULES = [_rule_nan, _rule_exploding, _rule_high, _rule_vanishing, _rule_plateau]
+RULES = [_rule_nan, _rule_exploding, _rule_start, _rule_high, _rule_vanishing, _rule_good, _rule_plateau]
 
-# %% ../nbs/10_doctor.ipynb #da1837da
+# %% ../nbs/10_doctor.ipynb #d566a5c4
 @patch
 def timed(self:Doctor, f):
     "Call `f`, and note how long it took"
@@ -850,25 +880,40 @@ def timed(self:Doctor, f):
 
 @patch
 def look(self:Doctor):
-    "Read what was noted, and say the first rule that holds"
-    def _look():
-        self.losses += torch.stack(self.new).float().tolist()
-        self.norms.append(float(self.norm) if getattr(self,'norm',None) is not None else 0.)
-        self.new.clear()
-        with np.errstate(all='ignore'): self.say(first(filter(None, (f(self) for f in RULES))))
-    self.timed(_look)
+    "Read what was noted, say the first rule that holds, and try the next checks as long as time allows"
+    self.losses += torch.stack(self.new).float().tolist()
+    self.norms.append(0. if self.norm is None else float(self.norm))
+    self.new.clear()
+    with np.errstate(all='ignore'): self.say(first(filter(None, (f(self) for f in RULES))))
+    start = now = time.perf_counter()
+    while self.todo and self.secs+(now-start)+self.last<=self.share*(now-self.start):
+        self.try_next()
+        self.last,now = time.perf_counter()-now,time.perf_counter()
+
+@patch
+def try_next(self:Doctor):
+    "Try the next quick check, on a copy of the model as it was at the first one"
+    with preserved(self.learn), torch.enable_grad():
+        if self.patient is None: self.patient = Patient(self.learn, model=copy_model(self.model))
+        res = examine(self.patient, [self.todo.pop(0)])
+    if res and res[0].severity=='fatal': self.todo = []
+    for o in res: self.tell(o)
+
+@patch
+def tell(self:Doctor, finding, head=''):
+    "Print a finding, unless one of that name was printed"
+    if finding.name in self.findings.names: return
+    self.findings.append(finding)
+    print(f'{head}{finding!r}')
 
 @patch
 def say(self:Doctor, finding):
-    "Print a finding, unless one of that name was said; with the cause, where the quick checks find one"
+    "Tell what a rule found, and the likely cause, where the quick checks see one"
     if finding is None or finding.name in self.findings.names: return
-    self.findings.append(finding)
-    print(f'{finding!r}')
-    if finding.name in ('overfitting','nan'): return
+    self.tell(finding)
+    if finding.name not in ('plateau','vanishing','too_good','exploding'): return
     with preserved(self.learn), torch.enable_grad(): causes = examine(Patient(self.learn), QUICK)
-    for o in causes[:1]:
-        if o.name not in self.findings.names: print(f'Likely because of\n{o!r}')
-        self.findings.append(o)
+    for o in causes[:1]: self.tell(o, 'Likely because of\n')
 
 @patch
 def say_foot(self:Doctor):

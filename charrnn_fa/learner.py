@@ -6,8 +6,8 @@ Docs: https://example.github.io/charrnn_fa/learner.html.md"""
 
 # %% auto #0
 __all__ = ['ShapeError', 'explain_shapes', 'CharLoss', 'char_accuracy', 'BitsPerChar', 'StateReset', 'Steps', 'adamw', 'autocast',
-           'measure_precision', 'taught_loss', 'outside', 'copy_model', 'layout_of', 'preflight', 'CharLearner',
-           'choose_size', 'char_learner', 'preserved', 'Evaluation', 'score', 'evaluate_codes']
+           'measure_precision', 'taught_loss', 'taught_forward', 'outside', 'copy_model', 'layout_of', 'preflight',
+           'CharLearner', 'choose_size', 'char_learner', 'preserved', 'Evaluation', 'score', 'evaluate_codes']
 
 # %% ../nbs/04_learner.ipynb #4fa03a74
 import contextlib,itertools,math,random,tempfile,time
@@ -70,12 +70,14 @@ class CharLoss:
     def activation(self, pred): return pred.softmax(-1)
     def decodes(self, pred): return pred.argmax(-1)
 
-# %% ../nbs/04_learner.ipynb #79e2626d
+# %% ../nbs/04_learner.ipynb #bd860fed
 def char_accuracy(
     pred:torch.Tensor, # Logits, shape (bs, seq_len, n_vocab)
     y:torch.Tensor, # Next characters, shape (bs, seq_len)
 )->torch.Tensor: # Between 0 and 1
     "Share of characters whose likeliest guess was right"
+    lay = layout_of(pred.shape, *y.shape)
+    if lay and lay[0] in ('bvt','tbv'): pred = pred.transpose(1,2) if lay[0]=='bvt' else pred.transpose(0,1)
     return (pred.argmax(-1).view(-1)==y.reshape(-1)).float().mean()
 
 # %% ../nbs/04_learner.ipynb #c95b5895
@@ -161,7 +163,7 @@ def measure_precision(
             res[p] = _time_steps(model, loss, b, p, n)
     return dict(sorted(res.items(), key=lambda o: o[1]))
 
-# %% ../nbs/04_learner.ipynb #8c981b49
+# %% ../nbs/04_learner.ipynb #0aa32970
 def taught_loss(
     loss_func, # Loss of `(logits, y)`
     pred:torch.Tensor, # What the model returned
@@ -173,8 +175,22 @@ def taught_loss(
     except ShapeError: raise
     except (RuntimeError,ValueError,IndexError) as e:
         y,n = yb[0],pred.shape[-1] if pred.dim() else 0
+        if y.is_floating_point(): raise ShapeError(f'The targets are {y.dtype}, but must be codes, int64: yield y.long() ({str(e).splitlines()[0]})') from e
         if y.dim()!=2 or 'size' in str(e) or 'shape' in str(e): raise ShapeError(f'{explain_shapes(pred, y, len(vocab))} ({str(e).splitlines()[0]})') from e
         if y.dtype==torch.long and y.numel() and y.max()>=n: raise ShapeError(outside(int(y.max()), n, vocab, 'the last layer', 'classes')) from e
+        raise
+
+def taught_forward(
+    model:nn.Module, # Codes to logits
+    xb, # Tuple of inputs
+    vocab:CharVocab, # What the codes stand for
+): # What the model returns
+    "Output of a model; where a code is out of range for an embedding, the error names the character"
+    try: return model(*xb)
+    except IndexError as e:
+        top = int(xb[0].max()) if isinstance(xb[0],torch.Tensor) and xb[0].numel() else -1
+        for nm,m in model.named_modules():
+            if isinstance(m,nn.Embedding) and m.num_embeddings<=top: raise ShapeError(outside(top, m.num_embeddings, vocab, nm, 'rows')) from e
         raise
 
 def outside(code, n, vocab, what, unit):
@@ -205,7 +221,7 @@ def layout_of(
     for k,pat in dict(btv=(b,t,None), flat=(b*t,None), bvt=(b,None,t), tbv=(t,b,None)).items():
         if len(pat)==len(shape) and all(p in (None,s) for p,s in zip(pat,shape)): return k,shape[pat.index(None)]
 
-# %% ../nbs/04_learner.ipynb #46e047a9
+# %% ../nbs/04_learner.ipynb #3f7484d6
 @torch.no_grad()
 def preflight(
     learn:Learner # Learner about to train
@@ -214,9 +230,7 @@ def preflight(
     x,y = to_device(learn.dls.train.one_batch(), getattr(learn.dls, 'device', None) or 'cpu')[:2]
     if x.dim()!=2 or y.dim()!=2: return
     model,v,(b,t) = copy_model(learn.model).to(x.device).eval(),len(learn.vocab),x.shape
-    for nm,m in model.named_modules():
-        if isinstance(m,nn.Embedding): m.register_forward_pre_hook(partial(_in_range, learn.vocab, nm))
-    out = model(x)
+    out = taught_forward(model, (x,), learn.vocab)
     taught_loss(learn.loss_func, out, (y,), learn.vocab)
     if not (v in (b,t) or b==t) or out.dim()!=3: return
     bs,ts = [i for i in range(min(b,6), 0, -1) if i!=v],[i for i in range(min(t,17), 0, -1) if i!=v]
@@ -226,16 +240,12 @@ def preflight(
     reads = 'bvt' if isinstance(learn.loss_func,nn.CrossEntropyLoss) else layout_of(out.shape, b, t)[0]
     if got and got!=reads and isinstance(learn.loss_func,(nn.CrossEntropyLoss,CharLoss)): raise ShapeError(_silent(got, reads, b, t, v))
 
-def _in_range(vocab, nm, m, args):
-    "Hook of an embedding: name the character that it has no row for"
-    if args[0].numel() and args[0].max()>=m.num_embeddings: raise ShapeError(outside(int(args[0].max()), m.num_embeddings, vocab, nm, 'rows'))
-
 def _silent(got, reads, b, t, v):
     names = dict(btv='(bs, seq_len, n_vocab)', bvt='(bs, n_vocab, seq_len)', tbv='(seq_len, bs, n_vocab)')
     return (f'The model returns {names[got]}, but the loss reads {names[reads]}; nothing else would have told you, since bs {b}, seq_len {t} and n_vocab {v} '
         f'are not all different: return (bs, seq_len, n_vocab), and use loss_func=CharLoss(len(dls.vocab))')
 
-# %% ../nbs/04_learner.ipynb #e2c94731
+# %% ../nbs/04_learner.ipynb #665f0dea
 class CharLearner(Learner):
     "A fastai `Learner` for character streams"
     def __init__(self,
@@ -259,7 +269,7 @@ class CharLearner(Learner):
         self.precision,self.vocab,self.last_step = precision,dls.vocab,math.inf
 
     def _do_one_batch(self):
-        with autocast(self.precision, self.xb[0].device): pred = self.model(*self.xb)
+        with autocast(self.precision, self.xb[0].device): pred = taught_forward(self.model, self.xb, self.vocab)
         self.pred = pred.float() if pred.is_floating_point() else pred
         self('after_pred')
         if len(self.yb):

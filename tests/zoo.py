@@ -7,8 +7,14 @@ from charrnn_fa import *
 
 BROKEN,SOUND = {},{}
 
-def broken(cause, held=False): return lambda f: BROKEN.setdefault(f.__name__, (f,cause,held))
-def sound(held=False): return lambda f: SOUND.setdefault(f.__name__, (f,None,held))
+def _into(zoo, cause, held):
+    def _inner(f):
+        zoo[f.__name__] = f,cause,held
+        return f
+    return _inner
+
+def broken(cause, held=False): return _into(BROKEN, cause, held)
+def sound(held=False): return _into(SOUND, None, held)
 
 # Texts, all of them made here or read from Python's own library
 LATIN,GREEK,CJK = 'etaoinshrdlucmf','αβγδεζηθικλμνξοπρστυφχψω',''.join(map(chr, range(0x4e00,0x4e00+300)))
@@ -78,11 +84,11 @@ class Cells(nn.Module):
         super().__init__()
         self.emb,self.cell,self.head,self.h = nn.Embedding(v, e),nn.LSTMCell(e, n),nn.Linear(n, v),None
     def reset(self): self.h = None
-    def after_step(self, h): return h
+    def link(self, h): return h
     def forward(self, x):
         e,outs,h = self.emb(x),[],self.h if self.h is not None and len(self.h[0])==len(x) else None
         for t in range(x.shape[1]):
-            h = self.after_step(self.cell(e[:,t], h))
+            h = self.link(self.cell(e[:,t], h))
             outs.append(h[0])
         self.h = tuple(o.detach() for o in h)
         return self.head(torch.stack(outs, 1))
@@ -207,9 +213,9 @@ class Detached(Loop):
 @broken('detached')
 def detached_each_step(): return learner(Detached)
 class DetachedCells(Cells):
-    def after_step(self, h): return tuple(o.detach() for o in h)
+    def link(self, h): return tuple(o.detach() for o in h)
 class DetachedLSTM(Cells):
-    def after_step(self, h): return h[0],h[1].detach()
+    def link(self, h): return h[0],h[1].detach()
 @broken('detached', held=True)
 def cell_state_detached(): return learner(DetachedLSTM)
 @broken('no_gradient')
