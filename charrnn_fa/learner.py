@@ -22,7 +22,7 @@ from .vocab import *
 from .data import *
 from .models import *
 
-# %% ../nbs/04_learner.ipynb #3d2e6209
+# %% ../nbs/04_learner.ipynb #30799f56
 class ShapeError(ValueError):
     "Logits and targets do not fit each other; the message names every axis and the line to change"
 
@@ -39,8 +39,10 @@ def explain_shapes(
         left.pop(nm, None)
         return f'{nm or ("bs*seq_len" if n==b*t else "unknown")} {n}'
     axes = ', '.join(_axis(n) for n in pred.shape)
-    if 'unknown' not in axes and pred.dim()==3: fix = 'the loss takes another axis for the classes: use loss_func=CharLoss(len(dls.vocab)), or logits.flatten(0,1) and y.flatten()'
-    elif pred.dim()==2 and 'n_vocab' not in left: fix = f'one prediction a row: give the head all characters, self.head(out) and not self.head(out[:,-1]), for ({b}, {t}, {n_vocab})'
+    if 'unknown' not in axes and pred.dim()==3:
+        fix = 'the loss takes another axis for the classes: use loss_func=CharLoss(len(dls.vocab)), or logits.flatten(0,1) and y.flatten()'
+    elif pred.dim()==2 and 'n_vocab' not in left:
+        fix = f'one prediction a row: give the head all characters, self.head(out) and not self.head(out[:,-1]), for ({b}, {t}, {n_vocab})'
     elif 'n_vocab' in left: fix = f'no axis has the {n_vocab} characters of the vocabulary: end the model with nn.Linear(n_hid, {n_vocab})'
     else: fix = f'the model must return ({b}, {t}, {n_vocab}): use batch_first=True, and no view that mixes axes'
     return f'Logits are ({axes}), targets (bs {b}, seq_len {t}), and the vocabulary has {n_vocab} characters: {fix}'
@@ -163,7 +165,7 @@ def measure_precision(
             res[p] = _time_steps(model, loss, b, p, n)
     return dict(sorted(res.items(), key=lambda o: o[1]))
 
-# %% ../nbs/04_learner.ipynb #0aa32970
+# %% ../nbs/04_learner.ipynb #bc643ed4
 def taught_loss(
     loss_func, # Loss of `(logits, y)`
     pred:torch.Tensor, # What the model returned
@@ -174,9 +176,9 @@ def taught_loss(
     try: return loss_func(pred, *yb)
     except ShapeError: raise
     except (RuntimeError,ValueError,IndexError) as e:
-        y,n = yb[0],pred.shape[-1] if pred.dim() else 0
-        if y.is_floating_point(): raise ShapeError(f'The targets are {y.dtype}, but must be codes, int64: yield y.long() ({str(e).splitlines()[0]})') from e
-        if y.dim()!=2 or 'size' in str(e) or 'shape' in str(e): raise ShapeError(f'{explain_shapes(pred, y, len(vocab))} ({str(e).splitlines()[0]})') from e
+        y,n,own = yb[0],pred.shape[-1] if pred.dim() else 0,str(e).partition('\n')[0]
+        if y.is_floating_point(): raise ShapeError(f'The targets are {y.dtype}, but must be codes, int64: yield y.long() ({own})') from e
+        if y.dim()!=2 or 'size' in own or 'shape' in own: raise ShapeError(f'{explain_shapes(pred, y, len(vocab))} ({own})') from e
         if y.dtype==torch.long and y.numel() and y.max()>=n: raise ShapeError(outside(int(y.max()), n, vocab, 'the last layer', 'classes')) from e
         raise
 
@@ -195,7 +197,8 @@ def taught_forward(
 
 def outside(code, n, vocab, what, unit):
     "Message for a code that `what`, which has `n` of `unit`, knows nothing of"
-    if code>=len(vocab): return f'Code {code} is outside the vocabulary, which ends at {len(vocab)-1} ({vocab.itos[-1]!r}): encode the text with dls.vocab'
+    last = f'{len(vocab)-1} ({vocab.itos[-1]!r})'
+    if code>=len(vocab): return f'Code {code} is outside the vocabulary, which ends at {last}: encode the text with dls.vocab'
     return f'{vocab.itos[code]!r} has code {code}, but {what} has only {n} {unit}: make it of size len(dls.vocab) = {len(vocab)}'
 
 # %% ../nbs/04_learner.ipynb #44bc9c42
@@ -221,7 +224,7 @@ def layout_of(
     for k,pat in dict(btv=(b,t,None), flat=(b*t,None), bvt=(b,None,t), tbv=(t,b,None)).items():
         if len(pat)==len(shape) and all(p in (None,s) for p,s in zip(pat,shape)): return k,shape[pat.index(None)]
 
-# %% ../nbs/04_learner.ipynb #3f7484d6
+# %% ../nbs/04_learner.ipynb #d170a284
 @torch.no_grad()
 def preflight(
     learn:Learner # Learner about to train
@@ -242,8 +245,8 @@ def preflight(
 
 def _silent(got, reads, b, t, v):
     names = dict(btv='(bs, seq_len, n_vocab)', bvt='(bs, n_vocab, seq_len)', tbv='(seq_len, bs, n_vocab)')
-    return (f'The model returns {names[got]}, but the loss reads {names[reads]}; nothing else would have told you, since bs {b}, seq_len {t} and n_vocab {v} '
-        f'are not all different: return (bs, seq_len, n_vocab), and use loss_func=CharLoss(len(dls.vocab))')
+    return (f'The model returns {names[got]}, but the loss reads {names[reads]}; nothing else would have told you, '
+        f'since bs {b}, seq_len {t} and n_vocab {v} are not all different: return (bs, seq_len, n_vocab), and use loss_func=CharLoss(len(dls.vocab))')
 
 # %% ../nbs/04_learner.ipynb #665f0dea
 class CharLearner(Learner):

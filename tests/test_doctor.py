@@ -1,6 +1,6 @@
 "The doctor tried on set-ups with a known fault and on sound ones, and what it must leave alone"
 import contextlib,io,math,random,re,time
-import numpy as np, pytest, torch, torch.nn as nn, torch.nn.functional as F
+import numpy as np, pytest, torch, torch.nn as nn
 from fastai.basics import set_seed
 from charrnn_fa import *
 from charrnn_fa.learner import ShapeError
@@ -39,8 +39,9 @@ def watched(learn, steps=200, lr=None, **kw):
     with learn.no_bar(), learn.no_logging(), contextlib.redirect_stdout(out): learn.fit_steps(steps, lr, cbs=cb)
     return cb,out.getvalue()
 
-@pytest.mark.parametrize('nm', '''softmax_in_model tanh_on_logits targets_are_inputs targets_two_ahead windows_shuffled batch_first_forgotten state_thrown_away
-    detached_each_step hidden_not_passed_on input_zeroed layers_in_a_list no_grad_around_rnn only_the_head_is_trained head_too_large loss_summed'''.split())
+@pytest.mark.parametrize('nm', '''softmax_in_model tanh_on_logits targets_are_inputs targets_two_ahead windows_shuffled
+    batch_first_forgotten state_thrown_away detached_each_step hidden_not_passed_on input_zeroed layers_in_a_list
+    no_grad_around_rnn only_the_head_is_trained head_too_large loss_summed'''.split())
 def test_callback_speaks_early_and_once(nm):
     set_seed(0)
     f,cause,_ = zoo.BROKEN[nm]
@@ -48,8 +49,8 @@ def test_callback_speaks_early_and_once(nm):
     assert cause in cb.findings.names and out.count(f'] {cause}:')==1
     assert len(cb.findings.names)==len(set(cb.findings.names))
 
-@pytest.mark.parametrize('nm,cause', dict(lr_far_too_high='lr_high', log_of_logits='nan', recurrent_weights_explode='nan', input_zeroed='plateau',
-    targets_are_inputs='too_good', lr_far_too_low='plateau').items())
+@pytest.mark.parametrize('nm,cause', dict(lr_far_too_high='lr_high', log_of_logits='nan', recurrent_weights_explode='nan',
+    input_zeroed='plateau', targets_are_inputs='too_good', lr_far_too_low='plateau').items())
 def test_callback_without_time_for_checks(nm, cause):
     set_seed(0)
     cb,out = watched(zoo.BROKEN[nm][0](), share=0.)
@@ -101,7 +102,8 @@ def test_doctor_within_training():
     learn.doctor()
     assert all(torch.equal(a,b) for a,b in zip(was[0], learn.model.get_state()))
     assert str(was[1])==str(learn.opt.state_dict()) and torch.equal(was[2], torch.get_rng_state())
-    assert learn.dls.train.pos==3 and learn.model.training==was[3] and not any(p.grad is not None and p.grad.any() for p in learn.model.parameters())
+    assert learn.dls.train.pos==3 and learn.model.training==was[3]
+    assert not any(p.grad is not None and p.grad.any() for p in learn.model.parameters())
 
 def test_a_check_that_fails_is_named():
     def check_broken(p): raise KeyError('x')
@@ -194,7 +196,8 @@ def test_silent_shapes_are_caught(nm):
 
 def test_silent_rows_for_time():
     dls = zoo.loaders(bs=16, seq_len=16)
-    with pytest.raises(ShapeError, match=r'returns \(seq_len, bs, n_vocab\)'): fit(zoo.learner(zoo._out(zoo.Net, lambda o: o.transpose(0,1)), dls))
+    with pytest.raises(ShapeError, match=r'returns \(seq_len, bs, n_vocab\)'):
+        fit(zoo.learner(zoo._out(zoo.Net, lambda o: o.transpose(0,1)), dls))
 
 @pytest.mark.parametrize('nm', ['window_as_long_as_alphabet','classes_second','time_first_output','one_row'])
 def test_sound_shapes_train(nm): fit(zoo.SOUND[nm][0]())
