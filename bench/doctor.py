@@ -29,7 +29,7 @@ def callback_cost(steps, n_hid, bs, seq_len):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
-    for nm,d in dict(steps=400, n_hid=256, bs=32, seq_len=64, big=100).items(): ap.add_argument('--'+nm.replace('_','-'), type=int, default=d)
+    for nm,d in dict(steps=1000, n_hid=256, bs=32, seq_len=64, big=100).items(): ap.add_argument('--'+nm.replace('_','-'), type=int, default=d)
     a = ap.parse_args()
     for n in (1,1,a.big): yardstick_time(n*1_000_000)
     callback_cost(a.steps, a.n_hid, a.bs, a.seq_len)

