@@ -571,7 +571,7 @@ def check_order(p):
     if hit<0.9: return Finding('window_order', f'{hit:.0%} of the rows go on where the window before ended',
         'the state is carried into text that does not follow: shuffled windows', 'CharDataLoaders.from_corpus(text)')
 
-# %% ../nbs/10_doctor.ipynb #980b5a79
+# %% ../nbs/10_doctor.ipynb #10f929df
 @check
 def check_first_loss(p):
     "Loss against knowing nothing"
@@ -580,7 +580,7 @@ def check_first_loss(p):
     saw = f'loss {p.loss:.2f}, knowing nothing is ln {p.v} = {lnv:.2f}'
     worse = p.trained and float(p.learn.recorder.losses[0])<lnv+1.5
     if worse: return Finding('lr_high', saw, 'training made it worse: steps are too long', f'learn.lr = {p.learn.lr/10:.1g}')
-    return Finding('init_loss', saw, 'from the start it is sure of wrong answers: too large weights', 'nn.init.xavier_uniform_(learn.model.head.weight)')
+    return Finding('init_loss', saw, 'from the start it is sure of wrong answers: large weights', 'nn.init.xavier_uniform_(learn.model.head.weight)')
 
 @check
 def check_dropout(p):
@@ -625,7 +625,7 @@ def check_lr(p):
     if lr<best/30 and fall(own)<0.01*falls[best]: return Finding('lr_low', saw, 'steps are too short to get anywhere', fix)
     if lr>best*5 and fall(own)<0.3*falls[best]: return Finding('lr_high', saw, 'steps are so long that they jump over every valley', fix)
 
-# %% ../nbs/10_doctor.ipynb #a595874f
+# %% ../nbs/10_doctor.ipynb #7ac0067e
 def _plain(p, n=2_000_000): return p.learn.vocab.decode(p.learn.dls.train.codes[:n])
 
 @check
@@ -645,7 +645,7 @@ def check_size(p):
     "Parameters against characters"
     n,m = n_params(p.model),len(p.learn.dls.train.codes)
     if n>50*m: return Finding('small_text', f'{n:,} parameters for {m:,} characters',
-        'it will learn the text by heart, and not the language', f'char_learner(dls, n_hid={choose_size(m)["n_hid"]}, dropout=0.3)', 'warning')
+        'it will learn it by heart', f'char_learner(dls, n_hid={choose_size(m)["n_hid"]}, dropout=0.3)', 'warning')
 
 # %% ../nbs/10_doctor.ipynb #841decfa
 def _epochs(learn):
@@ -803,7 +803,7 @@ def doctor(self:CharLearner,
     if 'code_range' not in res.names and len(self.dls.loaders)>1: res.yardsticks = yardsticks(self.dls)
     return res
 
-# %% ../nbs/10_doctor.ipynb #c336f844
+# %% ../nbs/10_doctor.ipynb #1bec20fc
 SLOW  = [check_lr, check_leak, check_size, check_overfitting, check_plateau, check_sample, check_overfit]
 QUICK = [o for o in CHECKS if o not in SLOW]
 
@@ -814,7 +814,7 @@ def _norm(model):
 
 class Doctor(Callback):
     "Watch a fit: say what is wrong, each thing once, and at the end what the loss has passed"
-    order = 55
+    order,name = 55,'doctor_watch'                                    # `learn.doctor` is the method
     def __init__(self,
         every:int=20, # Look at what was noted every so many steps
         share:float=0.004, # Share of the training time that checks may take while nothing is wrong
@@ -888,7 +888,7 @@ def _rule_plateau(d):
 
 RULES = [_rule_nan, _rule_exploding, _rule_start, _rule_high, _rule_vanishing, _rule_good, _rule_plateau]
 
-# %% ../nbs/10_doctor.ipynb #95835f17
+# %% ../nbs/10_doctor.ipynb #d8bef98f
 @patch
 def timed(self:Doctor, f):
     "Call `f`, and add how long it took to `secs`"
@@ -913,6 +913,7 @@ def expected(self:Doctor):
     "Seconds that the next check may take: as long as the longest so far, the one with many passes ten times as long"
     return self.top*(10 if self.todo[0] is check_true_gradient else 1)
 
+# %% ../nbs/10_doctor.ipynb #f9a15737
 @patch
 def try_next(self:Doctor):
     "Try the next quick check"

@@ -78,7 +78,7 @@ def test_lr_find_is_left_alone():
     learn = zoo.learner('gru')
     learn.add_cb(Doctor(share=1.))
     with learn.no_bar(), learn.no_logging(): learn.lr_find(num_it=40, show_plot=False)
-    assert learn.doctor is not None and 'losses' not in vars(learn.cbs[-1])
+    assert not learn.doctor_watch.findings and not learn.doctor_watch.losses and learn.doctor()==[]
 
 # Nothing is changed
 def weights(steps, *cbs, before=lambda l: None, nm='by_hand'):
