@@ -25,7 +25,7 @@ def callback_cost(steps, n_hid, bs, seq_len):
     with learn.no_bar(): learn.fit_steps(steps)
     secs = time.perf_counter()-start
     print(f'{steps} steps of {1e3*secs/steps:.0f} ms, lstm {n_hid}: callback {cb.secs:.2f} s of {secs:.1f} s = {cb.secs/secs:.2%}, '
-        f'{len(QUICK)-len(cb.todo)} of {len(QUICK)} checks made while training')
+        f'{len(cb.todo)} quick checks left to make')
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__)

@@ -6,8 +6,8 @@ Docs: https://example.github.io/charrnn_fa/learner.html.md"""
 
 # %% auto #0
 __all__ = ['ShapeError', 'explain_shapes', 'CharLoss', 'char_accuracy', 'BitsPerChar', 'StateReset', 'Steps', 'adamw', 'autocast',
-           'measure_precision', 'taught_loss', 'taught_forward', 'outside', 'copy_model', 'layout_of', 'preflight',
-           'CharLearner', 'choose_size', 'char_learner', 'preserved', 'Evaluation', 'score', 'evaluate_codes']
+           'measure_precision', 'taught_loss', 'taught_forward', 'copy_model', 'layout_of', 'preflight', 'CharLearner',
+           'choose_size', 'char_learner', 'preserved', 'Evaluation', 'score', 'evaluate_codes']
 
 # %% ../nbs/04_learner.ipynb #4fa03a74
 import contextlib,itertools,math,random,tempfile,time
@@ -165,7 +165,7 @@ def measure_precision(
             res[p] = _time_steps(model, loss, b, p, n)
     return dict(sorted(res.items(), key=lambda o: o[1]))
 
-# %% ../nbs/04_learner.ipynb #bc643ed4
+# %% ../nbs/04_learner.ipynb #28e756e9
 def taught_loss(
     loss_func, # Loss of `(logits, y)`
     pred:torch.Tensor, # What the model returned
@@ -179,7 +179,7 @@ def taught_loss(
         y,n,own = yb[0],pred.shape[-1] if pred.dim() else 0,str(e).partition('\n')[0]
         if y.is_floating_point(): raise ShapeError(f'The targets are {y.dtype}, but must be codes, int64: yield y.long() ({own})') from e
         if y.dim()!=2 or 'size' in own or 'shape' in own: raise ShapeError(f'{explain_shapes(pred, y, len(vocab))} ({own})') from e
-        if y.dtype==torch.long and y.numel() and y.max()>=n: raise ShapeError(outside(int(y.max()), n, vocab, 'the last layer', 'classes')) from e
+        if y.dtype==torch.long and y.numel() and y.max()>=n: raise ShapeError(_outside(int(y.max()), n, vocab, 'the last layer', 'classes')) from e
         raise
 
 def taught_forward(
@@ -192,10 +192,10 @@ def taught_forward(
     except IndexError as e:
         top = int(xb[0].max()) if isinstance(xb[0],torch.Tensor) and xb[0].numel() else -1
         for nm,m in model.named_modules():
-            if isinstance(m,nn.Embedding) and m.num_embeddings<=top: raise ShapeError(outside(top, m.num_embeddings, vocab, nm, 'rows')) from e
+            if isinstance(m,nn.Embedding) and m.num_embeddings<=top: raise ShapeError(_outside(top, m.num_embeddings, vocab, nm, 'rows')) from e
         raise
 
-def outside(code, n, vocab, what, unit):
+def _outside(code, n, vocab, what, unit):
     "Message for a code that `what`, which has `n` of `unit`, knows nothing of"
     last = f'{len(vocab)-1} ({vocab.itos[-1]!r})'
     if code>=len(vocab): return f'Code {code} is outside the vocabulary, which ends at {last}: encode the text with dls.vocab'
