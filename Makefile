@@ -17,7 +17,7 @@ test: setup cached
 	$(path) tests/in_sync.sh
 	$(path) chkstyle nbs tests bench
 	$(path) OMP_NUM_THREADS=1 nbdev-test
-	$(path) python -m pytest tests
+	$(path) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile tests
 
 setup: .venv/installed
 

@@ -7,7 +7,7 @@ NANOGPT_A100,NANOGPT_CPU = 1.4697,1.88
 
 def bare(model, dls, secs, lr, precision, seed=0):
     "Warm-up and cosine over wall-clock time, AdamW, clipping: what a person writes by hand"
-    opt = torch.optim.AdamW(model.parameters(), lr=lr, betas=(.9,.99), weight_decay=.01, fused=True)
+    opt = torch.optim.AdamW(model.parameters(), lr=lr, betas=(.9,.99), weight_decay=.1, fused=True)
     dl,steps,start = dls.train,0,time.perf_counter()
     n,t,bs = dl.n_win,dl.seq_len,dl.bs
     data = torch.tensor(dl.codes[:bs*n*t+1].astype('int64'))

@@ -117,7 +117,7 @@ def ce(self:Patient, x, y, model=None, last=False):
     if last: o,y = (o[-1:],y[-1:]) if self.mixed else (o[:,-1:],y[:,-1:])
     return F.cross_entropy(o.flatten(0,1), y.flatten())
 
-# %% ../nbs/18_patient.ipynb #5e649bff
+# %% ../nbs/18_patient.ipynb #4dc61efa
 @patch
 def moved(self:Patient, rows=slice(None), cols=slice(None)):
     "Where the output moves when the codes in these rows and columns are changed: bool, shape (b, t)"
@@ -125,6 +125,10 @@ def moved(self:Patient, rows=slice(None), cols=slice(None)):
     x[rows,cols] = (x[rows,cols]+1+torch.arange(x.shape[1], device=x.device)[cols]%(self.v-1))%self.v
     o1,o2 = self.out,self.run(x)
     return (o1-o2).abs().amax(-1)>1e-7*o1.abs().max().clamp_min(1e-6)
+
+# %% ../nbs/18_patient.ipynb #37dec147
+def _forget(model):
+    if callable(getattr(model,'reset',None)): model.reset()
 
 @patch
 def second(self:Patient, change=False, reset=False):

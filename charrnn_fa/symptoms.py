@@ -7,7 +7,7 @@ Docs: https://example.github.io/charrnn_fa/symptoms.html.md"""
 # %% auto #0
 __all__ = ['overfit_since', 'overfit_finding', 'stuck_at', 'copied_run', 'variety']
 
-# %% ../nbs/20_symptoms.ipynb #6e29ff22
+# %% ../nbs/20_symptoms.ipynb #05ecf5f8
 import math, numpy as np
 import torch, torch.nn as nn
 from fastcore.all import *
@@ -24,7 +24,7 @@ from .sampling import *
 from .yardstick import *
 from .patient import *
 from .checks import *
-from .patient import _copy
+from .patient import _copy,_forget
 
 # %% ../nbs/20_symptoms.ipynb #d5fa6be2
 @check
@@ -58,10 +58,7 @@ def _check_optimizer(p):
     if bad: return Finding('not_in_optimizer', f'{len(bad)} parameters are not in the optimiser: {", ".join(bad[:4])}',
         'they have a gradient, but no step is made', 'opt_func=adamw')
 
-# %% ../nbs/20_symptoms.ipynb #d365c17e
-def _forget(model):
-    if callable(getattr(model,'reset',None)): model.reset()
-
+# %% ../nbs/20_symptoms.ipynb #c2fcb59d
 def _slopes(p, model, eps, n=6):
     "Changes of the last characters' loss along `n` random directions: as the gradient says, and as they are; shape (2, n)"
     loss = p.ce(p.x, p.y, model, last=True)

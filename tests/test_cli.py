@@ -64,6 +64,14 @@ def test_mistakes(args, tmp_path):
     assert r.returncode==2 and 'Traceback' not in r.stderr
     if len(args)>1: assert len(r.stderr.strip().splitlines())==1, r.stderr
 
+def test_doctor(shells, tmp_path):
+    "A run with a learning rate far too low is told so"
+    assert charrnn('train', shells, '--run', tmp_path/'r', '--epochs', 0.5, '--lr', 1e-6, *small).returncode==0
+    r = charrnn('doctor', tmp_path/'r', '--json')
+    res = json.loads(r.stdout.splitlines()[-1])
+    assert 'lr_low' in [o['name'] for o in res['findings']] and res['yardsticks']['ngram']<res['yardsticks']['unigram'], r.stderr
+    assert 'letter' in charrnn('doctor', tmp_path/'r').stdout
+
 def test_nothing_is_lost(shells, tmp_path):
     "A finished run is left as it is; other settings are refused; --force moves it out of the way"
     for more,rc in ([],0),([],0),(['--lr',.1],2),(['--force'],0): assert charrnn('train', shells, '--run', tmp_path/'r', '--epochs', 0.05, *small, *more).returncode==rc
