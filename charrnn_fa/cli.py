@@ -161,7 +161,7 @@ def runs(
 # %% ../nbs/23_cli.ipynb #c6c407ff
 def _age(s): return f'{s:.0f} s' if s<120 else f'{s/60:.0f} min' if s<7200 else f'{s/3600:.0f} h' if s<172800 else f'{s/86400:.0f} days'
 
-# %% ../nbs/23_cli.ipynb #0f12841d
+# %% ../nbs/23_cli.ipynb #766d5356
 def doctor(
     a # Parsed arguments
 )->dict: # What `--json` prints
@@ -171,7 +171,7 @@ def doctor(
     tm,lay,src = trained_model(tree),tree['identity']['layout'],tree['source']
     with contextlib.redirect_stdout(sys.stderr):
         dls   = CharDataLoaders.from_corpus(get_demo() if src=='demo' else src, vocab=tm.vocab, bs=lay['bs'], seq_len=lay['seq_len'], split=tree['split'])
-        learn = char_learner(dls, tm.model, precision=tree['precision'])
+        learn = char_learner(dls, tm.model, lr=max(listify(tree['plan']['lr'])), precision=tree['precision'])
         set_recorder_state(learn, tree['recorder'])
         res = learn.doctor()
     if not a.json: print(res)
