@@ -48,7 +48,7 @@ _LAYOUTS = {k:(f'({nm})', f) for k,nm,f in (                              # name
     ('tbv',  'seq_len, bs, n_vocab', lambda o: o.transpose(0,1)),
     ('flat', 'bs*seq_len, n_vocab',  lambda o: o.flatten(0,1)))}
 
-# %% ../nbs/18_patient.ipynb #b414d9c4
+# %% ../nbs/18_patient.ipynb #2ca2c02a
 class Patient:
     "A learner under examination: copies of its model, small windows of its text, and what was measured on them"
     def __init__(self,
@@ -60,6 +60,7 @@ class Patient:
         self.dev = next((p.device for p in learn.model.parameters()), torch.device('cpu'))
         self.batches = [tuple(to_device(o, self.dev) for o in b[:2]) for b in _peek(learn.dls.train, n)]
         self.bx,self.by = self.batches[0]
+        self.losses = [float(o) for o in getattr(getattr(learn,'recorder',None), 'losses', [])[-400:]]
         self.trained = len(getattr(getattr(learn,'recorder',None), 'losses', []))
 
     @cached_property

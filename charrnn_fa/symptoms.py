@@ -128,7 +128,7 @@ def _check_dropout(p):
             if not (isinstance(d,float) and 0.8<d<=1) or k=='p' and not isinstance(m,nn.modules.dropout._DropoutNd): continue
             return Finding('dropout', f'{nm}.{k} = {d}', f'only {1-d:.0%} of the values come through', f'learn.model.{nm}.{k} = 0.3')
 
-# %% ../nbs/20_symptoms.ipynb #6edc1ad3
+# %% ../nbs/20_symptoms.ipynb #11f0637d
 @patch
 def trial(self:Patient, lr, n=12):
     "Losses of `n` steps on one window at a learning rate; ends early once it is learnt"
@@ -149,8 +149,8 @@ def trial(self:Patient, lr, n=12):
 
 @check
 def _check_lr(p):
-    "Learning rate against a quick range test"
-    if p.trained: return
+    "Learning rate against a quick range test; after training only if it came to nothing"
+    if p.trained and (p.trained<100 or not stuck_at(p.losses, yardsticks(p.learn.dls))): return
     lr,own = p.learn.lr,p.trial(p.learn.lr)
     fall = lambda ls: ls[0]-ls[-1]
     if fall(own)>0.1*own[0] and max(own)<1.3*own[0]: return
@@ -212,7 +212,7 @@ def overfit_finding(
     return Finding('overfitting', saw,
         f'from epoch {e} on it learnt the text by heart', f'learn.fit({e}) on a new learner, with dropout=0.3 or more text', 'warning')
 
-# %% ../nbs/20_symptoms.ipynb #8ff66661
+# %% ../nbs/20_symptoms.ipynb #cf9a12dc
 def stuck_at(
     losses, # Losses of steps in nats, in order
     ys:Yardsticks, # Those of the text
@@ -234,7 +234,7 @@ def _check_overfitting(p):
 def _check_plateau(p):
     "Whether the training loss stands at a yardstick"
     if p.trained<100: return
-    ys,ls = yardsticks(p.learn.dls),[float(o) for o in p.learn.recorder.losses[-400:]]
+    ys,ls = yardsticks(p.learn.dls),p.losses
     at,names = stuck_at(ls, ys),ys.named()
     saw = f'after {p.trained} steps the loss is {np.mean(ls[-50:]):.3f}; {names[1][0]} {ys.unigram:.3f}, {names[2][0]} {ys.bigram:.3f}'
     if at: return Finding('plateau', saw, f'it has learnt {at}, and hardly more', 'char_learner(dls, n_hid=256, lr=4e-3)')
