@@ -152,6 +152,19 @@ def reset(self:CharRNN):
     "Forget what was read"
     self.state = None
 
+# %% ../nbs/03_models.ipynb #39d5b29e
+@patch
+def forget(self:CharRNN,
+    rows:torch.Tensor # Which, bool, shape (bs,)
+):
+    "Forget what these rows have read: they start from `first_state` again"
+    if self.state is None or not rows.any(): return
+    rows,old = rows.to(first(tuplify(self.state)).device)[None,:,None],tuplify(self.state)
+    empty = 0.5 if self.config['cell']=='mingru' else 0.
+    new = tuplify(ifnone(self.first_state(rows.shape[1]), tuple(torch.full_like(o, empty) for o in old)))
+    hs  = tuple(torch.where(rows, b, a) for a,b in zip(old,new))               # (n_layers, bs, n_hid) each
+    self.state = hs if isinstance(self.state,tuple) else hs[0]
+
 # %% ../nbs/03_models.ipynb #2aeb342a
 @patch
 def get_state(self:CharRNN): # List of tensors (n_layers, bs, n_hid), empty after `reset`

@@ -234,7 +234,7 @@ def after_fit(self:Resume):
     self._report()
     if self.stopped: print(f'Stopped by {self.stopped} after step {self.learn.train_iter:,}. Run the same again to go on from there')
 
-# %% ../nbs/12_resume.ipynb #2c0a9349
+# %% ../nbs/12_resume.ipynb #fa8d7111
 @patch
 def cleanup(self:Resume, learn):
     "Let go of everything"
@@ -245,3 +245,4 @@ def cleanup(self:Resume, learn):
     self.tree = self.moment = None
     try: self.claim.give_back()
     except StoreError as e: self._tell_once(f'The claim {self.claim.name} could not be removed: {e}')
+    self.store.close()

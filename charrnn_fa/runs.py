@@ -198,7 +198,7 @@ def _prune(self:Writer, name):
     for o in names[:-self.keep]:
         if o.name!=self.best: self.store.delete(o)
 
-# %% ../nbs/10_runs.ipynb #c3d2f677
+# %% ../nbs/10_runs.ipynb #3c789358
 def load_learner_from(
     store, # A store, or what `open_store` takes
     best:bool=False, # The checkpoint with the lowest validation loss, instead of the newest
@@ -209,7 +209,7 @@ def load_learner_from(
     store = open_store(store)
     e,tree = newest_checkpoint(store)
     if tree is None: raise ValueError(f'There is no checkpoint in {store}')
-    if best and tree['best_name']:
+    if best and _name.fullmatch(str(tree['best_name'])):
         try: tree = from_bytes(store.get(tree['best_name']))
         except (CheckpointError,StoreError) as ex: print(f"The best one, {tree['best_name']}, cannot be used ({ex}): this is the newest")
     return trained_model(tree, model, device)
