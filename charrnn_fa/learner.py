@@ -81,35 +81,29 @@ def autocast(
     if precision=='fp32': return contextlib.nullcontext()
     return torch.autocast(torch.device(device).type, torch.bfloat16)
 
-# %% ../nbs/05_learner.ipynb #a6a334ee
-def _time_steps(model, loss, b, precision, n):
-    "Median seconds of a forward and backward pass"
-    ts = []
-    for _ in range(n):
-        t = time.perf_counter()
-        with autocast(precision, b[0].device): pred = model(b[0])
-        loss(pred.float(), b[1]).backward()
-        if b[0].is_cuda: torch.cuda.synchronize()
-        ts.append(time.perf_counter()-t)
-    return sorted(ts)[n//2]
+# %% ../nbs/05_learner.ipynb #9946a810
+def _time_step(model, loss, b, precision):
+    "Seconds of a forward and backward pass"
+    t = time.perf_counter()
+    with autocast(precision, b[0].device): pred = model(b[0])
+    loss(pred.float(), b[1]).backward()
+    if b[0].is_cuda: torch.cuda.synchronize()
+    return time.perf_counter()-t
 
-# %% ../nbs/05_learner.ipynb #54953246
+# %% ../nbs/05_learner.ipynb #054f2c12
 def measure_precision(
     model:nn.Module, # Model to train; a copy is measured
     b, # A batch `(x,y)`, each int64 of shape (bs, seq_len), on the device to train on
     loss, # Loss of `(logits, y)`
-    n:int=3, # Steps of each kind
+    n:int=8, # Steps of each kind
 )->dict: # Seconds a step by precision, faster first
     "How long a step takes in fp32 and bf16 on this machine; bf16 only where the device has it in hardware"
     cpu_bf16 = getattr(torch.ops.mkldnn, '_is_mkldnn_bf16_supported', lambda: False)
     has = torch.cuda.is_bf16_supported() if b[0].is_cuda else b[0].device.type=='cpu' and cpu_bf16()
     model = deepcopy(model).to(b[0].device).train()
-    res = {}
-    with torch.random.fork_rng():
-        for p in ['fp32']+['bf16']*has:
-            _time_steps(model, loss, b, p, 1)
-            res[p] = _time_steps(model, loss, b, p, n)
-    return dict(sorted(res.items(), key=lambda o: o[1]))
+    kinds = ['fp32']+['bf16']*has
+    with torch.random.fork_rng(): ts = [[_time_step(model, loss, b, p) for p in kinds] for _ in range(n+1)]
+    return dict(sorted(zip(kinds, map(min, zip(*ts[1:]))), key=lambda o: o[1]))
 
 # %% ../nbs/05_learner.ipynb #e03b9618
 def _listens(cb, event_name):
