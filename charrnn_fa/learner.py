@@ -81,9 +81,10 @@ def autocast(
     if precision=='fp32': return contextlib.nullcontext()
     return torch.autocast(torch.device(device).type, torch.bfloat16)
 
-# %% ../nbs/05_learner.ipynb #9946a810
+# %% ../nbs/05_learner.ipynb #3f23d4ef
 def _time_step(model, loss, b, precision):
     "Seconds of a forward and backward pass"
+    if hasattr(model,'reset'): model.reset()                                # the state is of the last precision
     t = time.perf_counter()
     with autocast(precision, b[0].device): pred = model(b[0])
     loss(pred.float(), b[1]).backward()
