@@ -292,8 +292,8 @@ def lr_find(self:CharLearner, **kwargs):
         try: return Learner.lr_find(self, **kwargs)
         finally: self.path = was
 
-# %% ../nbs/05_learner.ipynb #d6081017
-def _speed(learn, n=6):
+# %% ../nbs/05_learner.ipynb #f958d4f3
+def _speed(learn, n=15):
     "Seconds of a training step and of a validation pass, measured on this machine"
     b,model,dev = learn.dls.train.one_batch(),learn.model,next(learn.model.parameters()).device
     opt,ts = learn.opt_func(trainable_params(model), lr=0.),[]
@@ -311,7 +311,7 @@ def _speed(learn, n=6):
     with torch.no_grad(), autocast(learn.precision, dev):
         for x,_ in itertools.islice(learn.dls.valid.new(), 3): model(to_device(x, dev))
         if dev.type=='cuda': torch.cuda.synchronize()
-    return sorted(ts[1:])[(n-1)//2],(time.perf_counter()-t)/min(3,len(learn.dls.valid))*len(learn.dls.valid)
+    return sorted(ts[3:])[(n-3)//2],(time.perf_counter()-t)/min(3,len(learn.dls.valid))*len(learn.dls.valid)
 
 # %% ../nbs/05_learner.ipynb #5ae6e7a8
 @patch
