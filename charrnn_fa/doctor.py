@@ -143,7 +143,7 @@ def _rule_vanishing(d):
     if d.norms[-1]<1e-6: return Finding('vanishing', f'the gradient has norm {d.norms[-1]:.1g} at step {len(d.losses)}',
         'no step can be made with it', 'learn.doctor()')
 
-# %% ../nbs/21_doctor.ipynb #8197682c
+# %% ../nbs/21_doctor.ipynb #1ad3d751
 def _low(d):
     "Yardsticks up to pairs of letters, which cost next to nothing"
     if d.low is None:
@@ -157,9 +157,15 @@ def _rule_good(d):
     return Finding('too_good', f'loss {now:.3f} at step {n}, the best n-gram {yardsticks(d.dls).ngram:.3f}',
         'too good to be true: it sees the answers, or measures something else', 'learn.doctor()')
 
+# %% ../nbs/21_doctor.ipynb #53de353a
+def _warming(d):
+    "Whether the learning rate was still rising lately: then standing still says nothing yet"
+    lrs = d.recorder.lrs[-100:]
+    return len(lrs)>1 and lrs[-1]>1.5*lrs[0]
+
 def _rule_plateau(d):
     n = len(d.losses)
-    if not 140<=n<1000 or {'nan','lr_high'} & set(d.findings.names): return
+    if not 140<=n<1000 or _warming(d) or {'nan','lr_high'} & set(d.findings.names): return
     at = stuck_at(d.losses, _low(d), flat=0)
     if at: return Finding('plateau', f'loss {np.mean(d.losses[-50:]):.3f} at step {n}; {yardsticks(d.dls)!r}',
         f'it has learnt {at} at most, and stands there', 'learn.doctor()')
