@@ -201,6 +201,21 @@ def test_with_other_callbacks(tmp_path):
     ws = [torch.load(tmp_path/o/'models/model.pth', weights_only=True) for o in 'ab']
     assert all(torch.equal(ws[0][k], ws[1][k]) for k in ws[0])
 
+def test_gradient_scaler(tmp_path):
+    "A callback's gradient scaler goes on with its scale and its count"
+    class Scaled(Callback):
+        def before_fit(self): self.scaler = torch.amp.GradScaler('cpu', init_scale=8., growth_interval=7)
+        def before_backward(self): self.learn.loss_grad = self.scaler.scale(self.loss_grad)
+        def before_step(self): self.scaler.unscale_(self.opt.opt)
+        def after_step(self): self.scaler.update()
+    def run(path, *cbs):
+        learn,c = make(),Scaled()
+        fit(learn, [c, Resume(path, every=10), *cbs])
+        return digest(learn),c.scaler.state_dict()
+    with pytest.raises(RuntimeError): run(tmp_path/'a', Break(65))
+    a,b = run(tmp_path/'a'),run(tmp_path/'b')
+    assert a==b and a[1]['scale']>8.
+
 def test_graph_and_bar(tmp_path, capsys):
     "The graph of the losses and the table go on as one"
     def run(*cbs):
