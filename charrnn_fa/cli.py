@@ -72,11 +72,15 @@ def _make_room(run):
     to.mkdir()
     for o in ps: o.rename(to/o.name)
 
-# %% ../nbs/23_cli.ipynb #6c71bc35
+# %% ../nbs/23_cli.ipynb #58c22c50
+def _corpus(name):
+    "A corpus by what a person, or a run, calls it"
+    return get_demo() if name=='demo' else get_corpus(name)
+
+# %% ../nbs/23_cli.ipynb #62e30e95
 def _learner(a):
     "Loaders and learner from the arguments"
-    corpus = get_demo() if a.corpus=='demo' else get_corpus(a.corpus)
-    dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=a.split, device=default_device())
+    dls = CharDataLoaders.from_corpus(_corpus(a.corpus), bs=a.bs, seq_len=a.seq_len, split=a.split, device=default_device())
     return char_learner(dls, a.arch, n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, lr=a.lr or choose_lr(a.arch), precision=a.precision)
 
 # %% ../nbs/23_cli.ipynb #6c22c65c
@@ -129,7 +133,7 @@ def sample(
     res = _load(a.run).sample(a.prompt, a.n, stream=not a.json, **kw)
     return dict(text=res, n=a.n, seed=a.seed)
 
-# %% ../nbs/23_cli.ipynb #afbf65e2
+# %% ../nbs/23_cli.ipynb #7337344a
 def evaluate(
     a # Parsed arguments
 )->dict: # What `--json` prints
@@ -138,7 +142,7 @@ def evaluate(
     if a.corpus: codes,split = get_stream(a.corpus, vocab=tm.vocab).codes,'whole text'
     else:
         src,split = tm.info['source'],tm.info['split']
-        stream = get_stream(get_demo() if src=='demo' else src, vocab=tm.vocab)
+        stream = get_stream(_corpus(src), vocab=tm.vocab)
         codes  = stream[PositionSplitter(split)(stream)[1]].codes
     ev = evaluate_codes(tm.model, codes, split)
     if not a.json: print(ev)
@@ -161,7 +165,7 @@ def runs(
 # %% ../nbs/23_cli.ipynb #c6c407ff
 def _age(s): return f'{s:.0f} s' if s<120 else f'{s/60:.0f} min' if s<7200 else f'{s/3600:.0f} h' if s<172800 else f'{s/86400:.0f} days'
 
-# %% ../nbs/23_cli.ipynb #766d5356
+# %% ../nbs/23_cli.ipynb #75461cfc
 def doctor(
     a # Parsed arguments
 )->dict: # What `--json` prints
@@ -170,7 +174,7 @@ def doctor(
     if tree is None: raise ValueError(f'There is no checkpoint in {a.run}: train with `charrnn train CORPUS --run {a.run}`')
     tm,lay,src = trained_model(tree),tree['identity']['layout'],tree['source']
     with contextlib.redirect_stdout(sys.stderr):
-        dls   = CharDataLoaders.from_corpus(get_demo() if src=='demo' else src, vocab=tm.vocab, bs=lay['bs'], seq_len=lay['seq_len'], split=tree['split'])
+        dls   = CharDataLoaders.from_corpus(_corpus(src), vocab=tm.vocab, bs=lay['bs'], seq_len=lay['seq_len'], split=tree['split'])
         learn = char_learner(dls, tm.model, lr=max(listify(tree['plan']['lr'])), precision=tree['precision'])
         set_recorder_state(learn, tree['recorder'])
         res = learn.doctor()

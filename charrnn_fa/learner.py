@@ -6,7 +6,7 @@ Docs: https://example.github.io/charrnn_fa/learner.html.md"""
 
 # %% auto #0
 __all__ = ['StateReset', 'ColdStart', 'Steps', 'adamw', 'autocast', 'measure_precision', 'CharLearner', 'choose_size',
-           'choose_lr', 'char_learner', 'preserved']
+           'choose_lr', 'char_learner', 'rng_state', 'set_rng_state', 'preserved']
 
 # %% ../nbs/05_learner.ipynb #fee8f526
 import contextlib,itertools,math,random,tempfile,time
@@ -256,7 +256,24 @@ def fit_steps(self:CharLearner,
     n_epoch = math.ceil(n_steps/len(self.dls.train))
     self.fit(n_epoch, lr, cbs=L(cbs)+[Steps(n_steps), ParamScheduler(sched)], **kwargs)
 
-# %% ../nbs/05_learner.ipynb #895540e7
+# %% ../nbs/05_learner.ipynb #144aa730
+def rng_state(
+)->dict: # `python`, `numpy`, `torch`, `cuda` of every device
+    "The state of every global random number generator"
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return dict(python=random.getstate(), numpy=np.random.get_state(legacy=False), torch=torch.get_rng_state(), cuda=cuda)
+
+# %% ../nbs/05_learner.ipynb #adb8b5e0
+def set_rng_state(
+    s:dict # What `rng_state` returned; devices that are not here are left out
+):
+    "Set them all"
+    random.setstate(s['python'])
+    np.random.set_state(s['numpy'])
+    torch.set_rng_state(s['torch'])
+    for i,o in enumerate(s['cuda'][:torch.cuda.device_count()]): torch.cuda.set_rng_state(o, i)
+
+# %% ../nbs/05_learner.ipynb #de660c10
 @contextlib.contextmanager
 def preserved(
     learn:CharLearner # Learner to come back to
@@ -265,7 +282,7 @@ def preserved(
     model,dl = learn.model,learn.dls.train
     was  = deepcopy(model.state_dict()),model.get_state() if hasattr(model,'get_state') else None,learn.opt and deepcopy(learn.opt.state_dict())
     pos  = dl.state_dict() if hasattr(dl,'state_dict') else None
-    rngs = random.getstate(),np.random.get_state(),torch.get_rng_state(),torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    rng  = rng_state()
     mode,n_epoch = model.training,getattr(learn,'n_epoch',1)
     try: yield
     finally:
@@ -276,10 +293,7 @@ def preserved(
         else: learn.opt = None
         if pos: dl.load_state_dict(pos)
         learn.n_epoch = n_epoch
-        random.setstate(rngs[0])
-        np.random.set_state(rngs[1])
-        torch.set_rng_state(rngs[2])
-        for i,o in enumerate(rngs[3]): torch.cuda.set_rng_state(o, i)
+        set_rng_state(rng)
 
 # %% ../nbs/05_learner.ipynb #521b1c0f
 @patch
@@ -292,20 +306,19 @@ def lr_find(self:CharLearner, **kwargs):
         try: return Learner.lr_find(self, **kwargs)
         finally: self.path = was
 
-# %% ../nbs/05_learner.ipynb #f958d4f3
+# %% ../nbs/05_learner.ipynb #7129052a
 def _speed(learn, n=15):
     "Seconds of a training step and of a validation pass, measured on this machine"
-    b,model,dev = learn.dls.train.one_batch(),learn.model,next(learn.model.parameters()).device
+    model,dev = learn.model,next(learn.model.parameters()).device
+    b = to_device(learn.dls.train.one_batch(), dev)
     opt,ts = learn.opt_func(trainable_params(model), lr=0.),[]
     model.train()
     for i in range(n):
-        t = time.perf_counter()
-        with autocast(learn.precision, dev): pred = model(to_device(b[0], dev))
-        learn.loss_func(pred.float(), to_device(b[1], dev)).backward()
+        passes,t = _time_step(model, learn.loss_func, b, learn.precision),time.perf_counter()
         opt.step()
         opt.zero_grad()
         if dev.type=='cuda': torch.cuda.synchronize()
-        ts.append(time.perf_counter()-t)
+        ts.append(passes+time.perf_counter()-t)
     model.eval()
     t = time.perf_counter()
     with torch.no_grad(), autocast(learn.precision, dev):

@@ -31,7 +31,7 @@ def every_when(
     if not m or not float(m[1]): raise ValueError(f"every={every!r} must be a time such as '60s', '5m' or '1h', or a number of steps above 0")
     return float(m[1])*dict(s=1, m=60, h=3600)[m[2]],None
 
-# %% ../nbs/12_resume.ipynb #2b1aa561
+# %% ../nbs/12_resume.ipynb #06b0b64e
 class Resume(Callback):
     "Keep a fit in a store as it goes, and go on from there when the same fit is started again"
     order,remove_on_fetch = 200,True
@@ -56,7 +56,8 @@ class Resume(Callback):
         self.store,bad = open_store(self.where),set()
         self.claim = Claim(self.store)
         self.entry,self.tree = newest_checkpoint(self.store, bad=bad)
-        if self.tree: self._compare(run_identity(learn), 'is another run')
+        self.identity = run_identity(learn)
+        if self.tree: self._compare(self.identity, 'is another run')
         self.claim.take('session' in self.force)
         self.writer,self.series = Writer(self.store, self.claim, self.keep, bad),defaultdict(Series)
         self.stop,self.stopped,self.told,self.times,self.best,self.moment,self.ready = None,None,None,[],math.inf,None,True
@@ -78,11 +79,12 @@ def _compare(self:Resume, now, what):
     raise ValueError(f"{self.store} {what}: {'; '.join(diff.values())}. Choose another name for a new run, or the same settings to go on with this one"
         +(f' (or Resume(..., force={fits!r}), if you mean it)' if len(fits)==len(diff) else ''))
 
-# %% ../nbs/12_resume.ipynb #840d3c47
+# %% ../nbs/12_resume.ipynb #187380fc
 @patch
 def before_fit(self:Resume):
     if not self.ready or hasattr(self.learn,'lr_finder'): return
-    self.plan,self.identity = fit_plan(self.learn),run_identity(self.learn)
+    self.plan = fit_plan(self.learn)
+    self.identity['optim'] = dict(name=type(getattr(self.opt, 'opt', self.opt)).__name__)
     if self.tree:
         self._compare(dict(optim=self.identity['optim'], plan=self.plan), 'was started with other settings')
         self._restore()
@@ -94,14 +96,14 @@ def before_fit(self:Resume):
 @patch
 def _often(self:Resume): return f'{self.secs:g} s' if self.secs else f'{self.steps} steps'
 
-# %% ../nbs/12_resume.ipynb #01a6faef
+# %% ../nbs/12_resume.ipynb #00157ae0
 @patch
 def _restore(self:Resume):
     "Everything that comes back before the fit"
     s,learn = self.tree,self.learn
     set_learner_state(learn, s)
     self.phase = step_and_phase(self.entry.name)[1]
-    learn.train_iter,learn.epoch,self.moment,self.began_at = s['step'],s['epoch'],s,s['step']
+    self.moment,self.began_at = s,s['step']
     learn.first_epoch = s['epoch'] if self.phase==0 else s['epoch']+1 if self.phase==1 else learn.n_epoch
     self.times,self.best,self.writer.best = s['times'],s['best'],s['best_name']
     try: learn.dls.train.load_state_dict(s['loader']['stream'])
