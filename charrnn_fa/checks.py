@@ -7,7 +7,7 @@ Docs: https://example.github.io/charrnn_fa/checks.html.md"""
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/19_checks.ipynb #93b0184f
+# %% ../nbs/19_checks.ipynb #14936c8c
 import contextlib,math
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
@@ -23,7 +23,7 @@ from .evaluation import *
 from .sampling import *
 from .yardstick import *
 from .patient import *
-from .patient import _copy,_peek,_LAYOUTS
+from .patient import _copy,_peek
 
 # %% ../nbs/19_checks.ipynb #bb7b19c0
 @check
@@ -90,11 +90,11 @@ def _check_nan(p):
     if not p.out.isfinite().all(): return Finding('nan', f'{1-p.out.isfinite().float().mean():.0%} of the output is not finite',
         'a logarithm of a number below 0, a division by 0, or an overflow in the model', 'return self.head(out)', 'fatal')
 
-# %% ../nbs/19_checks.ipynb #963273b5
+# %% ../nbs/19_checks.ipynb #bfa18130
 def _tried(p, logits):
     "The learner's loss of logits `(bs, seq_len, n_vocab)`, handed over as the model would hand them"
     o = logits if p.kind=='logits' else logits.log_softmax(-1) if p.kind=='logprobs' else logits.softmax(-1)
-    return p.learn.loss_func(_LAYOUTS[p.layout][1](o), p.by)
+    return p.learn.loss_func(LAYOUTS[p.layout][1](o), p.by)
 
 @check
 def _check_loss(p):
@@ -112,7 +112,7 @@ def _check_loss(p):
     return Finding('loss_kind', f'a perfect answer costs {good:.3f}, knowing nothing {even:.3f}',
         f'cross-entropy of logits would give 0 and ln {p.v} = {lnv:.3f}', 'CharLearner(dls, model, loss_func=CharLoss(len(dls.vocab)))')
 
-# %% ../nbs/19_checks.ipynb #6b117169
+# %% ../nbs/19_checks.ipynb #25910864
 def _softmax(p, good, floor):
     own = p.kind in ('probs','bs','seq_len')
     return Finding('softmax', f'{"the output sums to 1, and " if own else ""}a perfect answer costs {good:.3f} nats instead of 0',
@@ -121,7 +121,7 @@ def _softmax(p, good, floor):
 
 def _axes(p, saw, severity='error'):
     b,t = p.by.shape
-    return Finding('loss_axes', f'{saw}; logits are {_LAYOUTS[p.layout][0]}, targets (bs {b}, seq_len {t}), n_vocab {p.v}',
+    return Finding('loss_axes', f'{saw}; logits are {LAYOUTS[p.layout][0]}, targets (bs {b}, seq_len {t}), n_vocab {p.v}',
         'the loss takes another axis for the classes, or rows for time', 'F.cross_entropy(logits.flatten(0,1), y.flatten())', severity)
 
 def _partial(p, ideal):
@@ -131,14 +131,14 @@ def _partial(p, ideal):
     if used<0.99: return Finding('loss_partial', f'{used:.1%} of the characters count in the loss', 'the others teach nothing',
         'F.cross_entropy(logits.flatten(0,1), y.flatten())')
 
-# %% ../nbs/19_checks.ipynb #304d0c5e
+# %% ../nbs/19_checks.ipynb #85bb6889
 @check
 def _check_axes(p):
     "The silent case: the model writes one layout, `CharLoss` reads another, and the sizes are the same"
     b,t = p.bx.shape
     lay = layout_of(dict(bvt=(b,p.v,t), tbv=(t,b,p.v)).get(p.layout, (b,t,p.v)), b, t)[0]
     if isinstance(p.learn.loss_func,CharLoss) and p.layout in ('bvt','tbv') and lay!=p.layout:
-        return _axes(p, f'the model returns {_LAYOUTS[p.layout][0]}, which has the same sizes as {_LAYOUTS[lay][0]} here')
+        return _axes(p, f'the model returns {LAYOUTS[p.layout][0]}, which has the same sizes as {LAYOUTS[lay][0]} here')
 
 # %% ../nbs/19_checks.ipynb #20a165ff
 @check

@@ -24,7 +24,7 @@ from .evaluation import *
 from .sampling import *
 from .yardstick import *
 
-# %% ../nbs/18_patient.ipynb #d65b4970
+# %% ../nbs/18_patient.ipynb #91ec6a9a
 def _copy(model, train=False):
     "A copy of `model` without dropout and with its state forgotten"
     res = copy_model(model).train(train)
@@ -41,12 +41,6 @@ def _peek(dl, n):
     try: return list(itertools.islice(dl, n))
     finally:
         if was: dl.load_state_dict(was)
-
-_LAYOUTS = {k:(f'({nm})', f) for k,nm,f in (                              # name, and how to get there from the first
-    ('btv',  'bs, seq_len, n_vocab', lambda o: o),
-    ('bvt',  'bs, n_vocab, seq_len', lambda o: o.transpose(1,2)),
-    ('tbv',  'seq_len, bs, n_vocab', lambda o: o.transpose(0,1)),
-    ('flat', 'bs*seq_len, n_vocab',  lambda o: o.flatten(0,1)))}
 
 # %% ../nbs/18_patient.ipynb #2ca2c02a
 class Patient:
@@ -79,7 +73,7 @@ class Patient:
     mixed   = cached_property(lambda self: bool(self.moved(rows=slice(0,1))[1:].any()))
     carried = cached_property(lambda self: bool((self.second()!=self.second(change=True)).any()))
 
-# %% ../nbs/18_patient.ipynb #a6637396
+# %% ../nbs/18_patient.ipynb #74a8fc0d
 @patch
 def crop(self:Patient, b=5, t=17):
     "A window `(x,y)` of `b` rows and `t` characters, or nearly so, from the first batch"
@@ -89,7 +83,7 @@ def crop(self:Patient, b=5, t=17):
 
 @patch(as_prop=True)
 def layout(self:Patient):
-    "How the model lays its output out: a key of `_LAYOUTS`"
+    "How the model lays its output out: a key of `LAYOUTS`"
     x,_,out,_ = self.window
     return layout_of(out.shape, *x.shape)[0]
 
@@ -97,7 +91,7 @@ def layout(self:Patient):
 def run(self:Patient, x, model=None):
     "Output for codes `x` as `(b, t, n_vocab)`, from a fresh copy by default"
     out = (model or _copy(self.model))(x)
-    out = out.unflatten(0, tuple(x.shape)) if self.layout=='flat' else _LAYOUTS[self.layout][1](out)
+    out = out.unflatten(0, tuple(x.shape)) if self.layout=='flat' else LAYOUTS[self.layout][1](out)
     return out if out.dtype==torch.float64 else out.float()
 
 # %% ../nbs/18_patient.ipynb #599e8ee3
