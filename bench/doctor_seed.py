@@ -31,8 +31,8 @@ def main():
     print(ys)
     for nm in ('repaired','lstm'):
         set_seed(0)
-        if nm=='repaired': learn = CharLearner(dls, Repaired(len(dls.vocab), a.n_hid), lr=choose_lr('rnn'), cbs=Doctor(foot=False))
-        else: learn = char_learner(dls, 'lstm', cbs=Doctor(foot=False))
+        if nm=='repaired': learn = CharLearner(dls, Repaired(len(dls.vocab), a.n_hid), lr=choose_lr('rnn'), cbs=Doctor())
+        else: learn = char_learner(dls, 'lstm', cbs=Doctor())
         with learn.no_bar(): learn.fit_minutes(a.minutes)
         ev = learn.evaluate()
         print(f'{nm}: {ev}\n    {ys.passed(ev.nats)}; {abs(ys.ngram-ev.nats):.3f} {"below" if ev.nats<ys.ngram else "above"} the best n-gram')

@@ -22,7 +22,7 @@ def fill(fn, text, mb):
 
 def measure(d, text, mb):
     from charrnn_fa.corpus import get_corpus
-    from charrnn_fa.vocab import encode_corpus
+    from charrnn_fa.stream import encode_corpus
     fn = Path(d)/'encode_bench.txt'
     fill(fn, text, mb)
     try:

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 from charrnn_fa import corpus as cm
-from charrnn_fa.corpus import CorpusError, Corpus, cache_dir, download, get_corpus
+from charrnn_fa.corpus import download, get_corpus
+from charrnn_fa.documents import CorpusError, Corpus, cache_dir
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=60)
 

@@ -155,7 +155,7 @@ learn.fit(1)
 learn.save('weights')
 learn.save_model('model.safetensors')
 ''', '''
-DriveToken.loads(os.environ['GDRIVE_TOKEN'][:-20])
+DriveToken.loads(os.getenv('GDRIVE_TOKEN')[:-20])
 ''', '''
 pickle.dumps(store.far.link.token)
 ''']
