@@ -169,7 +169,7 @@ def runs(
 # %% ../nbs/28_cli.ipynb #c6c407ff
 def _age(s): return f'{s:.0f} s' if s<120 else f'{s/60:.0f} min' if s<7200 else f'{s/3600:.0f} h' if s<172800 else f'{s/86400:.0f} days'
 
-# %% ../nbs/28_cli.ipynb #75461cfc
+# %% ../nbs/28_cli.ipynb #fc27137b
 def doctor(
     a # Parsed arguments
 )->dict: # What `--json` prints
@@ -183,7 +183,7 @@ def doctor(
         set_recorder_state(learn, tree['recorder'])
         res = learn.doctor()
     if not a.json: print(res)
-    return dict(findings=[dict(o) for o in res], yardsticks=dict(res.yardsticks), passed=res.passed, failed=res.failed)
+    return dict(findings=[dict(o) for o in res], yardsticks=dict(res.yardsticks), valid_nats=res.loss, passed=res.passed, failed=res.failed)
 
 # %% ../nbs/28_cli.ipynb #1209cf2b
 def _train_args(p):

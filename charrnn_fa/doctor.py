@@ -49,7 +49,7 @@ class Diagnosis(list):
         foot = '<br>'.join(map(html.escape, self.foot().splitlines()))
         return f'<table><tr>{"".join(f"<th>{k}</th>" for k in cols)}</tr>{rows}</table><small>{foot}</small>'
 
-# %% ../nbs/26_doctor.ipynb #b87459a0
+# %% ../nbs/26_doctor.ipynb #8679b86e
 _RANK = dict(fatal=0, error=1, warning=2)
 
 def examine(
@@ -78,7 +78,7 @@ def doctor(self:CharLearner,
         res = examine(Patient(self), checks)
     if 'code_range' not in res.names and len(self.dls.loaders)>1: res.yardsticks = yardsticks(self.dls)
     ls = epoch_losses(self)
-    if len(ls) and np.isfinite(ls[-1,1]): res.loss = ls[-1,1]
+    if len(ls) and np.isfinite(ls[-1,1]): res.loss = float(ls[-1,1])
     return res
 
 # %% ../nbs/26_doctor.ipynb #7b4500b2

@@ -32,7 +32,7 @@ class StateReset(Callback):
         reset_state(self.model)
     def after_fit(self): self._rewind()
 
-# %% ../nbs/08_steps.ipynb #4b40ae2a
+# %% ../nbs/08_steps.ipynb #de694e69
 class ColdStart(Callback):
     "Let a share `p` of the rows start a training window with an empty state, so that the model learns to begin a text"
     order,run_valid = 2,False
@@ -41,8 +41,9 @@ class ColdStart(Callback):
     ): self.p = p
 
     def before_batch(self):
-        if not self.p or not isinstance(self.model,CharRNN) or self.model.state is None: return
-        self.model.forget(torch.rand(len(self.xb[0]))<self.p)
+        model = getattr(self.model, 'module', self.model)                    # under several processes it is wrapped
+        if not self.p or not isinstance(model,CharRNN) or model.state is None: return
+        model.forget(torch.rand(len(self.xb[0]))<self.p)
 
 # %% ../nbs/08_steps.ipynb #2c05976e
 class Steps(Callback):

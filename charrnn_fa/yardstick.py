@@ -167,12 +167,12 @@ def verdict(
     ys = yardsticks(dls)
     return f'{ys!r}\n{what} loss {loss:.3f}: {ys.passed(loss)}'
 
-# %% ../nbs/07_yardstick.ipynb #cd117f5f
+# %% ../nbs/07_yardstick.ipynb #8d7d5454
 def epoch_losses(
     learn # Learner after a fit
 )->np.ndarray: # Nats per character, shape (n, 2), empty where they were not recorded
     "Training and validation loss of each epoch of a fit"
-    nms = [o for o in learn.recorder.metric_names if o not in ('epoch','time')]
+    nms = [o for o in getattr(learn.recorder, 'metric_names', ()) if o not in ('epoch','time')]
     if not {'train_loss','valid_loss'}<=set(nms): return np.zeros((0,2))
     i,j = nms.index('train_loss'),nms.index('valid_loss')
     return np.array([(o[i],o[j]) for o in learn.recorder.values if len(o)>max(i,j)], dtype=float).reshape(-1, 2)
