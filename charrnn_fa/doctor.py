@@ -139,7 +139,7 @@ def _rule_vanishing(d):
     if d.norms[-1]<1e-6: return Finding('vanishing', f'the gradient has norm {d.norms[-1]:.1g} at step {len(d.losses)}',
         'no step can be made with it', 'learn.doctor()')
 
-# %% ../nbs/26_doctor.ipynb #1ad3d751
+# %% ../nbs/26_doctor.ipynb #77f8a0ad
 def _low(d):
     "Yardsticks up to pairs of letters, which cost next to nothing"
     if d.low is None:
@@ -149,7 +149,7 @@ def _low(d):
 
 def _rule_good(d):
     n,now = len(d.losses),np.mean(d.losses[-d.every:])
-    if now>=0 and not (100<=n<2*len(d.dls.train) and now<0.3*_lnv(d) and now<0.5*yardsticks(d.dls).ngram): return
+    if now>=0 and not (100<=n<2*len(d.dls.train) and now<min(0.3*_lnv(d), 0.5*_low(d).bigram) and now<0.5*yardsticks(d.dls).ngram): return
     return Finding('too_good', f'loss {now:.3f} at step {n}, the best n-gram {yardsticks(d.dls).ngram:.3f}',
         'too good to be true: it sees the answers, or measures something else', 'learn.doctor()')
 

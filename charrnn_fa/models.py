@@ -83,7 +83,7 @@ class OneHot(nn.Module):
 
     def forward(self, x): return F.one_hot(x, self.n).float()
 
-# %% ../nbs/05_models.ipynb #7470c311
+# %% ../nbs/05_models.ipynb #eace69db
 class CharRNN(nn.Module):
     "Characters in, a logit for each possible next character out"
     def __init__(self,
@@ -106,7 +106,7 @@ class CharRNN(nn.Module):
         self.rnn = CELLS[cell](n_emb or n_vocab, n_hid, num_layers=n_layers, batch_first=True, dropout=dropout if n_layers>1 else 0.)
         if cell!='mingru': init_cell(self.rnn)
         self.head = nn.Linear(n_hid, n_vocab)
-        if n_emb: nn.init.normal_(self.emb.weight, std=n_emb**-0.5 if tie else 1.)
+        nn.init.normal_(self.emb.weight if n_emb else first(self.rnn.parameters()), std=n_emb**-0.5 if tie else 1.)
         if tie: self.head.weight = self.emb.weight
         if weight_drop: self.rnn = WeightDropout(self.rnn, weight_drop, [f'weight_hh_l{i}' for i in range(n_layers)])
         self.emb_drop,self.out_drop,self.state = nn.Dropout(emb_drop),nn.Dropout(dropout),None

@@ -7,11 +7,13 @@ Docs: https://example.github.io/charrnn_fa/progress.html.md"""
 # %% auto #0
 __all__ = ['overfit_since', 'overfit_finding', 'copied_run', 'variety']
 
-# %% ../nbs/25_progress.ipynb #d24c9bd7
+# %% ../nbs/25_progress.ipynb #de17c62e
 import math, numpy as np
+import torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
 from .data import *
+from .models import *
 from .yardstick import *
 from .sampling import *
 from .patient import *
@@ -91,6 +93,31 @@ def _check_sample(p, n=400):
     saw = f'{len(own)} characters in a row are copied: {visible(own[:60])!r}; in validation at most {len(usual)}'
     if len(own)<50 or len(own)<=2*len(usual): return
     return Finding('sample_copies', saw, 'it recites the training text', 'char_learner(dls, dropout=0.3)', 'warning')
+
+# %% ../nbs/25_progress.ipynb #cde4ede5
+def _one_hot_layer(p):
+    "The first weights that one-hot codes go into, such as `'rnn.weight_ih_l0[:,:65]'`, and their spread; None where there are none"
+    m,seen = _copy(p.model),[]
+    def _look(nm, w, x):
+        for cols,at,b in ((f':{p.v}',slice(p.v),x[...,:p.v]), (f'-{p.v}:',slice(-p.v,None),x[...,-p.v:])):
+            if b.shape[-1]==p.v and ((b==0)|(b==1)).all() and (b.sum(-1)==1).all(): seen.append((f'{nm}[:,{cols}]', w[:,at].std().item()))
+    for nm,o in m.named_modules():
+        k = first(k for k in ('weight','weight_ih','weight_ih_l0') if hasattr(o,k))
+        if not k or not isinstance(o,(nn.Linear,nn.RNNBase,nn.RNNCellBase)): continue
+        o.register_forward_pre_hook(lambda o,i,nm=f'{nm}.{k}',k=k: _look(nm, getattr(o,k), i[0]))
+    p.run(p.x, m)
+    return first(seen)
+
+@check(slow=True)
+def _check_one_hot(p):
+    "Whether one-hot codes go into weights that start near 0, where training has not come far"
+    ls = epoch_losses(p.learn)
+    if p.trained<300 or isinstance(p.model,CharRNN) or not len(ls) or ls[-1,1]<yardsticks(p.learn.dls).ngram: return
+    at,std = _one_hot_layer(p) or (None,0)
+    if at is None or std>0.5: return
+    saw = f'one-hot codes go into {at}, of spread {std:.2f}; after {p.trained:,} steps the loss is {ls[-1,1]:.3f}'
+    return Finding('one_hot', saw, 'such weights start near 0: a character is faint beside the state, and learnt slowly',
+        f'self.emb = nn.Embedding({p.v}, 64)  # in place of one-hot; or nn.init.normal_(model.{at}) at the start', 'warning')
 
 # %% ../nbs/25_progress.ipynb #c217bb2c
 @check(slow=True)
