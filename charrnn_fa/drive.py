@@ -7,14 +7,14 @@ Docs: https://example.github.io/charrnn_fa/drive.html.md"""
 # %% auto #0
 __all__ = ['DriveStore', 'open_drive']
 
-# %% ../nbs/20_drive.ipynb #766dc45a
+# %% ../nbs/20_drive.ipynb #8ffe5be0
 import hashlib,io,time
 from datetime import datetime
 from .backed import BackedStore
 from .documents import cache_dir
 from .signin import *
 from .link import *
-from .link import _full
+from .link import _full,_media,_reader
 from .store import *
 from fastcore.all import *
 
@@ -149,14 +149,6 @@ def quota(self:DriveStore): # Bytes; None if there is no limit
     "Free bytes in this Drive"
     with self.link.within() as end: return self._free(end)
 
-# %% ../nbs/20_drive.ipynb #17070642
-def _media(data, chunk):
-    "Bytes as a resumable upload takes them"
-    from googleapiclient.http import MediaIoBaseUpload
-    class Bytes(MediaIoBaseUpload):
-        def has_stream(self): return False
-    return Bytes(io.BytesIO(data), 'application/octet-stream', chunksize=chunk, resumable=True)
-
 # %% ../nbs/20_drive.ipynb #2375b6ef
 @patch
 def _request(self:DriveStore, name, data, md5, fid, new, end):
@@ -211,13 +203,12 @@ def _find(self:DriveStore, entry, end):
     if getattr(entry,'id',''): return [o for o in [self._meta(entry.id, end)] if o and _good(o)]
     return self._look(end).get(plain_name(entry), [])
 
-# %% ../nbs/20_drive.ipynb #9e3e3ad5
+# %% ../nbs/20_drive.ipynb #44701bed
 @patch
 def _fetch(self:DriveStore, f, end):
     "The bytes of a file, as they arrive"
-    from googleapiclient.http import MediaIoBaseDownload
     buf,done = io.BytesIO(),False
-    down = MediaIoBaseDownload(buf, self.link.files.get_media(fileId=f['id']), chunksize=self.chunk)
+    down = _reader(buf, self.link.files.get_media(fileId=f['id']), self.chunk)
     while not done: done = self.link.ask(f"download {f['title']}", lambda: down.next_chunk()[1], end)
     return buf.getvalue()
 

@@ -7,8 +7,8 @@ Docs: https://example.github.io/charrnn_fa/link.html.md"""
 # %% auto #0
 __all__ = ['DriveRefused', 'DriveLink']
 
-# %% ../nbs/19_link.ipynb #4e7c4aff
-import itertools,json,random,re,threading,time
+# %% ../nbs/19_link.ipynb #2affed26
+import io,itertools,json,random,re,threading,time
 from contextlib import contextmanager
 from http.client import HTTPException
 from .signin import *
@@ -161,3 +161,17 @@ def ask(self:DriveLink,
         pause = min(self.pause[1], self.pause[0]*2**min(n,30))*random.uniform(0.5, 1)
         if time.monotonic()+pause>end: raise StoreError(f'Cannot {what}: Google Drive did not answer in time ({reason or status}, tried {n+1} times)')
         time.sleep(pause)
+
+# %% ../nbs/19_link.ipynb #677ab871
+def _media(data, chunk):
+    "Bytes as a resumable upload takes them"
+    from googleapiclient.http import MediaIoBaseUpload
+    class Bytes(MediaIoBaseUpload):
+        def has_stream(self): return False
+    return Bytes(io.BytesIO(data), 'application/octet-stream', chunksize=chunk, resumable=True)
+
+# %% ../nbs/19_link.ipynb #268a7a41
+def _reader(buf, request, chunk):
+    "Reads the file that `request` asks for into `buf`, part by part"
+    from googleapiclient.http import MediaIoBaseDownload
+    return MediaIoBaseDownload(buf, request, chunksize=chunk)

@@ -1,5 +1,5 @@
 "The Drive store against a Drive on loopback that breaks down: one fault at a time, and all of them at random"
-import hashlib, os, random, re, signal, subprocess, sys, threading, time
+import gc, hashlib, os, random, re, signal, subprocess, sys, threading, time
 import pytest
 from charrnn_fa.backed import *
 from charrnn_fa.drive import *
@@ -169,15 +169,18 @@ def test_interrupted(srv):
     entry = store.put('ck-1', b'one')
     srv.drive.faults = [Fault('delay',0.3)]
     main = threading.get_ident()
+    gc.disable()                                           # an interrupt that falls into a callback of the collector, pytest's hypothesis has one, is lost
     threading.Timer(0.1, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt): store.quota()
+    try:
+        with pytest.raises(KeyboardInterrupt): store.quota()
+    finally: gc.enable()
     time.sleep(0.4)
     assert store.get(entry)==b'one' and [o.name for o in store.list()]==['ck-1']
 
 def test_only_one_module_names_each_service():
-    "Imports of Google's packages are in drive.py, those of Colab in colab.py, and neither is made by importing the package"
+    "Imports of Google's packages are in link.py, those of Colab in colab.py, and neither is made by importing the package"
     found = lambda pat: {o.name for o in (root/'charrnn_fa').glob('*.py') if re.search(rf'(from|import) ({pat})\b', o.read_text())}
-    assert found('pydrive2|oauth2client|googleapiclient|httplib2')=={'drive.py'} and found(r'google\.colab')=={'colab.py'}
+    assert found('pydrive2|oauth2client|googleapiclient|httplib2')=={'link.py'} and found(r'google\.colab')=={'colab.py'}
     code = 'import sys\nfrom charrnn_fa import *\nprint([o for o in sys.modules if o.split(".")[0] in ("pydrive2","oauth2client","googleapiclient","httplib2")])'
     assert subprocess.run([sys.executable, '-c', code], cwd=root, capture_output=True, text=True, check=True).stdout.strip()=='[]'
 
