@@ -63,9 +63,10 @@ class MinGRU(nn.Module):
 # %% ../nbs/05_models.ipynb #2d713b91
 CELLS = dict(rnn=nn.RNN, gru=nn.GRU, lstm=nn.LSTM, mingru=MinGRU)
 
-# %% ../nbs/05_models.ipynb #e16ccf79
+# %% ../nbs/05_models.ipynb #5fb9ec75
 def init_cell(
     cell:nn.Module, # `nn.LSTM` or `nn.GRU` or `nn.RNN`
+    std:float=None, # Spread of the weights that the input meets; torch's own if not given
 ):
     "Orthogonal recurrent weights and zero biases; an LSTM's forget-gate bias is 1, so that it begins by remembering (Jozefowicz et al. 2015)"
     for nm,p in cell.named_parameters():
@@ -73,6 +74,7 @@ def init_cell(
             for w in p.data.chunk(p.shape[0]//p.shape[1]): nn.init.orthogonal_(w)
         elif 'bias' in nm: nn.init.zeros_(p)
         if isinstance(cell,nn.LSTM) and 'bias_ih' in nm: p.data[cell.hidden_size:2*cell.hidden_size] = 1
+    if std: nn.init.normal_(cell.weight_ih_l0, std=std)
 
 # %% ../nbs/05_models.ipynb #235524e6
 class OneHot(nn.Module):
@@ -83,7 +85,7 @@ class OneHot(nn.Module):
 
     def forward(self, x): return F.one_hot(x, self.n).float()
 
-# %% ../nbs/05_models.ipynb #eace69db
+# %% ../nbs/05_models.ipynb #2f82fc78
 class CharRNN(nn.Module):
     "Characters in, a logit for each possible next character out"
     def __init__(self,
@@ -104,9 +106,9 @@ class CharRNN(nn.Module):
             weight_drop=weight_drop, tie=tie, learn_init=learn_init)
         self.emb = nn.Embedding(n_vocab, n_emb) if n_emb else OneHot(n_vocab)
         self.rnn = CELLS[cell](n_emb or n_vocab, n_hid, num_layers=n_layers, batch_first=True, dropout=dropout if n_layers>1 else 0.)
-        if cell!='mingru': init_cell(self.rnn)
+        if cell!='mingru': init_cell(self.rnn, None if tie else 2*n_emb**-0.5 if n_emb else 1.)
         self.head = nn.Linear(n_hid, n_vocab)
-        nn.init.normal_(self.emb.weight if n_emb else first(self.rnn.parameters()), std=n_emb**-0.5 if tie else 1.)
+        if n_emb: nn.init.normal_(self.emb.weight, std=n_emb**-0.5 if tie else 1.)
         if tie: self.head.weight = self.emb.weight
         if weight_drop: self.rnn = WeightDropout(self.rnn, weight_drop, [f'weight_hh_l{i}' for i in range(n_layers)])
         self.emb_drop,self.out_drop,self.state = nn.Dropout(emb_drop),nn.Dropout(dropout),None
