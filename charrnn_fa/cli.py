@@ -86,17 +86,18 @@ def _learner(a):
     dls = CharDataLoaders.from_corpus(_corpus(a.corpus), bs=a.bs, seq_len=a.seq_len, split=a.split, device=default_device())
     return char_learner(dls, a.arch, n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, lr=a.lr or choose_lr(a.arch), precision=a.precision)
 
-# %% ../nbs/28_cli.ipynb #db89d33b
+# %% ../nbs/28_cli.ipynb #5d5db207
 def _fit(a, learn):
     "Train as the arguments say, watched by the doctor; the callback that kept the run"
     cb = Resume(a.run, every=int(a.every) if a.every.isdigit() else a.every, info=dict(source=a.corpus, seed=a.seed))
-    learn.remove_cb(YardstickFoot)                                              # `train` says it in the end, of the whole validation part
+    cbs = [cb,Doctor()]
+    learn.remove_cb(YardstickFoot)                                    # `train` says it in the end, of the whole validation part
     with contextlib.ExitStack() as st:
         if not sys.stderr.isatty():
             for o in (learn.no_bar(),learn.no_logging()): st.enter_context(o)
             learn.add_cb(PlainLog())
-        if a.epochs: learn.fit_steps(max(1, round(a.epochs*len(learn.dls.train))), cbs=[cb,Doctor()])
-        else: learn.fit_minutes(a.minutes, cbs=[cb,Doctor()])
+        if a.epochs: learn.fit_steps(max(1, round(a.epochs*len(learn.dls.train))), cbs=cbs)
+        else: learn.fit_minutes(a.minutes, cbs=cbs)
     return cb
 
 # %% ../nbs/28_cli.ipynb #e713fe56

@@ -24,7 +24,7 @@ from .checks import *
 from .symptoms import *
 from .progress import *
 
-# %% ../nbs/26_doctor.ipynb #8ba39625
+# %% ../nbs/26_doctor.ipynb #14c98ef5
 class Diagnosis(list):
     "Findings, the most likely cause first; `yardsticks` of the text, the last validation `loss`, checks that `passed`, errors of those that `failed` to run"
     def __init__(self, items=(), yardsticks=None, loss=None, passed=(), failed=()):
@@ -37,7 +37,7 @@ class Diagnosis(list):
     def foot(self):
         "What stands below the findings"
         tried = [f'{len(self.passed)} checks found nothing']+[f'{k} could not be run ({v})' for k,v in self.failed.items()]
-        good  = [f'validation loss {self.loss:.3f}: {self.yardsticks.passed(self.loss)}'] if self.yardsticks and self.loss else []
+        good  = [self.yardsticks.judge(self.loss)] if self.yardsticks and self.loss else []
         return '\n'.join(['; '.join(tried)]+[repr(self.yardsticks)]*bool(self.yardsticks)+good)
 
     def __repr__(self): return '\n'.join([repr(o) for o in self] or ['Nothing found'])+'\n'+self.foot()
@@ -49,7 +49,7 @@ class Diagnosis(list):
         foot = '<br>'.join(map(html.escape, self.foot().splitlines()))
         return f'<table><tr>{"".join(f"<th>{k}</th>" for k in cols)}</tr>{rows}</table><small>{foot}</small>'
 
-# %% ../nbs/26_doctor.ipynb #8679b86e
+# %% ../nbs/26_doctor.ipynb #88e5912a
 _RANK = dict(fatal=0, error=1, warning=2)
 
 def examine(
@@ -77,8 +77,7 @@ def doctor(self:CharLearner,
         self.model.to(getattr(self.dls, 'device', None) or 'cpu')
         res = examine(Patient(self), checks)
     if 'code_range' not in res.names and len(self.dls.loaders)>1: res.yardsticks = yardsticks(self.dls)
-    ls = epoch_losses(self)
-    if len(ls) and np.isfinite(ls[-1,1]): res.loss = float(ls[-1,1])
+    res.loss = last_valid(self)
     return res
 
 # %% ../nbs/26_doctor.ipynb #7b4500b2

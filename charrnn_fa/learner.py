@@ -207,12 +207,12 @@ def lr_find(self:CharLearner, **kwargs):
         try: return Learner.lr_find(self, **kwargs)
         finally: self.path = was
 
-# %% ../nbs/09_learner.ipynb #caba9430
+# %% ../nbs/09_learner.ipynb #099fe0b3
 def _speed(learn, n=15):
     "Seconds of a training step and of a validation pass, measured on this machine"
     model,dev = learn.model,next(learn.model.parameters()).device
     b = to_device(learn.dls.train.one_batch(), dev)
-    opt,ts,clip = learn.opt_func(trainable_params(model), lr=0.),[],first(o.max_norm for o in learn.cbs if isinstance(o,GradientClip))
+    opt,ts,clip = learn.opt_func(trainable_params(model), lr=0.),[],clip_norm(learn)
     model.train()
     for i in range(n):
         passes,t = time_step(model, learn.loss_func, b, learn.precision),time.perf_counter()

@@ -94,7 +94,7 @@ def _check_sample(p, n=400):
     if len(own)<50 or len(own)<=2*len(usual): return
     return Finding('sample_copies', saw, 'it recites the training text', 'char_learner(dls, dropout=0.3)', 'warning')
 
-# %% ../nbs/25_progress.ipynb #cde4ede5
+# %% ../nbs/25_progress.ipynb #1a2c160c
 def _one_hot_layer(p):
     "The first weights that one-hot codes go into, such as `'rnn.weight_ih_l0[:,:65]'`, and their spread; None where there are none"
     m,seen = _copy(p.model),[]
@@ -111,11 +111,11 @@ def _one_hot_layer(p):
 @check(slow=True)
 def _check_one_hot(p):
     "Whether one-hot codes go into weights that start near 0, where training has not come far"
-    ls = epoch_losses(p.learn)
-    if p.trained<300 or isinstance(p.model,CharRNN) or not len(ls) or ls[-1,1]<yardsticks(p.learn.dls).ngram: return
+    loss = last_valid(p.learn)
+    if p.trained<300 or isinstance(p.model,CharRNN) or loss is None or loss<yardsticks(p.learn.dls).ngram: return
     at,std = _one_hot_layer(p) or (None,0)
     if at is None or std>0.5: return
-    saw = f'one-hot codes go into {at}, of spread {std:.2f}; after {p.trained:,} steps the loss is {ls[-1,1]:.3f}'
+    saw = f'one-hot codes go into {at}, of spread {std:.2f}; after {p.trained:,} steps the loss is {loss:.3f}'
     return Finding('one_hot', saw, 'such weights start near 0: a character is faint beside the state, and learnt slowly',
         f'self.emb = nn.Embedding({p.v}, 64)  # in place of one-hot; or nn.init.normal_(model.{at}) at the start', 'warning')
 

@@ -125,13 +125,13 @@ def _check_dropout(p):
             if not (isinstance(d,float) and 0.8<d<=1) or k=='p' and not isinstance(m,nn.modules.dropout._DropoutNd): continue
             return Finding('dropout', f'{nm}.{k} = {d}', f'only {1-d:.0%} of the values come through', f'learn.model.{nm}.{k} = 0.3')
 
-# %% ../nbs/24_symptoms.ipynb #25452b1e
+# %% ../nbs/24_symptoms.ipynb #f5708eda
 @patch
 def trial(self:Patient, lr, n=12):
     "Losses of `n` steps on one window at a learning rate; ends early once it is learnt"
     m,(x,y) = _copy(self.model, train=True),self.crop(3, 16) if len(self.x)==5 else (self.x,self.y)
     opt,res = self.learn.opt_func(self.learn.splitter(m), lr=lr),[]
-    clip = first(o.max_norm for o in self.learn.cbs if isinstance(o,GradientClip))
+    clip = clip_norm(self.learn)
     for _ in range(n):
         reset_state(m)
         loss = self.ce(x, y, m)
