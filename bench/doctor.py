@@ -1,7 +1,7 @@
 "What yardsticks and the `Doctor` callback cost: seconds for 1 MB and for 100 MB, and the callback's share of a training run"
 import argparse,time
 import numpy as np
-from charrnn_fa import *
+from charrnn_fa.everything import *
 
 def long_text(n, v=65, seed=0):
     "Codes of `n` characters whose groups are as many and as uneven as in a language: one text again and again, 2 % changed"

@@ -2,7 +2,7 @@
 import argparse
 import torch, torch.nn as nn
 from fastai.basics import default_device,set_seed
-from charrnn_fa import *
+from charrnn_fa.everything import *
 
 class Repaired(nn.Module):
     "The network of the tutorial `why_it_did_not_learn` after all repairs"

@@ -21,8 +21,8 @@ def fill(fn, text, mb):
         while f.tell()<mb*1_000_000: f.write(block)
 
 def measure(d, text, mb):
-    from charrnn_fa.corpus import get_corpus
-    from charrnn_fa.stream import encode_corpus
+    from charrnn_fa.text.corpus import get_corpus
+    from charrnn_fa.text.stream import encode_corpus
     fn = Path(d)/'encode_bench.txt'
     fill(fn, text, mb)
     try:

@@ -1,7 +1,7 @@
 "Training rate in fp32 and bf16 against cuDNN's own LSTM and the CPU, sampling rate, and the loss after some minutes; small on a CPU"
 import argparse,os,platform,time
 import torch, torch.nn as nn, torch.nn.functional as F
-from charrnn_fa import *
+from charrnn_fa.everything import *
 
 class Plain(nn.Module):
     "Embedding, `nn.LSTM`, head, and nothing else: the rate that the library's model is held against"

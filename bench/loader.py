@@ -2,7 +2,7 @@
 import argparse,time
 import numpy as np, torch
 from fastai.text.all import LMDataLoader,TensorText
-from charrnn_fa import *
+from charrnn_fa.everything import *
 
 def rate(dl, secs):
     "Characters per second over whole passes"

@@ -1,7 +1,7 @@
 "What exact resume costs: the share of training time that checkpoints every 10 s take, and how long a start takes until its first step, resumed or not"
 import argparse,subprocess,sys,tempfile,time
 from fastai.basics import Callback,set_seed
-from charrnn_fa import *
+from charrnn_fa.everything import *
 
 class Clock(Callback):
     "Seconds of the first step since `t0`, and seconds of training"

@@ -1,7 +1,7 @@
 "The main job against a bare PyTorch loop of the same model, given the same time: validation loss on tiny Shakespeare, nanoGPT split"
 import argparse,json,math,subprocess,sys,time
 import torch, torch.nn as nn, torch.nn.functional as F
-from charrnn_fa import *
+from charrnn_fa.everything import *
 
 NANOGPT_A100,NANOGPT_CPU = 1.4697,1.88
 
@@ -33,7 +33,7 @@ def main():
     cmd = [sys.executable,'-c','import sys; from charrnn_fa.cli import main; sys.exit(main())','train','shakespeare','--run',a.run,'--force',
         '--minutes',str(a.minutes),'--split','nanogpt','--seed','0','--json',*more]
     res = json.loads(subprocess.run(cmd, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
-    tm  = load_model(f'{a.run}/model.safetensors')
+    tm  = load_trained(f'{a.run}/model.safetensors')
     dls = CharDataLoaders.from_corpus('shakespeare', bs=res['bs'], seq_len=res['seq_len'], device='cpu')
     torch.manual_seed(0)
     model = CharRNN(**tm.info['config'])

@@ -2,7 +2,7 @@
 import argparse,time
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastai.callback.core import Callback
-from charrnn_fa import *
+from charrnn_fa.everything import *
 
 def bare_steps(model, dl, n, precision):
     opt = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(.9,.99), fused=True)

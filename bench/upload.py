@@ -23,8 +23,8 @@ def pydrive2(base, data):
 
 def ours(base, data):
     "The store, which also asks for an id, looks for free space, and compares the MD5"
-    from charrnn_fa.drive import DriveStore
-    from charrnn_fa.signin import DriveToken
+    from charrnn_fa.gdrive.store import DriveStore
+    from charrnn_fa.gdrive.signin import DriveToken
     store = DriveStore('charrnn/bench', token=DriveToken('id','secret','rt'), root=base, token_uri=f'{base}/token')
     store.list()
     return lambda: store.put('ck', data)

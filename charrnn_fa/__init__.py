@@ -2,37 +2,32 @@
 
 __version__ = "0.0.1"
 
-from . import documents,corpus,vocab,stream,data,models,loss,yardstick,steps,learner,evaluation,sampling,store
-from . import checkpoint,runs,state,resume,signin,backed,link,drive,colab,patient,checks,symptoms,progress,doctor
-from .documents import *
-from .corpus import *
-from .vocab import *
-from .stream import *
-from .data import *
-from .models import *
-from .loss import *
-from .yardstick import *
-from .steps import *
-from .learner import *
-from .evaluation import *
-from .sampling import *
-from .store import *
-from .checkpoint import *
-from .runs import *
-from .state import *
-from .resume import *
-from .signin import *
-from .backed import *
-from .link import *
-from .drive import *
-from .colab import *
-from .patient import *
-from .checks import *
-from .symptoms import *
-from .progress import *
-from .doctor import *
+# The names that a notebook needs; everything else is imported from its module, `from charrnn_fa.use.sampling import next_probs` say
+__all__ = [
+    # a text
+    'get_corpus', 'Corpus', 'CorpusError', 'CharVocab', 'UnknownCharError', 'CharStream', 'get_stream', 'PositionSplitter', 'visible',
+    # batches
+    'CharBlock', 'CharStreamDL', 'CharDataLoaders', 'CharNumericalize', 'TensorChars',
+    # models
+    'CharRNN', 'MinGRU', 'n_params', 'reset_state',
+    # training
+    'CharLoss', 'ShapeError', 'char_accuracy', 'BitsPerChar', 'adamw', 'StateReset', 'ColdStart', 'YardstickFoot', 'Yardsticks', 'yardsticks',
+    'CharLearner', 'char_learner', 'choose_size', 'choose_lr',
+    # using
+    'Evaluation', 'evaluate_codes', 'Sample', 'sample_text',
+    # keeping
+    'Resume', 'TrainedModel', 'load_trained', 'load_run', 'run_table', 'open_store', 'DirStore', 'StoreError', 'CheckpointError', 'RunInUse',
+    # Google Drive and Colab
+    'setup_drive', 'find_secret', 'secret_file', 'DriveStore', 'BackedStore', 'runtime', 'upload_file', 'download_file',
+    # the doctor
+    'Doctor', 'Diagnosis', 'Finding',
+]
 
-__all__ = [*documents.__all__, *corpus.__all__, *vocab.__all__, *stream.__all__, *data.__all__, *models.__all__, *loss.__all__, *yardstick.__all__,
-    *steps.__all__, *learner.__all__, *evaluation.__all__, *sampling.__all__, *store.__all__, *checkpoint.__all__, *runs.__all__,
-    *state.__all__, *resume.__all__, *signin.__all__, *backed.__all__, *link.__all__, *drive.__all__, *colab.__all__,
-    *patient.__all__, *checks.__all__, *symptoms.__all__, *progress.__all__, *doctor.__all__]
+def __getattr__(name):
+    "Import everything when the first of the names is asked for: `import charrnn_fa.core` alone stays light, as the command line needs it"
+    if name not in __all__: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from . import everything
+    globals().update({o:getattr(everything,o) for o in __all__})
+    return globals()[name]
+
+def __dir__(): return sorted([*globals(), *__all__])

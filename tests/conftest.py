@@ -16,7 +16,7 @@ def shakespeare():
     "The corpus in the download cache; fetched when it isn't there yet"
     p = Path(os.environ.get('CHARRNN_CACHE') or '~/.cache/charrnn_fa').expanduser()/'shakespeare.txt'
     if p.exists(): return p
-    from charrnn_fa.corpus import get_corpus
+    from charrnn_fa.text.corpus import get_corpus
     try: get_corpus('shakespeare')
     except Exception as e:
         end = pytest.fail if os.environ.get('CHARRNN_REQUIRE_CORPUS')=='1' else pytest.skip

@@ -1,7 +1,7 @@
 "Trains with checkpoints in Drive, in a process of its own that can be killed: `python drive_child.py BASE NEAR OUT`; without checkpoints if BASE is `-`"
 import hashlib, json, os, sys
 os.environ.setdefault('OMP_NUM_THREADS', '1')
-from charrnn_fa import *
+from charrnn_fa.everything import *
 from fastai.basics import set_seed
 
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*120

@@ -4,8 +4,8 @@ import hashlib,json,os,signal,sys
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 from fastai.basics import *
 from fastai.callback.all import *
-from charrnn_fa import *
-import charrnn_fa.resume as resume
+from charrnn_fa.everything import *
+import charrnn_fa.keep.resume as resume
 
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
 base = dict(cell='lstm', fit='one_cycle', n=3, bs=4, seq_len=16, every=5, breaks=50)

@@ -1,7 +1,7 @@
 "The charrnn command as a process: pipes, Ctrl-C, mistakes, and the main job on the real text"
 import json,signal,subprocess,sys,time
 import pytest
-from charrnn_fa import load_learner_from
+from charrnn_fa import load_run
 
 code = 'import sys; from charrnn_fa.cli import main; sys.exit(main())'
 
@@ -86,4 +86,4 @@ def test_shakespeare(shakespeare, tmp_path):
     r = charrnn('train', 'shakespeare', '--run', tmp_path/'r', '--epochs', 1, '--n-hid', 128, '--seed', 0, '--json')
     res = json.loads(r.stdout.splitlines()[-1])
     assert res['valid_nats']<2.05 and res['split']=='nanogpt'
-    assert all(load_learner_from(tmp_path/'r').sample('ROMEO:', 300, temperature=0.8, seed=s).count(' ')>20 for s in range(12))
+    assert all(load_run(tmp_path/'r').sample('ROMEO:', 300, temperature=0.8, seed=s).count(' ')>20 for s in range(12))

@@ -1,13 +1,13 @@
 "The same calls in Colab, in VS Code on Colab, in Jupyter and in a script; Colab's own modules are stubs"
 import json, os, subprocess, sys
 import nbformat, pytest
-from charrnn_fa.signin import DriveToken
+from charrnn_fa.gdrive.signin import DriveToken
 from conftest import root
 from fakedrive import serve
 
 cells = ['''
 import os
-from charrnn_fa import *
+from charrnn_fa.everything import *
 print('place', runtime().place, in_colab())
 ''', '''
 def tried(f, *args):

@@ -4,7 +4,7 @@ import numpy as np, pytest, torch
 import torch.nn.functional as F
 from fastai.data.all import DataBlock,IndexSplitter
 from fastai.basics import set_seed
-from charrnn_fa import *
+from charrnn_fa.everything import *
 
 words = 'to be or not that is the question whether tis nobler in mind suffer slings and arrows of outrageous fortune'.split()
 text  = ' '.join(random.Random(0).choices(words, k=4000))
@@ -66,7 +66,7 @@ def test_evaluate_ignores_batch_size(dls):
 
 def test_model_file(dls, tmp_path):
     learn = quiet(char_learner(dls, 'lstm', n_hid=32, weight_drop=0.1, precision='fp32'))
-    tm = load_model(learn.save_model(tmp_path/'m.safetensors'))
+    tm = load_trained(learn.save_trained(tmp_path/'m.safetensors'))
     assert tm.sample('to be', 50, seed=0)==learn.sample('to be', 50, seed=0)
     assert tm.evaluate(dls.valid.codes).nats==learn.evaluate().nats
 

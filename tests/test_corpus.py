@@ -3,9 +3,10 @@ import functools,gzip,hashlib,http.server,os,socket,threading,zipfile
 from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
-from charrnn_fa import corpus as cm
-from charrnn_fa.corpus import download, get_corpus
-from charrnn_fa.documents import CorpusError, Corpus, cache_dir
+from charrnn_fa.text import corpus as cm
+from charrnn_fa.text.corpus import download, get_corpus
+from charrnn_fa.core import cache_dir
+from charrnn_fa.text.documents import CorpusError, Corpus
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=60)
 

@@ -2,7 +2,7 @@
 import numpy as np, pytest, torch
 from fastai.data.all import DataBlock
 from hypothesis import given,settings,strategies as st
-from charrnn_fa import *
+from charrnn_fa.everything import *
 
 vocab = CharVocab([chr(97+i) for i in range(26)])
 

@@ -6,7 +6,7 @@ code = '''
 import json, os, sys
 from fastai.basics import set_seed
 from fastai.distributed import *
-from charrnn_fa import *
+from charrnn_fa.everything import *
 text = 'the cat sat on the mat, and the dog on the log. '*200
 set_seed(0)
 dls   = CharDataLoaders.from_text(text, bs=int(sys.argv[1]), seq_len=16, device='cpu')

@@ -2,8 +2,8 @@
 import contextlib,io,math,random,re,time
 import numpy as np, pytest, torch, torch.nn as nn
 from fastai.basics import set_seed
-from charrnn_fa import *
-from charrnn_fa.loss import ShapeError
+from charrnn_fa.everything import *
+from charrnn_fa.train.shapes import ShapeError
 import zoo
 
 def diagnose(group, held):

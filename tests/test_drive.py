@@ -1,10 +1,10 @@
 "The Drive store against a Drive on loopback that breaks down: one fault at a time, and all of them at random"
 import hashlib, os, random, re, signal, subprocess, sys, threading, time
 import pytest
-from charrnn_fa.backed import *
-from charrnn_fa.drive import *
-from charrnn_fa.signin import *
-from charrnn_fa.store import *
+from charrnn_fa.gdrive.backed import *
+from charrnn_fa.gdrive.store import *
+from charrnn_fa.gdrive.signin import *
+from charrnn_fa.keep.store import *
 from conftest import root
 from fakedrive import FOLDER, PLAIN, Fault, error, serve
 

@@ -1,7 +1,7 @@
 "A training whose checkpoints go to Drive is killed again and again in bad weather, and ends with the same bits as one that was never touched"
 import json, os, random, subprocess, sys, time
 import charrnn_fa, pytest
-from charrnn_fa.signin import DriveToken
+from charrnn_fa.gdrive.signin import DriveToken
 from conftest import root
 from fakedrive import serve
 from test_drive import Storm

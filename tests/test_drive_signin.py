@@ -1,9 +1,9 @@
 "Sign in once: silent sessions afterwards, and secrets that are nowhere to be found"
 import json, os, pickle, re, subprocess, sys, traceback
 import nbformat, pytest
-from charrnn_fa.drive import *
-from charrnn_fa.signin import *
-from charrnn_fa.store import *
+from charrnn_fa.gdrive.store import *
+from charrnn_fa.gdrive.signin import *
+from charrnn_fa.keep.store import *
 from conftest import root
 from fakedrive import Fault, error, serve
 
@@ -27,9 +27,9 @@ def where(srv): return dict(root=srv.base, token_uri=f'{srv.base}/token', pause=
 
 session = '''
 import json,os,sys
-from charrnn_fa.drive import *
-from charrnn_fa.signin import *
-from charrnn_fa.store import *
+from charrnn_fa.gdrive.store import *
+from charrnn_fa.gdrive.signin import *
+from charrnn_fa.keep.store import *
 base,config,say = sys.argv[1],sys.argv[2],print
 if config=='new':
     os.environ['CHARRNN_CONFIG'] = sys.argv[3]
@@ -107,9 +107,10 @@ def test_client_from_the_settings(srv, home, monkeypatch):
     monkeypatch.setenv('GDRIVE_CLIENT_ID', client)
     keep_secret('GDRIVE_CLIENT_SECRET', secret)
     kept = []
-    secret_keepers.append(kept.append)
-    try: p = setup_drive(show=lambda o: None, **uris(srv))
-    finally: secret_keepers.remove(kept.append)
+    monkeypatch.setattr('charrnn_fa.gdrive.signin._keepers', [])
+    def keeper(p): kept.append(p)
+    register_secret_keeper(keeper)
+    p = setup_drive(show=lambda o: None, **uris(srv))
     assert kept==[p] and json.loads(p.read_text())['client_secret']==secret
 
 @pytest.mark.parametrize('word,say', [('invalid_grant','no longer valid'), ('invalid_client','check both'), ('unauthorized_client','check both')])
@@ -127,7 +128,7 @@ nb_cells = ['''
 import logging,os,sys,warnings
 logging.basicConfig(level=logging.DEBUG, filename='debug.log')
 logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
-from charrnn_fa import *
+from charrnn_fa.everything import *
 ''', '''
 base = os.environ['BASE']
 store = open_store('gdrive:charrnn/run', local='near', root=base, token_uri=base+'/token', pause=(0.01,0.1), timeout=2, deadline=3)
@@ -153,7 +154,7 @@ open('store.pkl','wb').write(pickle.dumps(store))
 learn.store = store
 learn.fit(1)
 learn.save('weights')
-learn.save_model('model.safetensors')
+learn.save_trained('model.safetensors')
 ''', '''
 DriveToken.loads(os.getenv('GDRIVE_TOKEN')[:-20])
 ''', '''

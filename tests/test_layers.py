@@ -1,31 +1,72 @@
-"Notebook NN imports only notebooks numbered below it, so the folder listing is the architecture"
-import re
+"Notebook NN imports only notebooks numbered below it, so the folder listing is the architecture; and nothing more than it uses"
+import ast, re
+import pytest
 from conftest import root
 from fastcore.nbio import read_nb
 
 nbs = sorted((root/'nbs').glob('[0-9]*.ipynb'))
-whole = re.findall(r'^from \.(\w+) import \*', (root/'charrnn_fa/__init__.py').read_text(), re.M)
+gathered = 'everything', 'text.all', 'train.all', 'use.all', 'keep.all', 'gdrive.all', 'doctor.all'
 
 def imported(src):
-    "Modules of the package that `src` imports; the package itself stands for all that it star-imports"
-    res = set(re.findall(r'^\s*(?:from|import)\s+charrnn_fa\.(\w+)', src, re.M))
-    return res | (set(whole) if re.search(r'^\s*(?:from|import)\s+charrnn_fa\b(?!\.)', src, re.M) else set())
+    "Modules of the package that `src` imports; the package itself stands for everything"
+    res = set(re.findall(r'^\s*(?:from|import)\s+charrnn_fa\.([\w.]+)', src, re.M))
+    return res | ({'everything'} if re.search(r'^\s*(?:from|import)\s+charrnn_fa\b(?!\.)', src, re.M) else set())
 
-def read(fn):
-    "The module that a notebook exports to, and the modules that its code imports"
-    src = '\n'.join(o.source for o in read_nb(fn).cells if o.cell_type=='code')
-    return re.search(r'^#\|\s*default_exp\s+(\w+)', src, re.M)[1], imported(src)
+def code(fn): return [o.source for o in read_nb(fn).cells if o.cell_type=='code']
+def module(fn): return re.search(r'^#\|\s*default_exp\s+([\w.]+)', '\n'.join(code(fn)), re.M)[1]
+def path(mod): return root/'charrnn_fa'/(mod.replace('.', '/')+'.py')
+def tree(mod): return ast.parse(path(mod).read_text(encoding='utf-8'))
+
+def public(mod):
+    "What a star import of a module of the package brings"
+    found = [n.value for n in tree(mod).body if isinstance(n,ast.Assign) and getattr(n.targets[0], 'id', '')=='__all__']
+    return set(ast.literal_eval(found[0])) if found else set()
 
 def test_imported():
-    assert imported('from charrnn_fa.corpus import *\nimport charrnn_fa.vocab as v')=={'corpus','vocab'}
-    assert imported('from charrnn_fa import *')==set(whole) and not imported('from charrnn_fab import x')
+    assert imported('from charrnn_fa.text.corpus import *\nimport charrnn_fa.data as v')=={'text.corpus','data'}
+    assert imported('from charrnn_fa import *')=={'everything'} and not imported('from charrnn_fab import x')
+
+def test_names_say_where(): assert [module(o) for o in nbs]==[o.stem[3:] for o in nbs]
 
 def test_layers():
     below = set()
     for fn in nbs:
-        mod,deps = read(fn)
+        deps = imported('\n'.join(code(fn)))
         assert deps<=below, f'{fn.name} imports {", ".join(sorted(deps-below))}, which come later'
-        below.add(mod)
-    assert set(whole)<=below
+        below.add(module(fn))
+    every = {o.relative_to(root/'charrnn_fa').with_suffix('').as_posix().replace('/', '.') for o in (root/'charrnn_fa').rglob('*.py')}
+    assert {o for o in every if not o.endswith('__init__')}==below|{'_modidx', *gathered}
+
+@pytest.mark.parametrize('mod', gathered)
+def test_gathered_in_order(mod):
+    "What gathers modules gathers all of them, in the order of the notebooks"
+    names = [re.sub(r'^\.', '', o) for o in re.findall(r'^from (\S+) import \*', path(mod).read_text(), re.M)]
+    mods  = [module(o) for o in nbs]
+    if mod=='everything': want = [o for o in dict.fromkeys(f"{m.split('.')[0]}.all" if '.' in m else m for m in mods) if o!='cli']
+    else: want = [m.split('.')[1] for m in mods if m.startswith(mod.replace('all', ''))]
+    assert names==want
 
 def test_numbers_are_unique(): assert len({o.name[:2] for o in nbs})==len(nbs)
+
+def stars(mod):
+    "Star imports of a module: name of the imported module and the names that it brings; own ones and fastai's"
+    here = mod.split('.')[:-1]
+    for n in tree(mod).body:
+        if not (isinstance(n,ast.ImportFrom) and n.names[0].name=='*'): continue
+        own = n.level>0
+        nm  = '.'.join([*here[:len(here)-n.level+1], n.module]) if own else n.module
+        yield nm,own,public(nm) if own else set(vars(__import__(nm, fromlist=['*'])))
+
+for_effect = {('cli','colab'), ('cli','gdrive.store'), ('cli','use.learner'), ('cli','train.scale')}   # they register stores and methods
+
+@pytest.mark.parametrize('fn', nbs, ids=lambda o: o.stem)
+def test_no_idle_star_import(fn):
+    mod  = module(fn)
+    used = {n.id for n in ast.walk(tree(mod)) if isinstance(n,ast.Name)}
+    idle = [nm for nm,own,names in stars(mod) if names and not names&used and (mod,nm) not in for_effect]
+    assert not idle, f'{fn.name} uses nothing of {", ".join(idle)}'
+
+@pytest.mark.parametrize('fn', nbs, ids=lambda o: o.stem)
+def test_no_private_imports(fn):
+    bad = [o.name for n in ast.walk(tree(module(fn))) if isinstance(n,ast.ImportFrom) and n.level for o in n.names if o.name.startswith('_')]
+    assert not bad, f'{fn.name} imports private names: {bad}'

@@ -4,7 +4,7 @@ import pytest, torch
 from conftest import root
 from fastai.basics import Callback,nn,np,set_seed
 from fastai.callback.all import CSVLogger,EarlyStoppingCallback,SaveModelCallback,ShowGraphCallback
-from charrnn_fa import *
+from charrnn_fa.everything import *
 from resume_child import make, fit, digest
 
 class Break(Callback):
@@ -104,7 +104,7 @@ def test_nan_pushes_nothing_out(tmp_path, capsys):
     fit(make(), [Resume(tmp_path, every=10), Spoil()])
     assert 'no checkpoint is made of that' in capsys.readouterr().out
     assert max(o['step'] for o in run_table(tmp_path))<=60
-    assert all(torch.isfinite(o).all() for o in load_learner_from(tmp_path).model.parameters())
+    assert all(torch.isfinite(o).all() for o in load_run(tmp_path).model.parameters())
 
 @pytest.mark.parametrize('kw,what', [(dict(n_hid=32),'model n_hid 24 in the run and 32 here'), (dict(bs=8),'layout bs 4 in the run and 8 here'), (dict(cell='gru'),'model cell lstm'),
     (dict(opt='fastai'),'optim name AdamW in the run and Optimizer here'), (dict(n=5),'plan n_epoch 3 in the run and 5 here')])
@@ -127,12 +127,12 @@ def test_force_plan(tmp_path):
     assert cb.began_at==60 and learn.train_iter==4*len(learn.dls.train) and len(learn.recorder.values)==4
 
 def test_newer_format(tmp_path, monkeypatch):
-    import charrnn_fa.checkpoint as c
+    import charrnn_fa.keep.file as c
     monkeypatch.setattr(c, 'FORMAT', 2)
     learn = make()
-    fn = learn.save_model(tmp_path/'m')
+    fn = learn.save_trained(tmp_path/'m')
     monkeypatch.setattr(c, 'FORMAT', 1)
-    with pytest.raises(CheckpointError, match='of format 2; this version reads up to 1: upgrade'): load_model(fn)
+    with pytest.raises(CheckpointError, match='of format 2; this version reads up to 1: upgrade'): load_trained(fn)
 
 @pytest.mark.parametrize('sig', [signal.SIGINT, signal.SIGTERM])
 def test_signals(sig, tmp_path, whole, capsys):
@@ -238,7 +238,7 @@ def test_best(tmp_path):
     fit(make(), [Resume(tmp_path, every=10, keep=2), Worse()])
     best = [o for o in run_table(tmp_path) if o['best']]
     assert len(best)==1 and best[0]['step']==len(make().dls.train) and len(checkpoints(tmp_path))==3
-    assert load_learner_from(tmp_path, best=True).info['step']==best[0]['step']
+    assert load_run(tmp_path, best=True).info['step']==best[0]['step']
 
 def test_custom_module(tmp_path):
     "A module of one's own is resumed too, and sampled from when it is given"
@@ -257,8 +257,8 @@ def test_custom_module(tmp_path):
     b = new()
     fit(b, Resume(tmp_path, every=10))
     assert all(torch.equal(x,y) for x,y in zip(a.model.parameters(), b.model.parameters()))
-    with pytest.raises(CheckpointError, match='pass one as `model=`'): load_learner_from(tmp_path)
-    assert load_learner_from(tmp_path, model=Net(len(b.vocab))).sample('a', 9, seed=1)
+    with pytest.raises(CheckpointError, match='pass one as `model=`'): load_run(tmp_path)
+    assert load_run(tmp_path, model=Net(len(b.vocab))).sample('a', 9, seed=1)
 
 def test_hostile():
     "Sealed files that mean harm: only the documented error, and no memory to speak of"
@@ -340,6 +340,6 @@ def test_old_checkpoints():
     d = root/'tests/data'
     for fn in sorted(d.glob('*.safetensors')):
         want = json.loads(fn.with_suffix('.json').read_text())
-        tm = load_model(fn)
+        tm = load_trained(fn)
         assert tm.sample(want['prompt'], want['n'], temperature=0)==want['text'] and tm.info['step']==want['step']
     assert list(d.glob('*.safetensors'))

@@ -7,18 +7,18 @@ def git(d, *args): subprocess.run(['git', '-c', 'user.name=t', '-c', 'user.email
 def in_sync(d): return subprocess.run(['tests/in_sync.sh'], cwd=d, capture_output=True, text=True)
 
 def edited_notebook(d):
-    nb = read_nb(d/'nbs/01_corpus.ipynb')
+    nb = read_nb(d/'nbs/02_text.corpus.ipynb')
     next(o for o in nb.cells if '#| export' in o.source).source += '\nimport this_is_new'
-    write_nb(nb, d/'nbs/01_corpus.ipynb')
+    write_nb(nb, d/'nbs/02_text.corpus.ipynb')
 
 def edited_module(d):
-    p = d/'charrnn_fa/corpus.py'
+    p = d/'charrnn_fa/text/corpus.py'
     p.write_text(p.read_text() + '\nnew = 1\n')
 
 def unclean_notebook(d):
-    nb = read_nb(d/'nbs/01_corpus.ipynb')
+    nb = read_nb(d/'nbs/02_text.corpus.ipynb')
     next(o for o in nb.cells if o.cell_type=='code')['execution_count'] = 7
-    write_nb(nb, d/'nbs/01_corpus.ipynb')
+    write_nb(nb, d/'nbs/02_text.corpus.ipynb')
 
 def deleted_notebook(d):
     next((d/'nbs').glob('*_cli.ipynb')).unlink()

@@ -4,10 +4,10 @@ from collections import Counter
 from pathlib import Path
 import numpy as np, pytest
 from hypothesis import example, given, settings, strategies as st
-from charrnn_fa.corpus import get_corpus
-from charrnn_fa.documents import Corpus, CorpusError
-from charrnn_fa.stream import encode_corpus
-from charrnn_fa.vocab import CharVocab, UnknownCharError, count_chars
+from charrnn_fa.text.corpus import get_corpus
+from charrnn_fa.text.documents import Corpus, CorpusError
+from charrnn_fa.text.stream import encode_corpus
+from charrnn_fa.text.vocab import CharVocab, UnknownCharError, count_chars
 
 root = Path(__file__).parent.parent
 any_text = st.text(st.characters(exclude_categories=()), min_size=1, max_size=80)

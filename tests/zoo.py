@@ -3,7 +3,7 @@ import inspect,argparse,random
 from functools import lru_cache
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastai.basics import CrossEntropyLossFlat,ItemTransform,SGD
-from charrnn_fa import *
+from charrnn_fa.everything import *
 
 BROKEN,SOUND = {},{}
 

@@ -1,0 +1,12 @@
+"What `from charrnn_fa import *` chooses from, in the order of the notebooks; importing it makes every method of a learner known"
+
+from .core import *
+from .text.all import *
+from .data import *
+from .models import *
+from .train.all import *
+from .use.all import *
+from .keep.all import *
+from .gdrive.all import *
+from .colab import *
+from .doctor.all import *

@@ -1,0 +1,6 @@
+"Everything in `charrnn_fa.gdrive`"
+
+from .signin import *
+from .backed import *
+from .link import *
+from .store import *

@@ -1,0 +1,9 @@
+"Everything in `charrnn_fa.train`"
+
+from .shapes import *
+from .loss import *
+from .yardstick import *
+from .steps import *
+from .trial import *
+from .learner import *
+from .scale import *

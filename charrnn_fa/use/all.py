@@ -1,0 +1,5 @@
+"Everything in `charrnn_fa.use`"
+
+from .evaluation import *
+from .sampling import *
+from .learner import *
