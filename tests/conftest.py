@@ -22,3 +22,22 @@ def shakespeare():
         end = pytest.fail if os.environ.get('CHARRNN_REQUIRE_CORPUS')=='1' else pytest.skip
         end(f'{p} is absent and could not be fetched: {e}')
     return p
+
+def chromium():
+    "Path of a Chromium or Chrome on this machine, or None"
+    return next(filter(None, map(shutil.which, ('chromium','chromium-browser','google-chrome','google-chrome-stable'))), None)
+
+quiet = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+
+@pytest.fixture(scope='session')
+def browser():
+    "A headless Chromium; a machine without one skips what needs it, CI never does"
+    path = chromium()
+    if not path:
+        end = pytest.fail if os.environ.get('CHARRNN_REQUIRE_BROWSER')=='1' else pytest.skip
+        end('no Chromium here: apt-get install chromium, or have Chrome on PATH')
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as p:
+        b = p.chromium.launch(executable_path=path, args=quiet)
+        yield b
+        b.close()
