@@ -39,7 +39,7 @@ def test_one_version(): assert charrnn_fa.__version__==cfg['version']
 def test_pyproject_repeats_settings():
     p = tomllib.loads((root/'pyproject.toml').read_text())['project']
     assert p['name']==cfg['lib_name'] and p['description']==cfg['description']
-    assert p['urls']==dict(Repository=cfg['git_url'], Documentation=cfg['doc_url'])
+    assert p.get('urls', {})=={k:cfg[v] for k,v in dict(Repository='git_url', Documentation='doc_url').items() if cfg[v]}
 
 def test_wheel_metadata(wheel):
     m = message_from_bytes(part(wheel, 'METADATA'))
