@@ -1,7 +1,6 @@
 "What fastai offers and documents, run on a `CharLearner`"
-import pytest, torch
-from fastai.basics import Callback,L,Learner,set_seed
-from fastai.callback.all import GradientClip
+import pytest
+from fastai.basics import Callback,set_seed
 from charrnn_fa.everything import *
 
 text = 'she sells sea shells by the sea shore.\n'*40
