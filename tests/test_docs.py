@@ -1,5 +1,5 @@
 "The documentation site: built by nbdev, rendered by Quarto or its stand-in, and looked at in a browser"
-import json, os, re, shutil, subprocess, sys
+import os, re, shutil, subprocess, sys
 from pathlib import Path
 from urllib.parse import unquote
 import pytest, yaml
