@@ -80,29 +80,35 @@ class CharLearner(Learner):
         self.precision = agreed(first(ts))
         print(f"Training in {self.precision}: {', '.join(f'{k} {1e3*v:.0f} ms' for k,v in ts.items())} a step")
 
-    @contextlib.contextmanager
-    def guarded(self, cbs=None):
-        "Inside, each `FitGuard` among the callbacks holds what it acquired; whatever happens, whoever asked first releases it"
-        with contextlib.ExitStack() as stack:
-            for o in [*self.cbs, *L(cbs)]:
-                if not isinstance(o,FitGuard) or o in self.guards: continue
-                self.guards.append(o)
-                stack.callback(self._release, o)
-                o.acquire(self)
-            yield
+# %% ../../nbs/19_train.learner.ipynb #cd369e2a
+@patch
+@contextlib.contextmanager
+def guarded(self:CharLearner, cbs=None):
+    "Inside, each `FitGuard` among the callbacks holds what it acquired; whatever happens, whoever asked first releases it"
+    with contextlib.ExitStack() as stack:
+        for o in [*self.cbs, *L(cbs)]:
+            if not isinstance(o,FitGuard) or o in self.guards: continue
+            self.guards.append(o)
+            stack.callback(self._release, o)
+            o.acquire(self)
+        yield
 
-    def _release(self, guard):
-        self.guards.remove(guard)
-        guard.release(self)
+# %% ../../nbs/19_train.learner.ipynb #36c2262a
+@patch
+def _release(self:CharLearner, guard):
+    self.guards.remove(guard)
+    guard.release(self)
 
-    def fit(self, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
-        was = self.logger
-        preflight(self)
-        with self.guarded(cbs):
-            self.choose_precision()
-            self.last_step,self.first_epoch = math.inf,0
-            try: return super().fit(n_epoch, lr=lr, wd=wd, cbs=cbs, **kwargs)
-            finally: self.logger,self._heard = was,None             # who listened in this fit is not kept: an export would take it along
+# %% ../../nbs/19_train.learner.ipynb #0d3b2d98
+@patch
+def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
+    was = self.logger
+    preflight(self)
+    with self.guarded(cbs):
+        self.choose_precision()
+        self.last_step,self.first_epoch = math.inf,0
+        try: return Learner.fit(self, n_epoch, lr=lr, wd=wd, cbs=cbs, **kwargs)
+        finally: self.logger,self._heard = was,None     # who listened in this fit is not kept: an export would take it along
 
 # %% ../../nbs/19_train.learner.ipynb #a5d8df93
 @patch
