@@ -1,5 +1,5 @@
 "The charrnn command as a process: pipes, Ctrl-C, mistakes, and the main job on the real text"
-import io,json,os,signal,subprocess,sys,time
+import json,os,signal,subprocess,sys,time
 import pytest
 from charrnn_fa import load_run
 
