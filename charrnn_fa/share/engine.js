@@ -2,7 +2,7 @@
 function makeEngine(post) {
   'use strict'
   const up = (n, k) => Math.ceil(n/k)*k
-  let spec, floats, used = 0, dot, simd = false, job = 0, layers, emb, head, norms, table, start, state, hold, logits, memo
+  let spec, floats, used = 0, dot, simd = false, job = 0, layers, emb, head, norms, table, start, state, hold, logits, memo, live = {}
 
   // ---- Memory: one buffer for everything that is multiplied, so that WebAssembly can reach it
   function alloc(n) {                                           // place of n floats, aligned for 4 at a time
@@ -180,9 +180,12 @@ function makeEngine(post) {
     apply(head, below)
   }
 
-  function save() { return layers.map(l => [view(l.h, spec.n_hid).slice(), l.c.slice()]) }
-  function load(s) { layers.forEach((l, i) => (view(l.h, spec.n_hid).set(s[i][0]), l.c.set(s[i][1]))) }
-  function snapshot() {                                         // all units, one layer after the other
+  function save() { return {logits: logits.slice(), layers: layers.map(l => [view(l.h, spec.n_hid).slice(), l.c.slice()])} }
+  function load(s) {
+    logits.set(s.logits)
+    layers.forEach((l, i) => (view(l.h, spec.n_hid).set(s.layers[i][0]), l.c.set(s.layers[i][1])))
+  }
+  function units() {                                            // outputs of all units, one layer after the other
     const s = new Float32Array(spec.n_layers*spec.n_hid)
     layers.forEach((l, i) => s.set(view(l.h, spec.n_hid), i*spec.n_hid))
     return s
@@ -249,67 +252,109 @@ function makeEngine(post) {
   }
 
   // ---- What the page asks for
-  const pause = ms => new Promise(f => setTimeout(f, ms))
-  const value = w => w ? view(layers[w.layer].h, spec.n_hid)[w.unit] : 0
+  const pause = ms => new Promise(f => setTimeout(f, ms)), SLICE = 25          // ms of work between two looks at what else is asked for
 
-  async function write(m) {                                     // posts pieces as they are written, about 30 a second
-    const mine = ++job, codes = m.prompt.length ? m.prompt : [spec.begin], rand = random(m.seed)
-    let piece = [], t0 = performance.now(), due = t0, busy = 0, done = 0
-    const send = end => {
-      post({kind: 'piece', id: m.id, chars: piece, state: snapshot(), done, rate: busy ? 1000*done/busy : 0, end})
-      piece = []
-    }
+  function take(code, first) {                                  // judge a character, then read it
+    const o = {code, ...(first ? {bits: NaN, p: NaN, rivals: []} : belief(code))}
+    step(code)
+    o.units = units()
+    return o
+  }
+
+  function tell(m, kind, chars, more) {
+    const n = spec.n_layers*spec.n_hid, all = new Float32Array(n*chars.length)
+    chars.forEach((o, i) => all.set(o.units, i*n))
+    post({kind, id: m.id, chars: chars.map(({units, ...o}) => o), units: all, ...more})
+  }
+
+  async function write(m) {                                     // posts pieces as they are written
+    const mine = ++job, rand = random(m.seed), t0 = performance.now()
+    let piece = [], busy = 0, done = 0
+    live = m
     hold = m.hold
     reset()
-    m.prompt.forEach((c, i) => {
-      piece.push({code: c, ...(i ? belief(c) : {bits: NaN, rivals: []})})
-      step(c)
-      piece[i].unit = value(m.watch)
-    })
-    if (!m.prompt.length) step(codes[0])
-    send(false)
-    while (done < m.n) {
-      const t = performance.now()
-      do {
-        const c = choose(m, rand), b = belief(c)
-        step(c)
-        piece.push({code: c, ...b, unit: value(m.watch)})
-        done++
-      } while (done < m.n && performance.now()-t < 25 && !(m.pace && done >= (t-t0)*m.pace/1000))
-      busy += performance.now()-t
-      send(done >= m.n)
-      await pause(m.pace ? Math.max(0, t0+1000*done/m.pace-performance.now()) : 0)
+    if (!m.prompt.length) step(spec.begin)
+    m.prompt.forEach((c, i) => piece.push(take(c, !i)))
+    while (true) {
+      tell(m, 'piece', piece, {done, rate: busy ? 1000*done/busy : 0, end: done >= m.n})
+      if (done >= m.n) return
+      await pause(live.pace ? Math.max(0, t0+1000*done/live.pace-performance.now()) : 0)
       if (job !== mine) return                                  // stopped, or something else was asked for
-      hold = m.hold
+      const t = performance.now(), goal = live.pace ? Math.floor((t-t0)*live.pace/1000) : Infinity
+      piece = []
+      hold = live.hold
+      do {
+        piece.push(take(choose(m, rand)))
+        done++
+      } while (done < m.n && done < goal && performance.now()-t < SLICE)
+      busy += performance.now()-t
     }
   }
 
-  const EVERY = 32                                              // characters between remembered states
-  async function read(m) {                                      // surprise of each character of a text; what begins as the last text did is not read again
-    const mine = ++job, key = JSON.stringify([m.hold, m.watch])
-    if (!memo || memo.key !== key) memo = {key, codes: [], out: [], states: []}
-    let i = 0
-    while (i < m.codes.length && i < memo.codes.length && memo.codes[i] === m.codes[i]) i++
-    i = Math.min(Math.floor(i/EVERY), Math.max(0, memo.states.length-1))*EVERY
-    memo.codes.length = memo.out.length = i
-    memo.states.length = memo.states.length ? i/EVERY+1 : 0
+  const EVERY = 32                                              // characters between two states that are remembered
+  async function read(m) {                                      // what begins as the last text did is not read again
+    const mine = ++job, key = JSON.stringify(m.hold || null), codes = m.codes
+    if (!memo || memo.key !== key) memo = {key, chars: [], states: []}
+    let i = 0, t = performance.now()
+    while (i < codes.length && i < memo.chars.length && memo.chars[i].code === codes[i]) i++
+    const k = Math.min(Math.floor(i/EVERY), memo.states.length-1)
     hold = m.hold
-    if (memo.states.length) load(memo.states[i/EVERY]); else reset()
-    if (i) apply(head, topOut())
-    let t = performance.now()
-    for (; i < m.codes.length; i++) {
+    if (k < 0) reset()
+    else load(memo.states[k])
+    memo.chars.length = i = Math.max(0, k)*EVERY
+    memo.states.length = k+1
+    for (; i < codes.length; i++) {
       if (i%EVERY === 0) memo.states[i/EVERY] = save()
-      const c = m.codes[i], b = i ? belief(c) : {bits: NaN, rivals: []}
-      step(c)
-      memo.codes.push(c)
-      memo.out.push({code: c, ...b, unit: value(m.watch)})
-      if (performance.now()-t > 25) {
-        await pause(0)
-        if (job !== mine) return
-        t = performance.now()
-      }
+      memo.chars.push(take(codes[i], !i))
+      if (performance.now()-t < SLICE) continue
+      await pause(0)
+      if (job !== mine) { memo = null; return }
+      t = performance.now()
     }
-    post({kind: 'read', id: m.id, chars: memo.out.slice(), state: snapshot()})
+    tell(m, 'read', memo.chars)
   }
-  return {}
+
+  function allLogits(codes) {
+    hold = null
+    reset()
+    return codes.map(c => (step(c), [...logits]))
+  }
+
+  function selfTest() {                                         // the largest distance from what Python computed
+    const t = spec.test, out = allLogits(t.codes)[t.codes.length-1]
+    return Math.max(...t.picks.map((c, i) => Math.abs(out[c]-t.logits[i])).map(o => Number.isNaN(o) ? Infinity : o))
+  }
+
+  const kinds = {
+    load(m) {
+      spec = m.spec
+      const ts = unpack(m.weights)
+      reserve(needed(ts), m.simd !== false)
+      build(ts)
+      let worst = selfTest()
+      if (simd && !(worst < 1e-3)) {                            // better slow than wrong
+        reserve(needed(ts), false)
+        build(ts)
+        worst = selfTest()
+      }
+      post({kind: 'ready', worst, simd})
+    },
+    write, read,
+    live(m) { live = {...live, ...m} },                         // changes to what is being written: pace, held unit
+    stop() { job++ },
+    logits(m) { post({kind: 'logits', id: m.id, logits: allLogits(m.codes)}) },
+    draws(m) {                                                  // how often each character is drawn after a text
+      const rand = random(m.seed), counts = Array(spec.n_vocab).fill(0)
+      allLogits(m.codes)
+      for (let i = 0; i < m.n; i++) counts[choose(m, rand)]++
+      post({kind: 'draws', id: m.id, counts})
+    },
+    speed(m) {                                                  // steps a second, and multiplications
+      const t = performance.now()
+      let n = 0
+      while (performance.now()-t < m.ms) for (let i = 0; i < 10; i++, n++) step(n%spec.n_vocab)
+      post({kind: 'speed', id: m.id, simd, rate: 1000*n/(performance.now()-t)})
+    }
+  }
+  return m => kinds[m.kind](m)
 }
