@@ -337,7 +337,7 @@ function makeEngine(post) {
         build(ts)
         worst = selfTest()
       }
-      post({kind: 'ready', worst, simd})
+      post({kind: 'ready', id: m.id, worst, simd})
     },
     write, read,
     live(m) { live = {...live, ...m} },                         // changes to what is being written: pace, held unit

@@ -191,6 +191,8 @@
     if (last) paint(last)
     for (const b of document.querySelectorAll('#tells button')) b.setAttribute('aria-pressed', b.u === unit())
     send({kind: 'live', hold: held()})
+    $('holding').hidden = !held()
+    $('holding').textContent = `Unit ${unitName()} is held at ${number(+$('held').value, 2)}: what is written from now on is written with it`
     if (!writing && $('hold').checked+heldBefore > 0) readTyped()
     heldBefore = $('hold').checked
   }
@@ -232,7 +234,7 @@
     if (!found.length) return
     $('tells').append(make('p', 'note', 'Units that go with something in the text above, and how closely (correlation):'))
     for (const [nm, u, r] of found.sort((a, b) => Math.abs(b[2])-Math.abs(a[2]))) {
-      const b = make('button', '', `${nm} ${number(Math.abs(r), 2)}`)
+      const b = make('button', '', `${nm} · ${number(Math.abs(r), 2)}`)
       b.u = u
       b.type = 'button'
       b.title = `unit ${u%H+1} of layer ${Math.floor(u/H)+1}`
