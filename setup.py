@@ -13,7 +13,7 @@ status = f"Development Status :: {statuses[int(cfg['status'])-1]}"
 setup(
     version=cfg['version'],
     keywords=cfg['keywords'].split(),
-    author=cfg['author'], author_email=cfg['author_email'],
+    author=cfg['author'],
     license_expression=cfg['license'],
     python_requires='>=' + cfg['min_python'],
     classifiers=[status, 'Intended Audience :: Developers', 'Programming Language :: Python :: 3 :: Only'],

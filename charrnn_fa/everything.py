@@ -11,3 +11,4 @@ from .gdrive.all import *
 from .colab import *
 from .doctor.all import *
 from .look.all import *
+from .draw.all import *

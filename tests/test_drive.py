@@ -179,7 +179,7 @@ def test_interrupted(srv):
 
 def test_only_one_module_names_each_service():
     "Imports of Google's packages are in link.py, those of Colab in colab.py, and neither is made by importing the package"
-    found = lambda pat: {o.name for o in (root/'charrnn_fa').glob('*.py') if re.search(rf'(from|import) ({pat})\b', o.read_text())}
+    found = lambda pat: {o.name for o in (root/'charrnn_fa').rglob('*.py') if re.search(rf'(from|import) ({pat})\b', o.read_text())}
     assert found('pydrive2|oauth2client|googleapiclient|httplib2')=={'link.py'} and found(r'google\.colab')=={'colab.py'}
     code = 'import sys\nfrom charrnn_fa import *\nprint([o for o in sys.modules if o.split(".")[0] in ("pydrive2","oauth2client","googleapiclient","httplib2")])'
     assert subprocess.run([sys.executable, '-c', code], cwd=root, capture_output=True, text=True, check=True).stdout.strip()=='[]'

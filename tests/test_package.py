@@ -39,7 +39,7 @@ def test_one_version(): assert charrnn_fa.__version__==cfg['version']
 def test_pyproject_repeats_settings():
     p = tomllib.loads((root/'pyproject.toml').read_text())['project']
     assert p['name']==cfg['lib_name'] and p['description']==cfg['description']
-    assert p['urls']==dict(Repository=cfg['git_url'], Documentation=cfg['doc_url'])
+    assert p.get('urls', {})=={k:cfg[v] for k,v in dict(Repository='git_url', Documentation='doc_url').items() if cfg[v]}
 
 def test_wheel_metadata(wheel):
     m = message_from_bytes(part(wheel, 'METADATA'))
@@ -58,16 +58,29 @@ def test_wheel_entry_points(wheel):
 
 def test_wheel_holds_only_the_package(wheel):
     assert {o.split('/')[0] for o in wheel if '.dist-info/' not in o}=={'charrnn_fa'}
-    assert {o.name for o in (root/'charrnn_fa').glob('*.py')}=={o.split('/')[1] for o in wheel if o.startswith('charrnn_fa/')}
+    here = {o.relative_to(root).as_posix() for o in (root/'charrnn_fa').rglob('*') if o.suffix in ('.py','.js','.css')}
+    assert here=={o for o in wheel if o.startswith('charrnn_fa/')}
     assert b'Apache License' in part(wheel, 'LICENSE')
 
 def test_star_import_is_only_the_api():
-    ns = {}
-    exec('from charrnn_fa import *', ns)
-    ns.pop('__builtins__')
-    assert set(ns)==set(charrnn_fa.__all__) and len(charrnn_fa.__all__)==len(set(charrnn_fa.__all__))
-    assert not set(ns)&set(dir(builtins))
-    assert not set(ns)&{o.name for o in pkgutil.iter_modules(charrnn_fa.__path__)}
+    "In a fresh process: the listed names, about sixty, none of them a module or over a builtin, and fastai's own names left alone"
+    code = '''
+import json, types
+from fastai.text.all import *
+theirs = dict(globals())
+from charrnn_fa import *
+mine = {k:v for k,v in globals().items() if k not in ('theirs','mine') and theirs.get(k, theirs) is not v and k[:2]!='__'}
+print(json.dumps([list(mine), [k for k,v in mine.items() if isinstance(v,types.ModuleType)], [k for k in mine if k in theirs]]))'''
+    out = subprocess.run([sys.executable, '-c', code], cwd=root, check=True, capture_output=True, text=True).stdout
+    mine,modules,over = json.loads(out.splitlines()[-1])
+    assert set(mine)==set(charrnn_fa.__all__) and len(charrnn_fa.__all__)==len(set(charrnn_fa.__all__))
+    assert 50<=len(mine)<=80 and not modules and not over
+    assert not set(mine)&set(dir(builtins))
+    assert not set(mine)&{o.name for o in pkgutil.iter_modules(charrnn_fa.__path__)}
+
+def test_package_alone_is_light():
+    "`import charrnn_fa` asks for nothing, so that a command which only reads a model starts quickly"
+    assert not modules_after('import charrnn_fa')&{'torch','fastai','fastcore','numpy'}
 
 def test_import_is_light():
     mods = modules_after('from charrnn_fa import *')
