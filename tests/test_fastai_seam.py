@@ -254,9 +254,9 @@ def test_save_load_and_export(tmp_path):
     assert len(learn.dls.train)>0 and learn.opt is not None                         # export puts back what it takes out
 
 def test_schedules():
-    for f in (lambda o: o.fit_one_cycle(1, 1e-2), lambda o: o.fit_flat_cos(1, 1e-2), lambda o: o.fit_sgdr(1, 1, 1e-2), lambda o: o.fit(1, 1e-2), lambda o: o.fit_steps(9, 1e-2)):
+    for verb,args in dict(fit=[1], fit_one_cycle=[1], fit_flat_cos=[1], fit_sgdr=[1,1], fit_steps=[9]).items():
         learn = make()
-        quiet(learn, lambda: f(learn))
+        quiet(learn, lambda: getattr(learn, verb)(*args, 1e-2))
         ls = losses(learn)
         assert len(ls)==learn.train_iter>0 and ls[-1]<ls[0] and learn.opt.hypers[0]['lr']>0
 
