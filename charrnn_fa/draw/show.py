@@ -64,7 +64,7 @@ class Drawing:
     def __getitem__(self, i): return Drawing(self.strokes[i] if isinstance(i,slice) else [self.strokes[i]], self.alphabet)
     def __add__(self, o): return Drawing([*self.strokes, *o], self.alphabet)
 
-# %% ../../nbs/76_draw.show.ipynb #4abe2c82
+# %% ../../nbs/76_draw.show.ipynb #71079256
 @patch
 def svg(self:Drawing,
     size:int=160, # Width and height, in pixels
@@ -75,7 +75,7 @@ def svg(self:Drawing,
     times = pen_times(self.strokes, seconds) if seconds else [None]*len(self)
     body  = ''.join(_path(s, pencil if i<self.given else ink, t) for i,(s,t) in enumerate(zip(self.strokes, times)))
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" viewBox="-2 -2 {g+3} {g+3}" role="img" aria-label="a drawing of '
-        f'{len(self)} strokes"><rect x="-2" y="-2" width="{g+3}" height="{g+3}" rx="3" fill="{paper}"/><g fill="none" stroke-width="1.1" '
+        f'{len(self)} strokes"><rect x="-2" y="-2" width="{g+3}" height="{g+3}" rx="3" fill="{paper}"/><g fill="none" stroke-width=".9" '
         f'stroke-linecap="round" stroke-linejoin="round">{body}</g></svg>')
 
 # %% ../../nbs/76_draw.show.ipynb #3a5e96ab
@@ -119,7 +119,7 @@ class Drawings(list):
     @property
     def text(self): return ''.join(o.text for o in self)
 
-# %% ../../nbs/76_draw.show.ipynb #b46974b8
+# %% ../../nbs/76_draw.show.ipynb #f4ff50a5
 @patch
 def save(self:Drawings,
     path # An `.html` file to write
@@ -128,7 +128,7 @@ def save(self:Drawings,
     path = Path(path)
     if path.suffix!='.html': raise ValueError(f'{path.name} must end in .html')
     write_bytes(path, f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<title>Drawings</title><body style="margin:1rem">{self._repr_html_()}</body></html>\n'.encode())
+        f'<meta name="color-scheme" content="light dark"><title>Drawings</title><body style="margin:1rem">{self._repr_html_()}</body></html>\n'.encode())
     return path
 
 # %% ../../nbs/76_draw.show.ipynb #f1d22697
