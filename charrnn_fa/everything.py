@@ -11,5 +11,5 @@ from .gdrive.all import *
 from .colab import *
 from .doctor.all import *
 from .look.all import *
-from .share.all import *
 from .draw.all import *
+from .share.all import *
