@@ -10,4 +10,5 @@ from .keep.all import *
 from .gdrive.all import *
 from .colab import *
 from .doctor.all import *
+from .look.all import *
 from .draw.all import *

@@ -1,0 +1,4 @@
+"Everything in `charrnn_fa.look`"
+
+from .marks import *
+from .render import *
