@@ -16,15 +16,13 @@ from .models import *
 def mixing_weight(
     p:np.ndarray, # Probabilities that the cell gave to the characters that came, shape (n,)
     q:np.ndarray, # and those that the counts gave
-    n_iter:int=200, # Rounds at most
 )->float: # Between 0.001 and 0.999
     "The share of the cell with which the mean of both makes these characters likeliest"
-    p,q,w = np.asarray(p, dtype=float),np.asarray(q, dtype=float),0.7
-    for _ in range(n_iter):
-        new = float((w*p/(w*p+(1-w)*q)).mean())
-        if abs(new-w)<1e-5: break
-        w = new
-    return min(max(new, 1e-3), 1-1e-3)
+    p,q,lo,hi = np.asarray(p, dtype=float),np.asarray(q, dtype=float),1e-3,1-1e-3
+    while hi-lo>1e-5:
+        w = (lo+hi)/2
+        lo,hi = (w,hi) if ((p-q)/(w*p+(1-w)*q)).mean()>0 else (lo,w)       # would more of the cell be better?
+    return (lo+hi)/2
 
 # %% ../nbs/12_counted.ipynb #b526377d
 _parts = dict(ctx=torch.int64, starts=torch.int64, last=None, share=torch.float32, rest=torch.float32)
@@ -80,6 +78,7 @@ class Counted(nn.Module):
         self.cell,self.tables,self.ctx = cell,CountTables(sizes, cell.config['n_vocab']),None
         self.register_buffer('weight', torch.tensor(float(weight)))
         self.config = dict(cell.config, kind='Counted', tables=[list(o) for o in sizes])
+        self._ddp_params_and_buffers_to_ignore = [f'tables.{k}' for k,_ in self.tables.named_buffers()]    # several processes count the same
 
     @classmethod
     def from_config(cls, config:dict): # `config` of another one -> one of the same sizes, whose counts are empty

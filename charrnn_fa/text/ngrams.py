@@ -134,6 +134,7 @@ class Counts:
     ):
         "Count a text"
         v,codes = max(n_vocab, 2),np.asarray(codes)
+        if codes.dtype.kind!='u': codes = codes.astype(np.min_scalar_type(v-1))
         k = min(order, int(63/math.log2(v)), len(codes)-1)
         if k<1: raise ValueError(f'Groups of {order} in {len(codes)} characters cannot be counted: order must be at least 1, the text 2 characters long')
         tab = _all_orders(codes, k, v)
