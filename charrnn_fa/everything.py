@@ -12,4 +12,5 @@ from .gdrive.all import *
 from .colab import *
 from .doctor.all import *
 from .look.all import *
+from .share.all import *
 from .draw.all import *

@@ -2,3 +2,4 @@
 
 from .marks import *
 from .render import *
+from .surprise import *

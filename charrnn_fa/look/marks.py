@@ -32,7 +32,7 @@ class Scale:
         "How a level looks"
         bg,line = self.light[level-self.low],self.lines[level-self.low]
         if not bg: return ''
-        return f'background:{bg};color:{ink(bg)}'+(f';{line}' if line else '')
+        return f'background:{bg};color:{ink(bg)[:4]}'+(f';{line}' if line else '')
 
 # %% ../../nbs/59_look.marks.ipynb #3ee19932
 def luminance(
