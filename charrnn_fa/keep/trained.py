@@ -11,6 +11,7 @@ import torch, torch.nn as nn
 from fastcore.all import *
 from ..core import *
 from ..text.vocab import *
+from ..data import *
 from ..models import *
 from ..counted import *
 from ..use.evaluation import *
@@ -23,7 +24,7 @@ def model_state(
 )->dict: # `model`, `config`, `vocab` and where they come from
     "Weights, and what is needed to build a model for them from nothing"
     return dict(model=dict(learn.model.state_dict()), config=getattr(learn.model, 'config', None), vocab=learn.vocab.to_json(), vocab_hash=learn.vocab.hash,
-        split=getattr(learn.dls, 'split', None), corpus=getattr(learn.dls, 'corpus_name', None),
+        split=split_name(learn.dls), corpus=getattr(learn.dls, 'corpus_name', None),
         versions=dict(charrnn_fa=_version('charrnn_fa'), torch=torch.__version__, fastai=_version('fastai'), python=platform.python_version()))
 
 # %% ../../nbs/32_keep.trained.ipynb #eb9ea5ec
