@@ -4,6 +4,7 @@ from .core import *
 from .text.all import *
 from .data import *
 from .models import *
+from .counted import *
 from .train.all import *
 from .use.all import *
 from .keep.all import *
