@@ -9,7 +9,7 @@ __all__ = [
     # batches
     'CharBlock', 'CharStreamDL', 'CharDataLoaders', 'CharNumericalize', 'TensorChars',
     # models
-    'CharRNN', 'MinGRU', 'n_params', 'reset_state',
+    'CharRNN', 'MinGRU', 'Counted', 'n_params', 'reset_state',
     # training
     'CharLoss', 'ShapeError', 'char_accuracy', 'BitsPerChar', 'adamw', 'StateReset', 'ColdStart', 'YardstickFoot', 'Yardsticks', 'yardsticks',
     'CharLearner', 'char_learner', 'choose_size', 'choose_lr',
