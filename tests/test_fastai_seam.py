@@ -372,7 +372,8 @@ def test_reduce_lr_on_plateau():
     quiet(learn, lambda: learn.fit(5, 1e-9, cbs=ReduceLROnPlateau(patience=1, factor=10., min_delta=1.)))
     assert learn.opt.opt.param_groups[0]['lr']<=1.1e-12 and learn.opt.hypers[0]['lr']==learn.opt.opt.param_groups[0]['lr']
 
-@pytest.mark.parametrize('kw,n', [(dict(), 3), (dict(n_layers=2), 4), (dict(n_emb=0), 2), (dict(tie=True, n_emb=16), 2), (dict(arch='mingru', n_layers=2, train_bn=False), 4)])
+@pytest.mark.parametrize('kw,n', [(dict(), 3), (dict(n_layers=2), 4), (dict(n_emb=0), 2),
+    (dict(tie=True, n_emb=16), 2), (dict(arch='mingru', n_layers=2, train_bn=False), 4)])
 def test_freezing(kw, n):
     learn = make(**kw)
     learn.create_opt()
