@@ -216,7 +216,7 @@ class Curious(Callback):
 
 @pytest.mark.parametrize('how', ['validate','get_preds','train','evaluate','sample'])
 def test_reading_in_the_middle_of_an_epoch_changes_nothing(how):
-    f = dict(validate=lambda o: float(o.validate()[0]), get_preds=lambda o: o.get_preds()[0].sum().item(), train=lambda o: float(o.validate(0)[0]),
+    f = dict(validate=lambda o: float(o.validate()[0]), get_preds=lambda o: o.get_preds()[0][1,2,3].item(), train=lambda o: float(o.validate(0)[0]),
         evaluate=lambda o: o.evaluate().nats, sample=lambda o: o.sample('she', 9, seed=1))[how]
     a,b = make(dropout=0.2),make(dropout=0.2)
     cb  = Curious(f)

@@ -163,6 +163,14 @@ def choose_lr(
     "A learning rate that suits the cell"
     return dict(lstm=8e-3, rnn=2e-3).get(cell, 4e-3)
 
+# %% ../../nbs/19_train.learner.ipynb #2503d8aa
+def _learner(dls, model, counts, cbs=None, **kwargs):
+    "A learner of the model, or of the model with counts beside it"
+    if not counts: return CharLearner(dls, model, cbs=cbs, **kwargs)
+    if not isinstance(model,CharRNN): raise ValueError(f'counts={counts} needs a CharRNN to stand beside, not a {type(model).__name__}')
+    dls,model,cb = with_counts(dls, model, counts)
+    return CharLearner(dls, model, cbs=L(cbs)+[cb], **kwargs)
+
 # %% ../../nbs/19_train.learner.ipynb #82d7e503
 @delegates(CharLearner.__init__)
 def char_learner(
@@ -176,16 +184,17 @@ def char_learner(
     weight_drop:float=0., # Share of recurrent weights zeroed
     tie:bool=False, # Use the embedding as head too
     learn_init:bool=False, # Learn the state to start from
+    counts:int=None, # Put counts of groups of up to so many characters beside the cell, 7 say; see `Counted`
     **kwargs
 )->CharLearner:
     "A learner for `dls`; sizes that are not given are chosen and said"
-    if isinstance(arch,nn.Module): return CharLearner(dls, arch, **kwargs)
+    if isinstance(arch,nn.Module): return _learner(dls, arch, counts, **kwargs)
     auto  = choose_size(dls.train.n_chars, loader_device(dls))
     given = {k:v for k,v in dict(n_hid=n_hid, n_layers=n_layers, dropout=dropout).items() if v is not None}
     cfg   = {**(auto if n_hid is None else {}), **given}
     model = CharRNN(len(dls.vocab), arch, n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init, **cfg)
     if n_hid is None: print(f"{arch} of {model.config['n_layers']} x {cfg['n_hid']}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
-    return CharLearner(dls, model, **{'lr':choose_lr(arch), **kwargs})
+    return _learner(dls, model, counts, **{'lr':choose_lr(arch), **kwargs})
 
 # %% ../../nbs/19_train.learner.ipynb #7875de59
 @patch

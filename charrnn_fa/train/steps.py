@@ -4,17 +4,20 @@
 
 # %% auto #0
 __all__ = ['StateReset', 'ColdStart', 'HiddenOutputs', 'Steps', 'FitGuard', 'CharOptim', 'adamw', 'char_splitter', 'clip_norm',
-           'autocast']
+           'autocast', 'held_back', 'WeighCounts', 'with_counts']
 
 # %% ../../nbs/16_train.steps.ipynb #4209e130
 import contextlib
+from copy import copy
 import numpy as np, torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
 from fastai.optimizer import detuplify_pg,set_item_pg
 from ..core import *
+from ..text.ngrams import *
 from ..models import *
+from ..counted import *
 
 # %% ../../nbs/16_train.steps.ipynb #48224452
 class StateReset(Callback):
@@ -41,7 +44,7 @@ class ColdStart(Callback):
 
     def before_batch(self):
         model = bare_model(self.model)
-        if not self.p or not isinstance(model,CharRNN) or model.state is None: return
+        if not self.p or not isinstance(model,(CharRNN,Counted)) or model.state is None: return
         model.forget(torch.rand(len(self.xb[0]))<self.p)
 
 # %% ../../nbs/16_train.steps.ipynb #d121d574
@@ -54,6 +57,7 @@ class HiddenOutputs(Callback):
 
     def before_fit(self):
         model = bare_model(self.model)
+        if isinstance(model,Counted): model = model.cell
         if not isinstance(model,CharRNN): raise ValueError(f'HiddenOutputs knows where a CharRNN has its hidden outputs, not a {type(model).__name__}')
         self._let_go()                                  # of a fit that failed
         self.hook = model.out_drop.register_forward_hook(self._keep)
@@ -183,7 +187,9 @@ def char_splitter(
     model:nn.Module # Model, wrapped or not
 )->list: # Lists of parameters
     "The groups that a model has itself (`layer_groups`), or all parameters in one"
-    f = getattr(bare_model(model), 'layer_groups', None)
+    model = bare_model(model)
+    if isinstance(model,Counted): model = model.cell      # counts are not trained
+    f = getattr(model, 'layer_groups', None)
     return f() if f else [trainable_params(model)]
 
 # %% ../../nbs/16_train.steps.ipynb #e2535d49
@@ -201,3 +207,61 @@ def autocast(
     "Context in which a model computes in that precision"
     if precision=='fp32': return contextlib.nullcontext()
     return torch.autocast(torch.device(device).type, torch.bfloat16)
+
+# %% ../../nbs/16_train.steps.ipynb #b72c609e
+def held_back(
+    dl, # Training loader
+    share:float=0.02, # Share of the windows of each row
+    n_max:int=100_000, # Characters at most
+)->tuple: # Windows of a row to train on, and the positions of the characters held back, shape (rows, n)
+    "What to leave out of training at the end of each row"
+    if dl.n_win<2: raise ValueError(f'{len(dl.codes):,} characters in {dl.bs*dl.world} rows are too few to hold some back for the weight of the counts: '
+        f'pass a smaller `bs` or `seq_len`, or a longer text')
+    rows,t = dl.bs*dl.world,dl.seq_len
+    keep   = dl.n_win-max(1, round(min(share, n_max/len(dl.codes))*dl.n_win))
+    first  = np.arange(rows)[:,None]*((len(dl.codes)-1)//rows//t*t)+keep*t           # last character that each row reads
+    return keep,first+1+np.arange((dl.n_win-keep)*t)
+
+# %% ../../nbs/16_train.steps.ipynb #c810a84c
+class WeighCounts(Callback):
+    "Before each validation, choose the weight of a `Counted` on characters that were held back"
+    order = 0
+    def __init__(self,
+        codes, # Training text, shape (n,)
+        pos:np.ndarray, # Positions of the characters held back, shape (rows, m)
+        order:int, # Longest group to count
+        n_vocab:int, # Characters in the vocabulary
+        warm:int=64, # Characters that the cell reads before them
+    ):
+        codes,warm = np.asarray(codes),min(warm, int(pos[0,0])-1)
+        counts = Counts.from_codes(np.delete(codes, pos.ravel()), n_vocab, order)
+        k = min(counts.order-1, int(pos[0,0]))
+        self.q = np.stack([count_probs(counts, codes[o[0]-k:o[-1]+1])[k:] for o in pos])             # (rows, m)
+        at = pos[:,:1]-warm-1+np.arange(warm+pos.shape[1]+1)
+        self.xy,self.warm = torch.from_numpy(codes[at].astype(np.int64)),warm                        # (rows, warm+m+1)
+
+    def cell_probs(self, cell):
+        "Probabilities that the cell gives to the characters held back, shape (rows, m)"
+        xy,res = self.xy.to(next(cell.parameters()).device),[]
+        with reading(cell):
+            for i in range(0, xy.shape[1]-1, 128):
+                y = xy[:,i+1:i+129]                                                                  # (rows, <=128)
+                res.append(cell(xy[:,i:i+y.shape[1]]).float().softmax(-1).gather(-1, y[...,None])[...,0])
+        return torch.cat(res, 1)[:,self.warm:].cpu().numpy()
+
+    def before_validate(self):
+        model = bare_model(self.model)
+        model.weight.fill_(mixing_weight(self.cell_probs(model.cell).ravel(), self.q.ravel()))
+
+# %% ../../nbs/16_train.steps.ipynb #d30b60eb
+def with_counts(
+    dls, # Loaders of character streams; they stay as they are
+    cell:CharRNN, # What is trained
+    order:int, # Longest group to count
+)->tuple: # Loaders that hold some text back, a `Counted`, and the callback that weighs it
+    "Put counts of the training text beside a cell"
+    keep,pos = held_back(dls.train)
+    less = copy(dls)
+    less.loaders = [dls.train.new(n=keep), *dls.loaders[1:]]
+    model = Counted(cell, Counts.from_codes(dls.train.codes, len(dls.vocab), order))
+    return less,model,WeighCounts(dls.train.codes, pos, order, len(dls.vocab))
