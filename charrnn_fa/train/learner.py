@@ -6,7 +6,7 @@
 __all__ = ['CharLearner', 'choose_size', 'choose_lr', 'char_learner']
 
 # %% ../../nbs/19_train.learner.ipynb #31efdec5
-import contextlib,math,tempfile
+import contextlib,math,re,tempfile
 import torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
@@ -27,6 +27,7 @@ def _listens(cb, event_name):
 # %% ../../nbs/19_train.learner.ipynb #d62a4e05
 class CharLearner(Learner):
     "A fastai `Learner` for character streams"
+    in_epoch = False                                    # whether an epoch of training is under way
     _heard = None                                       # callbacks, and which of them listen to what
     def __init__(self,
         dls, # Loaders of character streams
@@ -70,13 +71,15 @@ class CharLearner(Learner):
         return int(max(1, min(n, self.last_step-self.epoch*n)))
 
     def all_batches(self):
-        self.n_iter = self.row_steps() if self.training else len(self.dl)
+        self.n_iter,self.in_epoch = self.row_steps() if self.training else len(self.dl),self.training
         i = self._passes_done()
-        while i<(self.passes if self.training else 1):  # `Minutes` may still change how many there are
-            if self.training and self.train_iter>=self.last_step: return
-            if i and not getattr(self.dl, 'pos', 0): reset_state(self.model)   # the text begins again
-            self._one_pass(i)
-            i += 1
+        try:
+            while i<(self.passes if self.training else 1):  # `Minutes` may still change how many there are
+                if self.training and self.train_iter>=self.last_step: return
+                if i and not getattr(self.dl, 'pos', 0): reset_state(self.model)   # the text begins again
+                self._one_pass(i)
+                i += 1
+        finally: self.in_epoch = False
 
     def _passes_done(self):
         "Passes of this row that were over when a run was broken off"
@@ -171,6 +174,14 @@ def choose_lr(
     "A learning rate that suits the cell"
     return dict(lstm=8e-3, rnn=2e-3).get(cell, 4e-3)
 
+# %% ../../nbs/19_train.learner.ipynb #2503d8aa
+def _learner(dls, model, counts, cbs=None, **kwargs):
+    "A learner of the model, or of the model with counts beside it"
+    if not counts: return CharLearner(dls, model, cbs=cbs, **kwargs)
+    if not isinstance(model,CharRNN): raise ValueError(f'counts={counts} needs a CharRNN to stand beside, not a {type(model).__name__}')
+    dls,model,cb = with_counts(dls, model, counts)
+    return CharLearner(dls, model, cbs=L(cbs)+[cb], **kwargs)
+
 # %% ../../nbs/19_train.learner.ipynb #82d7e503
 @delegates(CharLearner.__init__)
 def char_learner(
@@ -184,16 +195,71 @@ def char_learner(
     weight_drop:float=0., # Share of recurrent weights zeroed
     tie:bool=False, # Use the embedding as head too
     learn_init:bool=False, # Learn the state to start from
+    counts:int=None, # Put counts of groups of up to so many characters beside the cell, 7 say; see `Counted`
     **kwargs
 )->CharLearner:
     "A learner for `dls`; sizes that are not given are chosen and said"
-    if isinstance(arch,nn.Module): return CharLearner(dls, arch, **kwargs)
+    if isinstance(arch,nn.Module): return _learner(dls, arch, counts, **kwargs)
     auto  = choose_size(dls.train.n_chars, loader_device(dls))
     given = {k:v for k,v in dict(n_hid=n_hid, n_layers=n_layers, dropout=dropout).items() if v is not None}
     cfg   = {**(auto if n_hid is None else {}), **given}
     model = CharRNN(len(dls.vocab), arch, n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init, **cfg)
     if n_hid is None: print(f"{arch} of {model.config['n_layers']} x {cfg['n_hid']}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
-    return CharLearner(dls, model, **{'lr':choose_lr(arch), **kwargs})
+    return _learner(dls, model, counts, **{'lr':choose_lr(arch), **kwargs})
+
+# %% ../../nbs/19_train.learner.ipynb #7875de59
+@patch
+def _check_loader(self:CharLearner, dl):
+    "Refuse a loader whose codes mean other characters"
+    v = getattr(dl, 'vocab', None)
+    if v is None or v.hash==self.vocab.hash: return
+    raise ValueError(f'The loader has a vocabulary of {len(v)} characters that is not the one of {len(self.vocab)} that the model was made for, '
+        'so its codes mean other characters: make it with `learn.dls.test_dl([text])`, or with `vocab=learn.vocab`')
+
+# %% ../../nbs/19_train.learner.ipynb #aaa72c38
+@patch
+def validate(self:CharLearner, ds_idx=1, dl=None, cbs=None):
+    "Losses and metrics on a loader; an epoch under way goes on as if this had not happened"
+    self._check_loader(dl)
+    if not self.in_epoch: return Learner.validate(self, ds_idx, dl, cbs)
+    n = len(self.recorder.log)
+    with aside(self), self.added_cbs(cbs):
+        self._do_epoch_validate(ds_idx, dl)
+        return self.recorder.log[n:]
+
+# %% ../../nbs/19_train.learner.ipynb #1218ba3f
+@patch
+@delegates(Learner.get_preds)
+def get_preds(self:CharLearner, ds_idx=1, dl=None, inner=False, **kwargs):
+    "fastai's, in the order of the text; an epoch under way goes on as if this had not happened"
+    self._check_loader(dl)
+    if picked := getattr(dl, 'picked', None):
+        whole,numbers = picked
+        res = self.get_preds(dl=whole, inner=inner, **{**kwargs, 'reorder':True})
+        return nested_reorder(res, tensor(numbers))
+    if not self.in_epoch: return Learner.get_preds(self, ds_idx, dl, inner=inner, **kwargs)
+    with aside(self): return Learner.get_preds(self, ds_idx, dl, inner=True, **kwargs)
+
+# %% ../../nbs/19_train.learner.ipynb #d13209bb
+class _Noted(str):
+    "Text with a `__dict__`: fastai 2.8.12 asks every value for one, and a plain number or string has none"
+
+@patch
+def gather_args(self:CharLearner)->dict: # Facts by name, all as text
+    "What a tracker such as Weights & Biases notes of a learner"
+    dl,model = self.dls.train,bare_model(self.model)
+    facts = dict(model=type(model).__name__, **getattr(model, 'config', {}), parameters=n_params(model), lr=self.lr, precision=self.precision,
+        bs=dl.bs, seq_len=dl.seq_len, characters=len(dl.codes))
+    return {k:_Noted(v) for k,v in facts.items()}
+
+# %% ../../nbs/19_train.learner.ipynb #e302b612
+@patch
+def summary(self:CharLearner):
+    "fastai's table of layers, with the whole model's parameters in its totals"
+    n,on = sum(o.numel() for o in self.model.parameters()),n_params(self.model)
+    res = Learner.summary(self)
+    for nm,v in (('',n), ('trainable ',on), ('non-trainable ',n-on)): res = re.sub(f'Total {nm}params: [\\d,]+', f'Total {nm}params: {v:,}', res)
+    return PrettyString(res)
 
 # %% ../../nbs/19_train.learner.ipynb #5a11f00d
 @patch
