@@ -124,6 +124,7 @@ def guarded(self:CharLearner, cbs=None):
 def _release(self:CharLearner, guard):
     self.guards.remove(guard)
     guard.release(self)
+    guard.ended(self)
 
 # %% ../../nbs/19_train.learner.ipynb #0d3b2d98
 @patch

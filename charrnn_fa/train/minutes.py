@@ -74,16 +74,17 @@ class Minutes(Steps):
     name = 'fit_clock'                                                    # `learn.minutes` is the number
     def __init__(self,
         n_steps:int, # Steps that are planned at first
-        until:float, # When the time is up, as `clock` tells it
-        step:float, # Seconds of a step, as measured
-        valid:float, # Seconds of a validation pass, as measured
+        until:float=math.inf, # When the time is up, as `clock` tells it
+        step:float=0., # Seconds of a step, as measured
+        valid:float=0., # Seconds of a validation pass, as measured
+        fixed:bool=False, # Decide nothing: the plan stands
         clock=time.perf_counter, # Tells the time in seconds
         looks:int=100, # Look at the clock about so many times
         **kwargs
     ):
         super().__init__(n_steps, **kwargs)
-        self.until,self.step,self.valid,self.clock = until,step,valid,clock
-        self.every,self.fixed,self.spent = max(1, n_steps//looks),False,0.
+        self.until,self.step,self.valid,self.fixed,self.clock = until,step,valid,fixed,clock
+        self.every = max(1, n_steps//looks)
 
     def state_dict(self):
         "What was decided, for a checkpoint"
@@ -167,7 +168,7 @@ def fit_minutes(self:CharLearner,
     try:
         with self.guarded(kwargs.get('cbs')):
             n = first(filter(None, [o.planned_steps(self, minutes) for o in self.guards]))
-            if n: return self.fit_for(Minutes(n, start+60*minutes, 1., 0.), **kwargs)   # a run that is resumed brings its own decisions
+            if n: return self.fit_for(Minutes(n, fixed=True), **kwargs)      # a run that is resumed brings its own decisions
             self.choose_precision()
             self.model.to(loader_device(self.dls))
             with preserved(self): threads = choose_threads(self)

@@ -137,6 +137,10 @@ class FitGuard(Callback):
         learn # Learner whose fit has ended, or has failed anywhere
     ):
         "Let go of what `acquire` took, if it took anything"
+    def ended(self,
+        learn # Learner whose fit has ended, after `release`
+    ):
+        "The last word: a signal that was held back in the fit is passed on here"
 
 # %% ../../nbs/16_train.steps.ipynb #bf812b2f
 def adamw(
