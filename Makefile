@@ -5,7 +5,7 @@ bin     = .venv/bin
 run     = runs/demo
 path    = PATH="$(CURDIR)/$(bin):$$PATH"
 
-.PHONY: demo test setup cached clean
+.PHONY: demo test test-all bench docs outputs setup cached clean
 
 # Two minutes of training on Shakespeare, or on Python's own source without a network, then a sample
 demo: setup cached
@@ -18,6 +18,19 @@ test: setup cached
 	$(path) chkstyle nbs tests bench
 	$(path) OMP_NUM_THREADS=1 nbdev-test
 	$(path) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile tests
+
+# The core of the suite on every Python from 3.10 on that is to be found, each in an environment of its own
+test-all: cached
+	tests/on_every_python.sh
+
+# The documentation site in _docs; Quarto renders it where it is installed, a stand-in with pandoc elsewhere
+docs: setup
+	PATH="$(CURDIR)/$(bin):$$PATH:$(CURDIR)/docs/bin" nbdev-docs --n-workers 1
+	$(bin)/python docs/llms.py
+
+# What the notebooks show, saved in them
+outputs: setup cached
+	$(path) python docs/outputs.py
 
 setup: .venv/installed
 
@@ -33,4 +46,4 @@ cached:
 		mkdir -p "$(cache)" && cp "$(corpus)" "$(cache)/shakespeare.txt" && chmod u+w "$(cache)/shakespeare.txt"; fi
 
 clean:
-	rm -rf .venv .venv-colab build dist _proc _docs *.egg-info
+	rm -rf .venv .venv-* build dist _proc _docs *.egg-info

@@ -10,7 +10,6 @@ __all__ = ['CELLS', 'log_g', 'log_scan', 'MinGRU', 'init_cell', 'OneHot', 'CharR
 import contextlib
 from copy import deepcopy
 import torch, torch.nn as nn, torch.nn.functional as F
-from fastai.text.models.awdlstm import WeightDropout
 from fastcore.all import *
 
 # %% ../nbs/11_models.ipynb #00c59d1f
@@ -111,7 +110,9 @@ class CharRNN(nn.Module):
         self.head = nn.Linear(n_hid, n_vocab)
         if n_emb: nn.init.normal_(self.emb.weight, std=n_emb**-0.5 if tie else 1.)
         if tie: self.head.weight = self.emb.weight
-        if weight_drop: self.rnn = WeightDropout(self.rnn, weight_drop, [f'weight_hh_l{i}' for i in range(n_layers)])
+        if weight_drop:
+            from fastai.text.models.awdlstm import WeightDropout     # here, so that a model can be read and sampled without fastai
+            self.rnn = WeightDropout(self.rnn, weight_drop, [f'weight_hh_l{i}' for i in range(n_layers)])
         self.emb_drop,self.out_drop,self.state = nn.Dropout(emb_drop),nn.Dropout(dropout),None
         self.init = nn.Parameter(torch.zeros(2 if cell=='lstm' else 1, n_layers, 1, n_hid)) if learn_init else None
 

@@ -5,7 +5,7 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 from fastai.basics import *
 from fastai.callback.all import *
 from charrnn_fa.everything import *
-import charrnn_fa.keep.resume as resume
+import charrnn_fa.keep.file as file
 
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
 base = dict(cell='lstm', fit='one_cycle', n=3, bs=4, seq_len=16, every=5, breaks=50)
@@ -31,7 +31,7 @@ def digest(learn):
     "Everything that must be equal to the bit"
     ts,h = {},hashlib.sha256()
     h.update(json.dumps(pack(dict(w=dict(learn.model.state_dict()), o=learn.opt.state_dict()), ts)).encode())
-    for k in sorted(o for o in ts if o): h.update(ts[k].contiguous().view(torch.uint8).numpy().tobytes() if ts[k].dim() else str(ts[k].item()).encode())
+    for k in sorted(ts): h.update(ts[k].contiguous().view(torch.uint8).numpy().tobytes() if ts[k].dim() else str(ts[k].item()).encode())
     r = learn.recorder
     return dict(weights=h.hexdigest(), losses=[o.item().hex() for o in r.losses], lrs=[float(o).hex() for o in r.lrs],
         values=[[float(v).hex() for v in o] for o in r.values], iters=list(r.iters), steps=int(learn.train_iter), sample=learn.sample('she', 40, seed=3))
@@ -70,11 +70,11 @@ def main(cfg, path, out, spec=''):
     learn = make(**cfg)
     if path=='-': fit(learn, **cfg)
     else:
-        whole = resume.pack
-        def halfway(o, ts, path=''):
+        whole = file._pack
+        def halfway(o, ts, path, seen):
             if path=='optim': kill('snapshot')
-            return whole(o, ts, path)
-        resume.pack.__globals__['pack'] = halfway
+            return whole(o, ts, path, seen)
+        file._pack = halfway
         print('ready', flush=True)
         fit(learn, [Resume(Store(path, kill), every=cfg['every']), KillStep(kill)], **cfg)
     write_bytes(out, json.dumps(digest(learn)).encode())

@@ -1,25 +1,92 @@
-"nbdev's processing step, which the documentation site is rendered from"
-import json, os, subprocess, sys
-
-code = '''
+"The documentation site: built by nbdev, rendered by Quarto or its stand-in, and looked at in a browser"
+import os, re, shutil, subprocess, sys
 from pathlib import Path
-from nbdev.serve import proc_nbs
-from nbdev.quarto import refresh_quarto_yml
-refresh_quarto_yml()
-proc_nbs(Path('nbs').absolute(), n_workers=0)
-'''
+from urllib.parse import unquote
+import pytest, yaml
+from conftest import root
 
-def test_docs(project):
-    kept = {o:(project/'nbs'/o).read_text() for o in ('_quarto.yml','nbdev.yml')}
-    env = dict(os.environ, PYTHONPATH=str(project))
-    res = subprocess.run([sys.executable, '-c', code], cwd=project, env=env, capture_output=True, text=True)
-    assert res.returncode==0, res.stdout+res.stderr
-    assert 'Traceback' not in res.stdout+res.stderr, res.stdout+res.stderr
-    for k,v in kept.items(): assert (project/'nbs'/k).read_text()==v, f'{k} is stale: run nbdev-proc-nbs'
-    nbs = {o.relative_to(project/'nbs') for o in (project/'nbs').rglob('*.ipynb')}
-    assert nbs=={o.relative_to(project/'_proc') for o in (project/'_proc').rglob('*.ipynb')}
-    for p in nbs:
-        cells = json.loads((project/'_proc'/p).read_text())['cells']
-        bad = [o['ename'] for c in cells for o in c.get('outputs',[]) if o['output_type']=='error']
-        assert not bad, f'{p}: {bad}'
-    assert (project/'_proc/_quarto.yml').exists()
+def pages():
+    "Every page that the sidebar names"
+    def flat(items):
+        for o in items: yield from flat(o['contents']) if 'section' in o else [o if isinstance(o,str) else o['href']]
+    return list(flat(yaml.safe_load((root/'nbs/sidebar.yml').read_text())['website']['sidebar']['contents']))
+
+def test_sidebar_names_every_notebook_once():
+    found = sorted(pages())
+    assert found==sorted(o.relative_to(root/'nbs').as_posix() for o in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in o.parts)
+
+def test_table_of_modules_is_the_listing():
+    res = subprocess.run([sys.executable, 'docs/layout.py', '--check'], cwd=root, capture_output=True, text=True)
+    assert res.returncode==0, res.stderr
+    mods = re.findall(r'^\| (\d\d_\S+) \| (\S+) \|', (root/'README.md').read_text(), re.M)
+    assert [a for a,_ in mods]==sorted(o.stem for o in (root/'nbs').glob('[0-9]*.ipynb'))
+    assert all((root/'charrnn_fa'/b).exists() for _,b in mods)
+
+def test_no_link_to_a_placeholder():
+    "Until there is a repository, nothing points at one"
+    bad = [o for o in [root/'README.md', *(root/'nbs').rglob('*.ipynb')] if re.search(r'(github\.com|github\.io)/example|example\.github', o.read_text())]
+    assert not bad
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory):
+    "The built site"
+    if not shutil.which('quarto') and not shutil.which('pandoc'):
+        end = pytest.fail if os.environ.get('CHARRNN_REQUIRE_BROWSER')=='1' else pytest.skip
+        end('neither Quarto nor pandoc here: apt-get install pandoc')
+    d = tmp_path_factory.mktemp('docs')/'project'
+    shutil.copytree(root, d, ignore=shutil.ignore_patterns('.git','.venv','.venv-*','_proc','_docs','build','dist','runs','__pycache__','*.egg-info'))
+    kept = {o:(d/'nbs'/o).read_text() for o in ('_quarto.yml','nbdev.yml','sidebar.yml')}
+    path = os.environ['PATH']+('' if shutil.which('quarto') else f"{os.pathsep}{root/'docs/bin'}")
+    res = subprocess.run(['nbdev-docs','--n-workers','1'], cwd=d, env=dict(os.environ, PATH=path, PYTHONPATH=str(d)), capture_output=True, text=True)
+    assert res.returncode==0 and 'Traceback' not in res.stdout+res.stderr, res.stdout+res.stderr
+    for k,v in kept.items(): assert (d/'nbs'/k).read_text()==v, f'{k} is stale: run nbdev-docs'
+    subprocess.run([sys.executable, d/'docs/llms.py'], cwd=d, check=True, capture_output=True)
+    return d/'_docs'
+
+def test_llms_files(site):
+    "llms.txt names every page, each link leads to a file, and the context holds the tutorials"
+    text  = (site/'llms.txt').read_text()
+    links = re.findall(r'^- \[(.+)\]\((\S+)\): (.*)$', text, re.M)
+    assert len(links)==len(pages()) and all(a and c and (site/b).exists() for a,b,c in links)
+    assert 'char_learner(dls' in (site/'llms-ctx.txt').read_text() and len((site/'llms-ctx-full.txt').read_text())>len((site/'llms-ctx.txt').read_text())
+
+def test_every_link_leads_somewhere(site, browser):
+    "Links, anchors, console, directives, empty signatures, on every page that can be reached from the front page"
+    page,said = browser.new_page(),[]
+    page.on('console', lambda m: said.append(m.text) if m.type in ('error','warning') else None)
+    page.on('pageerror', lambda e: said.append(str(e)))
+    page.on('request', lambda r: None if r.url.startswith(('file:','data:','about:','blob:')) else said.append(f'asked for {r.url}'))
+    seen,todo,anchors = {site/'index.html'},[site/'index.html'],[]
+    while todo:
+        p = todo.pop()
+        page.goto(f'file://{p}')
+        text = page.inner_text('main')
+        assert '#|' not in text, f'a directive is printed on {p.name}'
+        assert '*args, **kwargs\n)' not in text, f'an empty signature on {p.name}'
+        for href in page.eval_on_selector_all('a[href]', 'xs => xs.map(o => o.href)'):
+            if not href.startswith('file:'): continue
+            f,_,anchor = unquote(href[7:]).partition('#')
+            assert Path(f).exists(), f'{p.name} links to {href}, which is not there'
+            if anchor: anchors.append((p.name, Path(f), anchor))
+            if f.endswith('.html') and Path(f) not in seen:
+                todo.append(Path(f))
+                seen.add(Path(f))
+    lost = [(a,f.name,o) for a,f,o in anchors if f'id="{o}"' not in f.read_text()]
+    assert not said and not lost, (said[:5], lost[:5])
+    assert len(seen)==len(pages())
+    page.close()
+
+def test_narrow_screen_search_and_dark(site, browser):
+    "At 390 pixels nothing is cut off sideways; the search finds a page; the button turns the colours over"
+    if shutil.which('quarto'): pytest.skip('Quarto has a theme of its own')
+    page = browser.new_page(viewport=dict(width=390, height=800))
+    for nm in ('index.html','where_things_are.html','keep.runs.html'):
+        page.goto(f'file://{site/nm}')
+        assert page.evaluate('document.documentElement.scrollWidth')<=390, nm
+    page.fill('#find', 'kneser')
+    assert 'Counting' in page.inner_text('#found')
+    color = lambda: page.evaluate('getComputedStyle(document.body).backgroundColor')
+    was = color()
+    page.click('#theme')
+    assert color()!=was
+    page.close()

@@ -22,21 +22,62 @@ def pack(
     ts:dict, # Takes the tensors, by name: copies on the CPU
     path:str='' # Where `o` stands in the tree
 ): # The same tree as JSON knows it, tensors by their names
-    "Take a tree apart into JSON and tensors; what holds the same memory is stored once"
-    if isinstance(o, torch.Tensor):
-        key = (o.data_ptr(), o.shape, o.stride(), o.dtype, o.device) if o.numel() else path
-        name = ts.setdefault('', {}).setdefault(key, path)
-        if name==path: ts[path] = o.detach().to('cpu', copy=True).contiguous()
-        return {'$t': name}
-    if isinstance(o, np.ndarray): return {'$n': pack(torch.from_numpy(o.astype(np.int64) if o.dtype.kind in 'ui' else o), ts, path), 'dtype': str(o.dtype)}
-    if isinstance(o, np.generic): return o.item()
-    if isinstance(o, dict):
-        its = [(k, pack(v, ts, f'{path}/{k}' if path else str(k))) for k,v in o.items()]
-        return dict(its) if all(isinstance(k,str) and k[:1]!='$' for k in o) else {'$d': its}
-    if isinstance(o, tuple): return {'$u': [pack(v, ts, f'{path}/{i}') for i,v in enumerate(o)]}
-    if isinstance(o, (list,L)): return [pack(v, ts, f'{path}/{i}') for i,v in enumerate(o)]
+    "Take a tree apart into JSON and tensors; what holds the same memory is stored once. A TypeError names what cannot be kept"
+    return _pack(o, ts, path, {})
+
+# %% ../../nbs/31_keep.file.ipynb #294b336b
+def _refuse(o, path, what=''):
+    raise TypeError(f'{path or "It"}: {what or "a "+type(o).__name__} cannot be kept in a checkpoint; use numbers, strings, tensors, arrays, lists, tuples and dictionaries')
+
+def _pack(o, ts, path, seen):
+    "`pack`, knowing the tensors seen so far"
+    if isinstance(o, torch.Tensor): return {'$t': _pack_tensor(o, ts, path, seen)}
+    if isinstance(o, np.ndarray):   return _pack_array(o, ts, path)
+    if isinstance(o, dict):         return _pack_dict(o, ts, path, seen)
+    if isinstance(o, tuple):        return {'$u': [_pack(v, ts, f'{path}/{i}', seen) for i,v in enumerate(o)]}
+    if isinstance(o, (list,L)):     return [_pack(v, ts, f'{path}/{i}', seen) for i,v in enumerate(o)]
+    if isinstance(o, np.generic):   o = o.item()
     if o is None or isinstance(o, (bool,int,float,str)): return o
-    raise TypeError(f'{path}: a {type(o).__name__} cannot be kept in a checkpoint; use numbers, strings, tensors, arrays, lists, tuples and dictionaries')
+    _refuse(o, path)
+
+# %% ../../nbs/31_keep.file.ipynb #da445978
+def _free_name(path, ts):
+    "A name that no tensor has yet; safetensors keeps `__metadata__` for itself, and writes UTF-8"
+    path = path.encode('utf-8', 'backslashreplace').decode()
+    while path in ts or path in ('','__metadata__'): path += '~'
+    return path
+
+def _pack_tensor(o, ts, path, seen):
+    "The name of a tensor in `ts`"
+    if o.layout is not torch.strided or o.dtype==torch.complex128: _refuse(o, path, f'a tensor of layout {o.layout} and type {o.dtype}')
+    key = (o.data_ptr(), o.shape, o.stride(), o.dtype, o.device, o.is_conj(), o.is_neg())
+    if o.numel() and key in seen: return seen[key][0]
+    name = _free_name(path, ts)
+    ts[name]  = o.detach().to('cpu', copy=True).contiguous().resolve_conj().resolve_neg()
+    seen[key] = name,o                                   # `o` stays alive, so that its address stays its own
+    return name
+
+def _pack_array(o, ts, path):
+    "An array as a tensor, integers in 64 bits: torch computes with fewer kinds than numpy has"
+    kind = o.dtype.newbyteorder('=')
+    if str(kind) not in _dtypes: _refuse(o, path, f'an array of {o.dtype}')
+    name = _free_name(path, ts)
+    ts[name] = torch.from_numpy(np.array(o, np.int64 if kind.kind in 'ui' else kind, order='C'))     # `np.array` copies
+    return {'$n': {'$t': name}, 'dtype': str(kind)}
+
+# %% ../../nbs/31_keep.file.ipynb #0edb68c8
+def _pack_dict(o, ts, path, seen):
+    "A dictionary as it is where JSON can hold it, else as a list of pairs"
+    its = [(_pack_key(k, path), _pack(v, ts, f'{path}/{k}' if path else str(k), seen)) for k,v in o.items()]
+    plain = all(isinstance(k,str) and k[:1]!='$' for k,_ in its)
+    return dict(its) if plain else {'$d': its}
+
+def _pack_key(k, path):
+    "A key: a plain value, or a tuple of them"
+    if isinstance(k, np.generic): k = k.item()
+    if isinstance(k, tuple): return {'$u': [_pack_key(o, path) for o in k]}
+    if k is None or isinstance(k, (bool,int,float,str)): return k
+    _refuse(k, path, f'the key {k!r}')
 
 # %% ../../nbs/31_keep.file.ipynb #88fa5dcb
 _dtypes = {str(np.dtype(o)):np.dtype(o) for o in '? b h i l q B H I L Q e f d'.split()}
@@ -52,7 +93,7 @@ def unpack(
     if '$t' in o: return ts[o['$t']]
     if '$n' in o: return unpack(o['$n'], ts).numpy().astype(_dtypes[o['dtype']])
     if '$u' in o: return tuple(unpack(v, ts) for v in o['$u'])
-    if '$d' in o: return {k:unpack(v, ts) for k,v in o['$d']}
+    if '$d' in o: return {unpack(k, ts):unpack(v, ts) for k,v in o['$d']}
     return {k:unpack(v, ts) for k,v in o.items()}
 
 # %% ../../nbs/31_keep.file.ipynb #94d106b1
@@ -65,7 +106,7 @@ def to_bytes(
 )->bytearray:
     "A whole file: safetensors, with the rest as JSON in its header, sealed with a SHA-256"
     meta = dict(charrnn_fa=json.dumps(js), format=str(FORMAT), sha256='0'*64)
-    buf  = bytearray(st_save({k:v for k,v in ts.items() if k}, metadata=meta))
+    buf  = bytearray(st_save(ts, metadata=meta))
     n = int.from_bytes(buf[:8], 'little')
     if n>header_max: raise ValueError(f'The header has {n:,} bytes, above the {header_max:,} that a reader takes: keep large things in tensors')
     i = buf.index(b'"sha256":"'+b'0'*64)+10

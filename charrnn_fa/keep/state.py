@@ -70,7 +70,7 @@ def recorder_state(
     "History and running averages of the recorder, and what the schedulers noted"
     r,sched = learn.recorder,[o.hps for o in learn.cbs if isinstance(o,ParamScheduler) and hasattr(o,'hps')]
     mets = [{k:v for k,v in vars(o).items() if isinstance(v,(int,float,torch.Tensor))} for o in r._train_mets]
-    return dict(lrs=series['lrs'](r.lrs), losses=series['losses'](r.losses), values=[list(o) for o in r.values], iters=list(r.iters), mets=mets,
+    return dict(lrs=series['lrs'](r.lrs), losses=series['losses'](r.losses), values=[list(o) for o in r.values], iters=list(r.iters), mets=mets, names=list(r.metric_names),
         hps=[{k:series[i,k](v) for k,v in o.items()} for i,o in enumerate(sched)])
 
 # %% ../../nbs/34_keep.state.ipynb #8d3a6491
@@ -82,6 +82,7 @@ def set_recorder_state(
     r = learn.recorder
     r.lrs,r.losses,r.values,r.iters = s['lrs'].tolist(),list(s['losses'].unbind()),[L(o) for o in s['values']],s['iters']
     for o,hps in zip([o for o in learn.cbs if isinstance(o,ParamScheduler)], s['hps']): o.hps = {k:v.tolist() for k,v in hps.items()}
+    if not hasattr(r,'metric_names'): r.metric_names = L(s.get('names') or ['epoch','train_loss','valid_loss'])   # read back outside a fit: the doctor wants to know which is which
     if r.losses: learn.smooth_loss = r.losses[-1]
 
 # %% ../../nbs/34_keep.state.ipynb #7603570e

@@ -9,7 +9,6 @@ __all__ = ['Evaluation', 'score', 'evaluate_codes']
 import math, numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
-from fastai.basics import *
 from ..models import *
 
 # %% ../../nbs/22_use.evaluation.ipynb #f22af698
