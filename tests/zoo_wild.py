@@ -2,12 +2,12 @@
 import math,random,zlib
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 from torch.nn.utils.parametrizations import weight_norm
-from fastai.basics import Adam,CrossEntropyLossFlat,OptimWrapper,RMSProp,SGD,L
+from fastai.basics import Adam,OptimWrapper,RMSProp,SGD,L
 from fastai.callback.schedule import ParamScheduler,SchedNo
 from fastai.callback.training import GradientAccumulation
 from fastai.text.models.awdlstm import RNNDropout
 from charrnn_fa.everything import *
-from zoo import Net,Loop,Cells,learner,loaders,train,words,source,counting,_batch,_out,_set,_scaled,GREEK,CJK
+from zoo import Net,Loop,Cells,learner,loaders,train,words,source,_out,_set,_scaled,GREEK
 
 WILD = {}
 
@@ -134,6 +134,13 @@ class Transformer(nn.Module):
         h = h+self.mlp(self.ln2(h))
         return self.lm_head(self.lnf(h))
 
+class FirstOf(nn.Module):
+    "The output of a recurrent layer without its state"
+    def __init__(self, rnn):
+        super().__init__()
+        self.rnn = rnn
+    def forward(self, x): return self.rnn(x)[0]
+
 class FewPlaces(Transformer):
     "Places counted within blocks of 8, fewer than the vocabulary has characters"
     def places(self, x): return super().places(x)%8
@@ -220,7 +227,9 @@ def learned_first_state_of_layers():
 @wild()
 def norm_over_two_axes():
     class Norm2(nn.Module):
-        def __init__(self): super().__init__(); self.gain = nn.Parameter(torch.ones(2, 24))
+        def __init__(self):
+            super().__init__()
+            self.gain = nn.Parameter(torch.ones(2, 24))
         def forward(self, o): return (F.layer_norm(o.unflatten(-1, (2,24)), (24,))*self.gain).flatten(-2)
     return learner(lambda v: _set(_leave(lambda s,o: s.norm(o))(v), norm=Norm2()))
 @wild()
@@ -309,7 +318,9 @@ def scheduled_sampling():
 @wild()
 def batch_normed():
     class New(Keras):
-        def __init__(self, v): super().__init__(v); self.bn = nn.BatchNorm1d(48)
+        def __init__(self, v):
+            super().__init__(v)
+            self.bn = nn.BatchNorm1d(48)
         def leave(self, o): return self.fc(self.bn(o.transpose(1,2)).transpose(1,2))
     return learner(New)
 @wild()
@@ -339,7 +350,7 @@ def markov_at_its_optimum(): return train(learner(lambda v: Net(v, n=32), loader
 def random_letters_at_their_optimum(): return train(learner(lambda v: Loop(v, n=16), loaders(letters())), 300, 5e-3)
 @wild()
 def dna_with_bits():
-    return train(learner(lambda v: Net(v, n=16), loaders(dna(seed=3)), loss_func=lambda p,y: F.cross_entropy(p.flatten(0,1), y.flatten())/math.log(2)), 200, 5e-3)
+    return train(learner(lambda v: Net(v, n=16), loaders(dna(seed=3)), loss_func=lambda p,y: _ce(p, y)/math.log(2)), 200, 5e-3)
 @wild()
 def schedule_falls_with_dropout(): return train(learner(lambda v: _set(_leave(lambda s,o: F.dropout(o, 0.6, s.training))(v))), 400, 1e-2)
 @wild()
@@ -357,31 +368,43 @@ def lr_found_then_trained():
 @wild('number_input')
 def code_as_a_number():
     class New(Keras):
-        def __init__(self, v): super().__init__(v); self.lstm = nn.LSTM(1, 48, batch_first=True); del self.embedding
+        def __init__(self, v):
+            super().__init__(v)
+            self.lstm = nn.LSTM(1, 48, batch_first=True)
+            del self.embedding
         def enter(self, x): return x.float().unsqueeze(-1)
     return learner(New)
 @wild('number_input')
 def code_as_a_fraction():
     class New(Keras):
-        def __init__(self, v): super().__init__(v); self.v,self.lstm = v,nn.LSTM(1, 48, batch_first=True); del self.embedding
+        def __init__(self, v):
+            super().__init__(v)
+            self.v,self.lstm = v,nn.LSTM(1, 48, batch_first=True)
+            del self.embedding
         def enter(self, x): return (x/self.v)[...,None]
     return learner(New, loaders(source()))
 @wild('number_input')
 def code_into_raw_matrices():
     class New(Karpathy):
-        def __init__(self, v): super().__init__(v); self.Wxh = nn.Parameter(torch.randn(1, self.n)*.1)
+        def __init__(self, v):
+            super().__init__(v)
+            self.Wxh = nn.Parameter(torch.randn(1, self.n)*.1)
         def inp(self, x): return x[...,None].float()@self.Wxh
     return learner(New)
 @wild('number_input')
 def code_into_a_linear_layer():
     class New(Gates):
-        def __init__(self, v): super().__init__(v); self.lookup = nn.Linear(1, 24)
+        def __init__(self, v):
+            super().__init__(v)
+            self.lookup = nn.Linear(1, 24)
         def forward(self, x): return super().forward(x.float()[:,:,None])
     return learner(New)
 @wild('number_input')
 def code_step_by_step():
     class New(nn.Module):
-        def __init__(self, v, n=48): super().__init__(); self.n,self.cell,self.fc,self.h = n,nn.RNNCell(1, n),nn.Linear(n, v),None
+        def __init__(self, v, n=48):
+            super().__init__()
+            self.n,self.cell,self.fc,self.h = n,nn.RNNCell(1, n),nn.Linear(n, v),None
         def reset(self): self.h = None
         def forward(self, x):
             h = self.h if self.h is not None and len(self.h)==len(x) else torch.zeros(len(x), self.n)

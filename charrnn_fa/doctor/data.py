@@ -63,12 +63,14 @@ def garbled(
     # the languages that write the most accents in this block stay below a quarter
     if len(letters)>20 and accents>0.5*len(letters): return f'{accents/len(letters):.0%} of the letters have an accent'
 
+# %% ../../nbs/51_doctor.data.ipynb #2fab8334
 def _undone(s, enc):
     "What `s` was before UTF-8 was read as `enc`; None where it never was"
     try: res = s.encode(enc).decode('utf-8')
     except UnicodeError: return None
     return res if len(res)<len(s) else None
 
+# %% ../../nbs/51_doctor.data.ipynb #117e9507
 @check(slow=True)
 def check_encoding(p):
     "Whether the text was decoded with the right encoding"
@@ -100,19 +102,20 @@ def check_valid(p):
     if len(dls.loaders)<2 or not hasattr(dls.valid,'codes'): return
     train,valid = dls.train.codes,dls.valid.codes
     fix = 'CharDataLoaders.from_text(text, split=0.1)  # one text, cut in two'
-    if len(valid)<200: return Finding('valid_differs', f'validation has {len(valid)} characters',
-        'so few that its loss is chance: it may be 0.2 nats off', fix, 'remark')     # a character's loss varies by about 2 nats: 2/sqrt(200)
+    few = 200                                                         # a character's loss varies by about 2 nats, and 2/sqrt(200) is 0.14
+    if len(valid)<few: return Finding('valid_differs', f'validation has {len(valid)} characters',
+        'so few that its loss is chance: it may be 0.2 nats off', fix, 'remark')
     if dls.valid.seq_len!=dls.train.seq_len and not p.carried and p.moved(cols=slice(0,1))[:,1:].any():
         return Finding('valid_differs', f'windows of {dls.valid.seq_len} characters in validation, {dls.train.seq_len} in training',
             'without a state that is carried, another length is another task', f'CharDataLoaders.from_text(text, seq_len={dls.train.seq_len})', 'remark')
     new = ~np.isin(np.asarray(valid[:1_000_000]), np.unique(np.asarray(train[:5_000_000])))
     if new.mean()>0.05: return Finding('valid_differs', f'{new.mean():.0%} of the characters in validation do not occur in the training text',
         'validation is in another alphabet: nothing that is learnt can help there', fix, 'slow')
-    got = foreign(train, valid, p.v)
+    here,there = foreign(train, valid, p.v) or (0,0)
     # pieces of one text differ by some 0.1 nats; English counts meet French at +0.6
-    if got and got[0]>got[1]+0.3: return Finding('valid_differs',
-        f'pairs of letters cost {got[0]:.2f} nats in validation, at most {got[1]:.2f} in a piece of the training text',
-        'validation is another kind of text, perhaps another language: its loss says little about learning', fix, 'slow')
+    if here<=there+0.3: return
+    saw = f'pairs of letters cost {here:.2f} nats in validation, at most {there:.2f} in a piece of the training text'
+    return Finding('valid_differs', saw, 'validation is another kind of text, perhaps another language: its loss says little about learning', fix, 'slow')
 
 # %% ../../nbs/51_doctor.data.ipynb #0818c6e9
 @check(slow=True)
@@ -123,8 +126,8 @@ def check_leak(p):
     codes,train,n = np.asarray(dls.valid.codes),train_text(p, 20_000_000),48
     at  = np.linspace(0, len(codes)-n, 100).astype(int) if len(codes)>=n else []
     hit = [p.learn.vocab.decode(codes[i:i+n]) in train for i in at]
-    if sum(hit)>0.3*len(hit): return Finding('leak',
-        f'{sum(hit)} of {len(hit)} pieces of {n} characters from validation are in the training text',
+    saw = f'{sum(hit)} of {len(hit)} pieces of {n} characters from validation are in the training text'
+    if sum(hit)>0.3*len(hit): return Finding('leak', saw,
         'the validation loss measures memory, not learning', 'CharDataLoaders.from_text(text_without_copies, split=0.1)', 'slow')
 
 @check(slow=True)

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['check_loss', 'check_axes']
 
-# %% ../../nbs/53_doctor.losses.ipynb #c2b9f317
+# %% ../../nbs/53_doctor.losses.ipynb #edc5d3fe
 import math
-import torch, torch.nn as nn, torch.nn.functional as F
+import torch, torch.nn.functional as F
 from fastcore.all import *
 from fastai.basics import *
 from ..train.shapes import *
@@ -76,10 +76,11 @@ def check_loss(p):
     if max(c for c,_ in t.slopes)<-0.5: return Finding('loss_sign', f'a perfect answer costs {t.good:.3f}, uniform guessing {t.even:.3f}',
         'the sign is wrong: training makes the network worse, at every learning rate', 'return -loss')
     if cos>0.8: return _unit(p) or _partial(p)
-    if -1<t.good<0.6*t.even: return _partial(p)
+    if -1<t.good<0.6*t.even and abs(t.even-lnv)<0.05*lnv: return _partial(p)
     if abs(t.even-lnv)<0.05 and t.good>0: return _axes(p, f'a perfect answer costs {t.good:.2f} nats instead of 0')
     return _kind(p)
 
+# %% ../../nbs/53_doctor.losses.ipynb #20c67140
 def _kind(p):
     t = p.tried
     return Finding('loss_kind', f'a perfect answer costs {t.good:.3f}, uniform guessing {t.even:.3f}',

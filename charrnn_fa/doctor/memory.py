@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['check_rows', 'check_future', 'check_input', 'check_state', 'check_order', 'check_detached', 'check_true_gradient']
 
-# %% ../../nbs/54_doctor.memory.ipynb #089fa8ff
+# %% ../../nbs/54_doctor.memory.ipynb #1e3696db
 import math
-import numpy as np, torch, torch.nn as nn
+import numpy as np, torch
 from fastcore.all import *
 from fastai.basics import *
 from ..models import *
@@ -81,6 +81,7 @@ def _longer(p):
     if p.find(RECURRENT, None): return 'out,h = self.rnn(x, self.state); self.state = h.detach()'.replace('self.rnn', dotted(p.find(RECURRENT, ''), 'self'))
     return f'CharDataLoaders.from_text(text, seq_len={2*p.bx.shape[1]})'
 
+# %% ../../nbs/54_doctor.memory.ipynb #ccb15946
 @check
 def check_order(p):
     "Whether a window follows on the one before"

@@ -184,6 +184,7 @@ def differs(self:Patient, a, b):
     "Where two outputs differ by more than rounding does: bool, shape (b, t)"
     return (a-b).abs().amax(-1)>1e-7*a.abs().max().clamp_min(1e-6)
 
+# %% ../../nbs/50_doctor.patient.ipynb #5f373f5e
 @patch
 def moved(self:Patient, rows=slice(None), cols=slice(None)):
     "Where the output moves when these codes of the window are changed: bool, shape (b, t)"
@@ -202,6 +203,7 @@ def second(self:Patient, before=None, reset=False):
     if reset: reset_state(m)
     return self.run(self.x, m)
 
+# %% ../../nbs/50_doctor.patient.ipynb #abb1747c
 @patch(as_prop=True)
 def mixed(self:Patient):
     "Whether rows are mixed within a window"
@@ -224,6 +226,7 @@ def dotted(
 
 RECURRENT = nn.RNNBase,nn.RNNCellBase,MinGRU
 
+# %% ../../nbs/50_doctor.patient.ipynb #3ee828b7
 @patch
 def find(self:Patient, kinds, default):
     "Name of the model's first layer of these kinds; `default` where it has none"
@@ -244,6 +247,7 @@ def last_layer(self:Patient, model=None):
     if h.dim()==3 and h.shape[:2]==self.x.shape[::-1]: h = h.transpose(0,1)
     return last,h.detach(),next(nm for nm,m in model.named_modules() if m is last)
 
+# %% ../../nbs/50_doctor.patient.ipynb #53ebfd40
 @patch(as_prop=True)
 def head(self:Patient):
     "The last layer as one writes it in `forward`"

@@ -6,9 +6,9 @@
 __all__ = ['check_frozen', 'check_rate', 'check_decay', 'check_clip', 'check_gradient', 'check_optimizer', 'check_vanishing',
            'check_first_loss', 'check_dropout', 'standing', 'exhausted', 'check_lr']
 
-# %% ../../nbs/55_doctor.symptoms.ipynb #c1cf2f15
+# %% ../../nbs/55_doctor.symptoms.ipynb #e46e053b
 import math, numpy as np
-import torch, torch.nn as nn
+import torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.schedule import ParamScheduler
@@ -43,6 +43,7 @@ def check_frozen(p):
         'they have `requires_grad=False`, so no step ever changes them',
         'learn.unfreeze()' if by_learner else f'{dotted("" if every else owner)}.requires_grad_(True)', 'broken' if n>total/2 else 'slow', final=every)
 
+# %% ../../nbs/55_doctor.symptoms.ipynb #42aaae71
 @patch(as_prop=True)
 def hypers(self:Patient):
     "Learning rate, weight decay and the rest as a fit would use them, from an optimiser made anew"
@@ -117,6 +118,7 @@ def _worst(bad, ps):
     "*broken* where most of the numbers are touched, else *slow*"
     return 'broken' if sum(o.numel() for _,o in bad)>0.5*sum(o.numel() for _,o in ps) else 'slow'
 
+# %% ../../nbs/55_doctor.symptoms.ipynb #9c219e0f
 @check
 def check_optimizer(p):
     "Whether the optimiser holds every parameter"
@@ -203,6 +205,7 @@ def stands(self:Patient):
     # a loss in no unit that is known still shows by itself whether it falls
     return standing(self.recorded if losses is None else losses, yardsticks(self.learn.dls), lrs, self.level)
 
+# %% ../../nbs/55_doctor.symptoms.ipynb #1ce7d315
 @patch
 def trial(self:Patient, lr, n=12, opt_func=None):
     "Losses of `n` steps on one window at a learning rate; ends early once it is learnt"

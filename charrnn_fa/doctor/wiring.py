@@ -39,6 +39,7 @@ def check_embedding(p):
         if n<p.v: return Finding('embedding_size', f'{nm} has {n} rows, the vocabulary {p.v} characters',
             f'code {n} ({p.learn.vocab.itos[n]!r}) has no row', f'{dotted(nm, "self")} = nn.Embedding(len(dls.vocab), {o.embedding_dim})', final=True)
 
+# %% ../../nbs/52_doctor.wiring.ipynb #3555f5ca
 @check
 def check_runs(p):
     "Whether the model takes the codes and returns logits for each"
@@ -56,6 +57,7 @@ def _last_linear(p):
     nms = [nm for nm,m in p.model.named_modules() if isinstance(m,nn.Linear)]
     return dotted(nms[-1] if nms else 'head', 'self')
 
+# %% ../../nbs/52_doctor.wiring.ipynb #bd79807d
 @check
 def check_nan(p):
     "Whether weights and output are finite"
@@ -77,6 +79,7 @@ def check_half(p):
 _LAYERS = '''linear matmul __matmul__ mm bmm addmm baddbmm einsum conv1d lstm gru rnn_tanh rnn_relu
     lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell'''.split()
 
+# %% ../../nbs/52_doctor.wiring.ipynb #afa1035d
 class _Numbers(TorchFunctionMode):
     "Notes where a layer receives the codes themselves, scaled perhaps, as fractions"
     def __init__(self, x):
@@ -96,6 +99,7 @@ def _line(a, c):
     a,c = a-a.mean(),c-c.mean()
     return bool(a.norm()>0 and (a@c).abs()>(1-1e-6)*a.norm()*c.norm())
 
+# %% ../../nbs/52_doctor.wiring.ipynb #7bd6aa12
 @check
 def check_number(p):
     "Whether codes go in as numbers, in place of a row of an embedding"
