@@ -14,6 +14,7 @@ from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
+from ..data import *
 from ..train.trial import *
 from ..train.learner import *
 from .trained import *
@@ -154,7 +155,7 @@ def run_identity(
     dl,m = learn.dls.train,learn.model
     shapes = {k:list(v.shape) for k,v in m.state_dict().items()}
     return dict(vocab=dict(hash=learn.vocab.hash), model=getattr(m, 'config', None) or dict(name=type(m).__name__, **shapes),
-        corpus=dict(text=stream_hash(dl.codes), valid=stream_hash(learn.dls.valid.codes)), split=dict(split=getattr(learn.dls, 'split', None)),
+        corpus=dict(text=stream_hash(dl.codes), valid=stream_hash(learn.dls.valid.codes)), split=dict(split=split_name(learn.dls)),
         layout=dict(bs=dl.bs, seq_len=dl.seq_len, world=dl.world))
 
 # %% ../../nbs/34_keep.state.ipynb #a79781e3
