@@ -51,6 +51,7 @@ def train(
     n_hid:Count=None, # Width of the hidden state; chosen to suit the text if not given
     n_layers:Number(int, 1, 64)=None, # Recurrent layers; likewise
     dropout:Share=None, # Share zeroed between layers and before the head
+    counts:Number(int, 2, 12)=None, # Put counts of groups of up to so many characters beside the cell, 7 say
     bs:Count=16, # Rows read side by side
     seq_len:Count=32, # Characters in a window
     lr:Rate=None, # Highest learning rate; chosen to suit the cell if not given, 0.008 for lstm
