@@ -2,4 +2,5 @@
 
 from .evaluation import *
 from .sampling import *
+from .copies import *
 from .learner import *
