@@ -9,6 +9,7 @@ __all__ = ['Evaluation', 'predictions', 'score', 'evaluate_codes']
 import math, numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
+from ..text.stream import *
 from ..models import *
 
 # %% ../../nbs/22_use.evaluation.ipynb #f22af698
@@ -17,6 +18,12 @@ class Evaluation(AttrDict):
     def __repr__(self):
         return (f'{self.nats:.4f} nats = {self.bits:.4f} bits per character, perplexity {self.perplexity:.3f}, accuracy {self.accuracy:.1%}, '
             f'over {self.n:,} characters ({self.split})')
+
+# %% ../../nbs/22_use.evaluation.ipynb #2202fe47
+def _at(codes, ix):
+    "Codes at positions `ix`, int64, of an array or a tensor"
+    if isinstance(codes, torch.Tensor): return codes[ix].long()
+    return torch.from_numpy(np.asanyarray(codes)[ix.numpy()].astype(np.int64))
 
 # %% ../../nbs/22_use.evaluation.ipynb #a7fb4386
 def _read_rows(model, codes, starts, length, warm, win, dev):
@@ -28,12 +35,13 @@ def _read_rows(model, codes, starts, length, warm, win, dev):
         ix   = pos+torch.arange(i, min(i+win, warm+length))             # (rows, <=win)
         keep = ((ix>=pos+warm) & (ix<n)).to(dev)
         ix   = ix.clamp(max=n-1)
-        yield ix+1,keep,model(codes[ix].to(dev)).float(),codes[ix+1].to(dev)
+        yield ix+1,keep,model(_at(codes, ix).to(dev)).float(),_at(codes, ix+1).to(dev)
+        if i%2**16<win: release_pages(codes)                            # a large text comes from a file, and goes back there
 
 # %% ../../nbs/22_use.evaluation.ipynb #d7ccbb5c
 def predictions(
     model:nn.Module, # Codes `(bs, seq_len)` to logits `(bs, seq_len, n_vocab)`
-    codes:torch.Tensor, # Stream, int64, shape (n,)
+    codes, # Stream, an array or a tensor of whole numbers, shape (n,)
     max_rows:int=64, # Rows to cut it into at most
     warm:int=512, # Characters read before each row to warm its state up
     win:int=128, # Characters read at a time
@@ -50,7 +58,7 @@ def predictions(
 @delegates(predictions, but=['model','codes'])
 def score(
     model:nn.Module, # Codes `(bs, seq_len)` to logits `(bs, seq_len, n_vocab)`
-    codes:torch.Tensor, # Stream, int64, shape (n,)
+    codes, # Stream, an array or a tensor of whole numbers, shape (n,)
     **kwargs
 )->tuple: # Sum of losses in nats, number of hits, number of characters predicted
     "Predict every character of a stream but the first, and add up"
@@ -70,5 +78,5 @@ def evaluate_codes(
 )->Evaluation: # `nats`, `bits`, `perplexity`, `accuracy`, `n`, `split`
     "Figures over every character of a stream; takes what `score` takes"
     if len(codes)<2: raise ValueError(f'A text of {len(codes)} characters has no next character to predict: give at least 2')
-    loss,hits,n = score(model, torch.from_numpy(np.asarray(codes).astype(np.int64)), **kwargs)
+    loss,hits,n = score(model, codes if isinstance(codes,torch.Tensor) else np.asanyarray(codes), **kwargs)
     return Evaluation(nats=loss/n, bits=loss/n/math.log(2), perplexity=math.exp(min(loss/n, 700)), accuracy=hits/n, n=n, split=name or 'text')
