@@ -5,3 +5,4 @@ from .marks import *
 from .render import *
 from .surprise import *
 from .neurons import *
+from .find import *

@@ -3,4 +3,5 @@
 from .adapt import *
 from .evaluation import *
 from .sampling import *
+from .copies import *
 from .learner import *
