@@ -9,9 +9,11 @@ __all__ = ['model_state', 'TrainedModel', 'trained_model', 'model_bytes', 'load_
 import importlib.metadata,platform
 import torch, torch.nn as nn
 from fastcore.all import *
+from ..core import *
 from ..text.vocab import *
 from ..data import *
 from ..models import *
+from ..counted import *
 from ..use.evaluation import *
 from ..use.sampling import *
 from .file import *
@@ -36,7 +38,8 @@ class TrainedModel:
     def __init__(self, model, vocab, info): self.model,self.vocab,self.info = model,vocab,info
     def __repr__(self):
         c = self.info['config'] or dict(cell=type(self.model).__name__, n_layers='?', n_hid='?')
-        return f"{c['cell']} of {c['n_layers']} x {c['n_hid']}, {n_params(self.model):,} parameters, {len(self.vocab)} characters, from {self.info['corpus']}"
+        beside = f" beside counts of order {len(c['tables'])}" if 'tables' in c else ''
+        return f"{c['cell']} of {c['n_layers']} x {c['n_hid']}{beside}, {n_params(self.model):,} parameters, {len(self.vocab)} characters, from {self.info['corpus']}"
 
     @delegates(sample_text, but=['model','vocab'])
     def sample(self, prompt:str='', n:int=500, **kwargs):
@@ -51,13 +54,13 @@ class TrainedModel:
 
 # %% ../../nbs/32_keep.trained.ipynb #0ef37bf6
 def _build(config, ws):
-    "A `CharRNN` of these sizes, if they are those of the tensors"
-    if config is None: raise CheckpointError('of a model that is no CharRNN: pass one as `model=` to load the weights into')
+    "A model of this kind and of these sizes, if they are those of the tensors"
+    if config is None: raise CheckpointError('of a model that is not a CharRNN: pass one as `model=` to load the weights into')
     if not 1<=config['n_layers']<=len(ws): raise CheckpointError(f"damaged: {config['n_layers']} layers, but {len(ws)} tensors")
-    with torch.device('meta'): want = {k:tuple(o.shape) for k,o in CharRNN(**config).state_dict().items()}
+    with torch.device('meta'): want = {k:tuple(o.shape) for k,o in build_model(config).state_dict().items()}
     have = {k:tuple(o.shape) for k,o in ws.items()}
     if want!=have: raise CheckpointError(f'damaged: the sizes {config} do not fit its tensors')
-    return CharRNN(**config)
+    return build_model(config)
 
 # %% ../../nbs/32_keep.trained.ipynb #1912441d
 def trained_model(
@@ -77,11 +80,11 @@ def trained_model(
 
 # %% ../../nbs/32_keep.trained.ipynb #f5c17792
 def model_bytes(
-    learn, # Learner of a `CharRNN`
+    learn, # Learner of a model whose kind `MODELS` lists
     **info # Further facts to keep with it: numbers, strings, lists, dictionaries
 )->bytearray: # A whole file
     "The model alone, from which `load_trained` builds it again without any code or corpus"
-    if not isinstance(learn.model,CharRNN): raise ValueError(f'{type(learn.model).__name__} cannot be built again from a file: save its state_dict with safetensors')
+    if type(bare_model(learn.model)).__name__ not in MODELS: raise ValueError(f'{type(learn.model).__name__} cannot be built again from a file: save its state_dict with safetensors')
     ts = {}
     return to_bytes(pack({**model_state(learn), **info}, ts), ts)
 
