@@ -1,5 +1,6 @@
 "Everything in `charrnn_fa.use`"
 
+from .adapt import *
 from .evaluation import *
 from .sampling import *
 from .copies import *
