@@ -51,6 +51,7 @@ def train(
     n_hid:Count=None, # Width of the hidden state; chosen to suit the text if not given
     n_layers:Number(int, 1, 64)=None, # Recurrent layers; likewise
     dropout:Share=None, # Share zeroed between layers and before the head
+    counts:Number(int, 2, 12)=None, # Put counts of groups of up to so many characters beside the cell, 7 say
     bs:Count=16, # Rows read side by side
     seq_len:Count=32, # Characters in a window
     lr:Rate=None, # Highest learning rate; chosen to suit the cell if not given, 0.008 for lstm
@@ -189,6 +190,19 @@ def _quiet_start():
     finally:
         if was is not None: signal.signal(signal.SIGINT, was)
 
+# %% ../nbs/90_cli.ipynb #b5a20002
+def _exit(num, frame): sys.exit(128+num)
+
+@contextlib.contextmanager
+def _sigterm_exits():
+    "Inside, SIGTERM ends the process with the status that a shell would report; a fit passes it on when its checkpoint is safe"
+    try: was = signal.signal(signal.SIGTERM, _exit)
+    except ValueError: was = None                                         # not the main thread
+    try: yield
+    finally:
+        if was is not None: signal.signal(signal.SIGTERM, was)
+
+# %% ../nbs/90_cli.ipynb #b5a20004
 def _safe_streams():
     "Print what an old terminal cannot show as `?`, in place of an error after the training"
     for o in (sys.stdout,sys.stderr):
@@ -207,7 +221,8 @@ def main(
         if f is None: return p.print_help() or 0
         import_module('charrnn_fa.shell.fit' if f in (train,doctor) else 'charrnn_fa.shell.read')
     opts = {k:v for k,v in a.items() if k in f.__annotations__}
-    try: return _finish(f(**opts), opts['json'])
+    try:
+        with _sigterm_exits(): return _finish(f(**opts), opts['json'])
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())    # else the interpreter complains when it flushes
         return 141

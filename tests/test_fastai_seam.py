@@ -7,6 +7,8 @@
 | `validate` | as everywhere; in the middle of an epoch the epoch goes on as it was |
 | `show_batch`, `show_results`, `decode_batch` | texts, newlines visible |
 | `Interpretation` | items are windows; those that were picked out are read with the text before them |
+| `freeze`, `freeze_to`, `unfreeze`, `fine_tune`, slices of learning rates | embedding, each recurrent layer, head; norms train on unless `train_bn=False`, as everywhere |
+| `ReduceLROnPlateau`, `wd_bn_bias` | mean what they say, which with fastai's `OptimWrapper` they do not |
 | `save`, `load`, `export`, `load_learner` | as everywhere; `save_trained` and `load_trained` need neither code nor pickle |
 | `summary` | as everywhere; its totals count recurrent layers, which fastai's leave out |
 | `predict` | the likeliest continuation of a text; `tta` is for pictures |
@@ -18,11 +20,12 @@
 | `TensorBoardCallback` | with `trace_model=False`: a model that carries a state cannot be traced |
 """
 import sys
+from copy import deepcopy
 from types import ModuleType,SimpleNamespace
 import pytest, torch, torch.nn as nn
 from fastai.basics import Callback,load_learner,set_seed
-from fastai.callback.all import (ActivationStats,AMPMode,CSVLogger,EarlyStoppingCallback,GradientAccumulation,MixedPrecision,RNNRegularizer,
-    SaveModelCallback,ShowGraphCallback,TerminateOnNaNCallback,minimum,slide,steep,valley)
+from fastai.callback.all import (ActivationStats,AMPMode,CSVLogger,EarlyStoppingCallback,GradientAccumulation,MixedPrecision,ReduceLROnPlateau,
+    RNNRegularizer,SaveModelCallback,ShowGraphCallback,TerminateOnNaNCallback,minimum,slide,steep,valley)
 from fastai.data.all import DataBlock
 from fastai.interpret import Interpretation
 from charrnn_fa.everything import *
@@ -213,7 +216,7 @@ class Curious(Callback):
 
 @pytest.mark.parametrize('how', ['validate','get_preds','train','evaluate','sample'])
 def test_reading_in_the_middle_of_an_epoch_changes_nothing(how):
-    f = dict(validate=lambda o: float(o.validate()[0]), get_preds=lambda o: o.get_preds()[0].sum().item(), train=lambda o: float(o.validate(0)[0]),
+    f = dict(validate=lambda o: float(o.validate()[0]), get_preds=lambda o: o.get_preds()[0][1,2,3].item(), train=lambda o: float(o.validate(0)[0]),
         evaluate=lambda o: o.evaluate().nats, sample=lambda o: o.sample('she', 9, seed=1))[how]
     a,b = make(dropout=0.2),make(dropout=0.2)
     cb  = Curious(f)
@@ -361,3 +364,101 @@ def test_tensorboard(backends):
     quiet(learn, lambda: learn.fit(2, 1e-2, cbs=TensorBoardCallback(trace_model=False, n_preds=3)))
     texts = [a for k,a in backends if k=='add_text']
     assert len(texts)==2 and 'is the question' in texts[-1][1] and any(k=='add_scalar' and a[0]=='valid_loss' for k,a in backends)
+
+# --- Optimiser: live hyperparameters, groups, weight decay ---
+
+def test_reduce_lr_on_plateau():
+    learn = make()
+    quiet(learn, lambda: learn.fit(5, 1e-9, cbs=ReduceLROnPlateau(patience=1, factor=10., min_delta=1.)))
+    assert learn.opt.opt.param_groups[0]['lr']<=1.1e-12 and learn.opt.hypers[0]['lr']==learn.opt.opt.param_groups[0]['lr']
+
+@pytest.mark.parametrize('kw,n', [(dict(), 3), (dict(n_layers=2), 4), (dict(n_emb=0), 2),
+    (dict(tie=True, n_emb=16), 2), (dict(arch='mingru', n_layers=2, train_bn=False), 4)])
+def test_freezing(kw, n):
+    learn = make(**kw)
+    learn.create_opt()
+    assert len(learn.opt.param_lists)==n and sum(map(len, learn.opt.param_lists))==len(list(learn.model.parameters()))
+    for verb,k in ((learn.freeze, n-1), (lambda: learn.freeze_to(1), 1), (learn.unfreeze, 0)):
+        verb()
+        on  = [[p.requires_grad for p in o] for o in learn.opt.param_lists]
+        was = [[p.detach().clone() for p in o] for o in learn.opt.param_lists]
+        quiet(learn, lambda: learn.fit_steps(3, 1e-2))
+        moved = [[not torch.equal(p, q) for p,q in zip(a, b)] for a,b in zip(was, learn.opt.param_lists)]
+        assert on==[[i>=k]*len(o) for i,o in enumerate(on)]==moved
+
+def test_a_model_in_one_group_says_so():
+    learn = make(arch=nn.Sequential(nn.Embedding(13, 8), nn.Linear(8, 13)), n_hid=None)
+    with pytest.raises(ValueError, match='one group'): learn.freeze()
+
+def test_fine_tune_and_slices():
+    learn = make()
+    quiet(learn, lambda: learn.fine_tune(2, 1e-2))
+    assert all(p.requires_grad for p in learn.model.parameters()) and losses(learn)[-1]<2.5
+    quiet(learn, lambda: learn.fit_steps(9, slice(1e-4, 1e-2), div_final=1.))
+    a,b,c = [h['lr'] for h in learn.opt.hypers]
+    assert b/a==pytest.approx(10) and c/b==pytest.approx(10)
+
+@pytest.mark.parametrize('opt', ['ours','fastai'])
+@pytest.mark.parametrize('all_decay', [False,True])
+def test_weight_decay_leaves_alone_what_it_says(opt, all_decay):
+    "With a learning rate and no gradient, weight decay is all that moves a weight"
+    from fastai.optimizer import Adam
+    learn = make(arch='mingru', n_layers=2, wd_bn_bias=all_decay, wd=0.5, lr=0.1, clip=0, opt_func=adamw if opt=='ours' else Adam)
+    learn.create_opt()
+    learn.opt.set_hypers(wd=0.5, lr=0.1)
+    with torch.no_grad():
+        for p in learn.model.parameters(): p.fill_(1.).grad = torch.zeros_like(p)
+    for p in learn.model.parameters(): p.grad = torch.zeros_like(p)
+    learn.opt.step()
+    moved = {nm for nm,p in learn.model.named_parameters() if (p<1).all()}
+    every = {nm for nm,_ in learn.model.named_parameters()}
+    assert moved==(every if all_decay else {'rnn.zh.0.weight','rnn.zh.1.weight','head.weight'})
+
+def test_an_optimiser_saved_in_one_group_goes_on_as_it_was():
+    "What an earlier version saved: torch's AdamW over the model's parameters in their order, with weight decay for all"
+    learn = make(n_layers=2, learn_init=True)
+    learn.create_opt()
+    copy  = CharRNN(**learn.model.config)
+    copy.load_state_dict(learn.model.state_dict())
+    old   = torch.optim.AdamW(copy.parameters(), lr=0.01, betas=(0.9,0.99), weight_decay=0.1, eps=1e-8, fused=True)
+    def step(o, model, i):
+        for k,p in enumerate(model.parameters()): p.grad = torch.full_like(p, 0.1*i+0.01*k)
+        o.step()
+    for i in range(3): step(old, copy, i)
+    learn.model.load_state_dict(copy.state_dict())
+    learn.opt.load_state_dict(deepcopy(old.state_dict()))
+    for i in range(3,6):
+        step(old, copy, i)
+        step(learn.opt, learn.model, i)
+    assert same(copy, learn.model)
+    again = make(n_layers=2, learn_init=True)
+    again.create_opt()
+    again.opt.load_state_dict(learn.opt.state_dict())      # and saved again, in groups, it still decays all
+    assert {o['weight_decay'] for o in again.opt.opt.param_groups}=={0.1}
+    again.opt.set_hypers(wd=0.3)
+    assert {o['weight_decay'] for o in again.opt.opt.param_groups}=={0.3}
+    other = make()
+    other.create_opt()
+    with pytest.raises(ValueError, match='splitter'): other.opt.load_state_dict(old.state_dict())
+
+class KillAt(Callback):
+    order = 300
+    def __init__(self, step): self.step = step
+    def after_batch(self):
+        if self.training and self.train_iter==self.step: raise KeyboardInterrupt
+
+def cell(tmp_path, kill=(0,0)):
+    "A notebook's cell: the head first, then all, with a learning rate for each group; returns the learner"
+    learn = make(dropout=0.2)
+    learn.freeze()
+    quiet(learn, lambda: learn.fit_steps(20, 1e-2, cbs=[Resume(tmp_path/'head', every=4), KillAt(kill[0])]))
+    learn.unfreeze()
+    quiet(learn, lambda: learn.fit_steps(20, slice(1e-4, 1e-2), cbs=[Resume(tmp_path/'all', every=4), KillAt(kill[1])]))
+    return learn
+
+def test_exact_resume_through_freezing_and_slices(tmp_path):
+    whole = cell(tmp_path/'whole')
+    for kill in ((13,0), (0,11)):
+        with pytest.raises(KeyboardInterrupt): cell(tmp_path/'killed', kill)
+    back = cell(tmp_path/'killed')
+    assert same(whole.model, back.model) and losses(whole)==losses(back)

@@ -3,6 +3,8 @@ import json,math,re,socket
 import numpy as np, pytest, torch
 from charrnn_fa.everything import *
 from charrnn_fa.models import CELLS
+from charrnn_fa.counted import Counted
+from charrnn_fa.text.ngrams import Counts
 from charrnn_fa.draw.strokes import letters as letters_of
 
 shapes = [(cell,n) for cell in CELLS for n in (1,2,3)]
@@ -81,6 +83,28 @@ def test_other_models(opened, kw):
     assert np.abs(np.array(ask(page, kind='logits', codes=codes)['logits'])-logits(rounded_model(tm.model), codes)).max()<1e-3
     page = opened(tm, dtype='float32')
     assert np.abs(np.array(ask(page, kind='logits', codes=codes)['logits'])-logits(tm.model, codes)).max()<1e-3
+
+def counted(order=5, n=4000):
+    "A model with counts of a text of two-letter words"
+    rnd  = np.random.default_rng(0)
+    vocab = CharVocab(letters)
+    codes = vocab.encode(' '.join(rnd.choice(['the','cat','sat','on','a','mat','and','ran'], n//4))+' zyx')   # its end is met once
+    return trained(Counted(lively('gru', 1).model, Counts.from_codes(codes, len(vocab), order), 0.6))
+
+@pytest.mark.parametrize('order', [1,2,5])
+def test_counts(opened, order):
+    tm   = counted(order)
+    same = page_ready(tm).model
+    assert isinstance(same,Counted)
+    page = opened(tm)
+    text = written(page, prompt='the cat', length=300, temperature=0)
+    assert text==sample_text(same, tm.vocab, 'the cat', 300, temperature=0)
+    codes = tm.vocab.encode('a mat and zz the cat').tolist()
+    assert np.abs(np.array(ask(page, kind='logits', codes=codes)['logits'])-logits(same, codes)).max()<1e-3
+    page.fill('#typed', 'a mat and zz the cat')
+    page.wait_for_timeout(300)
+    want = -sum(logits(same, codes)[i,c] for i,c in enumerate(codes[1:]))/math.log(2)
+    assert f'{round(want):,} bits in all' in page.inner_text('#typed-out')
 
 @pytest.mark.parametrize('kw', [dict(temperature=1.), dict(temperature=0.7), dict(temperature=1.3, top_k=4), dict(temperature=1., min_p=0.1)], ids=str)
 def test_draws_as_often_as_the_softmax_says(opened, kw):

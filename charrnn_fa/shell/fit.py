@@ -16,6 +16,7 @@ from ..models import *
 from ..train.yardstick import *
 from ..train.learner import *
 from ..train.scale import *
+from ..train.minutes import *
 from ..use.learner import *
 from ..keep.store import *
 from ..keep.trained import *
@@ -56,7 +57,8 @@ def _learner(a):
     "Loaders and learner from the options"
     corpus = named_corpus(a.corpus, **reading(a))
     dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=a.split, device=default_device())
-    return char_learner(dls, a.arch, n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, lr=a.lr or choose_lr(a.arch), precision=a.precision)
+    sizes = dict(n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, counts=a.counts)
+    return char_learner(dls, a.arch, **sizes, lr=a.lr or choose_lr(a.arch), precision=a.precision)
 
 # %% ../../nbs/86_shell.fit.ipynb #c7c6120e
 def _make_room(run):
@@ -121,7 +123,7 @@ def _judge(a, learn, res):
         print(f"The loss became NaN or infinite: no model was saved. Train again with a lower --lr than {learn.lr:g}, in another --run", file=sys.stderr)
         return {**res, 'valid_nats':None, 'valid_bpc':None}
     ev = learn.evaluate()
-    res.update(valid_nats=ev.nats, valid_bpc=ev.bits, accuracy=ev.accuracy, split=ev.split)
+    res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split)
     if not res['stopped']: open_store(a.run).put('model.safetensors', model_bytes(learn, train=res, source=a.corpus, reading=reading(a)))
     print(ev, verdict(learn.dls, ev.nats), f'Saved in {a.run}. Try: charrnn sample {a.run}', sep='\n', file=sys.stderr)
     return res
