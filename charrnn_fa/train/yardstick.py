@@ -6,8 +6,7 @@
 __all__ = ['Yardsticks', 'stuck_at', 'yardsticks', 'verdict', 'epoch_losses', 'last_valid', 'YardstickFoot']
 
 # %% ../../nbs/15_train.yardstick.ipynb #6571f9f8
-import math
-import numpy as np
+import math, numpy as np
 from fastcore.all import *
 from fastai.basics import *
 from ..text.ngrams import *
