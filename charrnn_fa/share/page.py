@@ -65,14 +65,14 @@ def _fill(frame, parts):
     "Put parts in their places, in one go: what is put in is not looked at again"
     return re.sub(r'\{\{(\w+)\}\}', lambda m: parts[m[1]], frame)
 
-# %% ../../nbs/82_share.page.ipynb #2979b67e
+# %% ../../nbs/82_share.page.ipynb #be079969
 def default_title(
     tm:TrainedModel # The model
 )->str: # A line
     "A title for a page that was given none"
-    nm,does = tm.info.get('corpus'),'draws' if alphabet_of(tm.vocab) else 'writes'
-    if not nm or nm=='text': return f'A small network that {does}'
-    return f'A small network {does} {nm.capitalize() if nm.isalpha() else nm}'
+    nm,draws = tm.info.get('corpus'),alphabet_of(tm.vocab)
+    if not nm or nm=='text': return f"A small network that {'draws' if draws else 'writes'}"
+    return f'A small network draws {nm}' if draws else f'A small network writes {nm.capitalize() if nm.isalpha() else nm}'
 
 def _first_text(vocab, prompt):
     "What stands in the reader's own field at first"
