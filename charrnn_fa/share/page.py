@@ -33,7 +33,12 @@ def _size(model):
     counts = f', and counts of order {model.counts.order}' if isinstance(model,Counted) else ''
     return f"{c['cell']}, {layers} of {c['n_hid']} units{counts}"
 
-# %% ../../nbs/82_share.page.ipynb #324ed1a6
+# %% ../../nbs/82_share.page.ipynb #b233e2c9
+def _copied(o):
+    "What a sample has copied, in a few words"
+    return f"{o['share']:.1%} of a sample of {o['n']:,} characters, in runs of {o['run']} or more; the longest run has {o['longest']}"
+
+# %% ../../nbs/82_share.page.ipynb #3363b0b5
 def model_card(
     tm:TrainedModel # Model with `info`
 )->dict: # `facts`, pairs of label and text; `scale`, its loss among the yardsticks in nats
@@ -45,6 +50,7 @@ def model_card(
     if n: res['Measured on'] = f'{n:,} characters that it was not trained on'
     res.update(Network=_size(tm.model), Parameters=f'{n_params(tm.model):,}', Alphabet=f'{len(tm.vocab):,} characters',
         Made=f'{datetime.date.today()} with charrnn_fa {version}'.strip())
+    if 'copies' in info: res['Copied'] = _copied(info['copies'])
     if 'left_out' in info: res['Left out'] = info['left_out']
     return dict(facts=[[k,str(v)] for k,v in res.items() if v], scale=_scale(info, nats))
 
