@@ -77,7 +77,7 @@ class _Draw:
         c = self.sums(x)
         if not c[:,-1].min()>0: raise ValueError(broken_logits)              # NaN is not above 0
         u = self.uniforms()*c[:,-1:]                                         # (batch, 1)
-        return c[0].searchsorted(u[0], side='right') if len(c)==1 else (c<=u).sum(-1)
+        return c[0].searchsorted(u[0], side='right') if len(c)==1 else (c<=u).sum(-1)    # both count the sums that are not above u
 
 # %% ../../nbs/23_use.sampling.ipynb #b1e8f53d
 class _Linear:
@@ -90,8 +90,11 @@ class _Linear:
             except (AttributeError,RuntimeError): pass
 
     def __call__(self, x): # float32, shape (rows, n_in) -> (rows, n_out), numpy both
+        if len(x)==1:                                                    # numpy's product of matrix and vector has the least overhead
+            y = self.w.numpy() @ x[0]
+            y += self.b.numpy()
+            return y[None]
         x = torch.from_numpy(x)
-        if len(x)==1: return torch.addmv(self.b, self.w, x[0]).numpy()[None]
         if self.packed is None: return F.linear(x, self.w, self.b).numpy()
         return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.b, 'none', [], '').numpy()
 
