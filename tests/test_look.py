@@ -47,8 +47,7 @@ def test_surprise_of_a_long_text_is_what_evaluate_says():
 def test_loss_by_sums_to_the_whole():
     tm = trained()
     lb,want = tm.loss_by(said[:1000]),plain_losses(tm.model, vocab.encode(said[:1000]))
-    for rows in lb.tables.values():
-        assert abs(sum(r.part for r in rows)-np.mean(want))<1e-5 and sum(r.n for r in rows)==999
+    for rows in lb.tables.values(): assert abs(sum(r.part for r in rows)-np.mean(want))<1e-5 and sum(r.n for r in rows)==999
     row, = [r for r in lb.tables['kind of character'] if r.group=='newline']
     assert abs(row.nats-np.mean([l for l,c in zip(want, said[1:1000]) if c=='\n']))<1e-5
 
