@@ -8,3 +8,4 @@ from .trial import *
 from .finetune import *
 from .learner import *
 from .scale import *
+from .minutes import *
