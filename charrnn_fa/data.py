@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TensorChars', 'CharNumericalize', 'CharStreamDL', 'Window', 'Windows', 'show_table', 'plot_top_losses',
-           'tensorboard_log', 'wandb_process', 'CharBlock', 'CharDataLoaders', 'split_name']
+           'tensorboard_log', 'wandb_process', 'CharBlock', 'CharDataLoaders']
 
 # %% ../nbs/10_data.ipynb #fca2dcfb
 import numpy as np, pandas as pd
@@ -299,14 +299,6 @@ def CharBlock(
 class CharDataLoaders(DataLoaders):
     "Loaders of character streams; `from_corpus` takes anything `get_corpus` does"
     split,corpus_name = None,'text'
-
-# %% ../nbs/10_data.ipynb #7206b280
-def split_name(
-    dls # Loaders
-)->str: # Such as `'nanogpt'`, or None where they were not made by `CharDataLoaders`
-    "What the split of a text is called"
-    res = getattr(dls, 'split', None)
-    return res if isinstance(res,str) else None
 
 # %% ../nbs/10_data.ipynb #9c1e3de9
 @patch(cls_method=True)
