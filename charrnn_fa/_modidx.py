@@ -536,6 +536,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'charrnn_fa.draw.strokes._steps': ('draw.strokes.html#_steps', 'charrnn_fa/draw/strokes.py'),
                                          'charrnn_fa.draw.strokes.alphabet_of': ( 'draw.strokes.html#alphabet_of',
                                                                                   'charrnn_fa/draw/strokes.py'),
+                                         'charrnn_fa.draw.strokes.as_alphabet': ( 'draw.strokes.html#as_alphabet',
+                                                                                  'charrnn_fa/draw/strokes.py'),
                                          'charrnn_fa.draw.strokes.corners': ('draw.strokes.html#corners', 'charrnn_fa/draw/strokes.py'),
                                          'charrnn_fa.draw.strokes.letters': ('draw.strokes.html#letters', 'charrnn_fa/draw/strokes.py'),
                                          'charrnn_fa.draw.strokes.read_strokes': ( 'draw.strokes.html#read_strokes',
