@@ -8,7 +8,6 @@ __all__ = ['Learnt']
 # %% ../../nbs/25_use.learner.ipynb #370e0480
 import math
 from fastcore.all import *
-from ..data import *
 from ..core import *
 from ..train.steps import *
 from ..train.finetune import *
