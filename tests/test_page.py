@@ -3,6 +3,7 @@ import json,math,re,socket
 import numpy as np, pytest, torch
 from charrnn_fa.everything import *
 from charrnn_fa.models import CELLS
+from charrnn_fa.cli import main
 from charrnn_fa.counted import Counted
 from charrnn_fa.text.ngrams import Counts
 from charrnn_fa.draw.strokes import letters as letters_of
@@ -293,3 +294,13 @@ def test_a_large_model_leaves_its_counts_out():
     tm = counted()
     info = page_ready(trained(Counted(CharRNN(len(letters), 'lstm', n_hid=1000), tm.model.counts, 0.6))).info
     assert 'counts of order 5' in info['left_out'] and 'MB' in info['left_out']
+
+def test_from_a_shell(tmp_path, capsys):
+    "A folder that was shared is a run, too: pages and folders can be made from it again"
+    tm = lively('gru', 1)
+    trained(tm.model, config=tm.model.config, split=None, corpus='letters').to_folder(tmp_path/'run')
+    capsys.readouterr()
+    assert main(['html', str(tmp_path/'run'), str(tmp_path/'me.html'), '--title', 'T & U', '--json'])==0
+    res,page = json.loads(capsys.readouterr().out),(tmp_path/'me.html').read_text(encoding='utf-8')
+    assert res['bytes']==len(page.encode()) and '<title>T &amp; U</title>' in page
+    assert main(['html', str(tmp_path/'nothing'), str(tmp_path/'me.html')])==2 and 'charrnn html: There is no trained model' in capsys.readouterr().err
