@@ -50,10 +50,13 @@ class Page:
     "A notebook in the browser"
     def __init__(self, browser, url, name):
         self.pg,self.name,self.shots = browser.new_page(viewport=dict(width=1280, height=1000)),name,os.environ.get('CHARRNN_SHOTS')
-        self.pg.goto(f'{url}/lab/tree/{name}.ipynb')
+        self.pg.goto(f'{url}/lab/workspaces/{name}/tree/{name}.ipynb')
         self.ready()
 
-    def ready(self): self.pg.wait_for_function('window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.session?.kernel?.status=="idle"', timeout=120_000)
+    def ready(self):
+        self.pg.wait_for_function("""name => { const c = window.jupyterapp?.shell.currentWidget?.context;
+            return c?.path==name+'.ipynb' && c.sessionContext?.session?.kernel?.status=='idle' }""", arg=self.name, timeout=120_000)
+
     def run_all(self): self.pg.evaluate("() => { window.ended = null; window.jupyterapp.commands.execute('notebook:run-all-cells').then(o => window.ended = o, e => window.ended = String(e)) }")
     def wait(self): self.pg.wait_for_function('window.ended !== null', timeout=240_000)
     def cells(self): return self.pg.evaluate('() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells')
