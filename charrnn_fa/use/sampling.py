@@ -10,6 +10,7 @@ import operator,os,time
 import numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
+from ..core import *
 from ..text.ngrams import *
 from ..text.vocab import *
 from ..models import *
@@ -251,7 +252,7 @@ def generate(
     **kwargs
 ): # Yields codes, int64 in numpy, shape (batch,), without end
     "Draw characters one after the other; `kwargs` are temperature and filters as `next_probs` takes them"
-    draw = _Draw(batch, seed, **kwargs)
+    draw,model = _Draw(batch, seed, **kwargs),bare_model(model)           # a wrapper may hide that there is a state
     with reading(model):
         dev = next(model.parameters()).device
         x = np.broadcast_to(np.asarray(prompt).astype(np.int64), (batch,len(prompt)))   # (batch, n)
