@@ -1618,6 +1618,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                         'charrnn_fa/train/steps.py'),
                                         'charrnn_fa.train.steps.StepBar.after_fit': ( 'train.steps.html#stepbar.after_fit',
                                                                                       'charrnn_fa/train/steps.py'),
+                                        'charrnn_fa.train.steps.StepBar.before_fit': ( 'train.steps.html#stepbar.before_fit',
+                                                                                       'charrnn_fa/train/steps.py'),
                                         'charrnn_fa.train.steps.StepBar.planned': ( 'train.steps.html#stepbar.planned',
                                                                                     'charrnn_fa/train/steps.py'),
                                         'charrnn_fa.train.steps.StepBar.pos_in_row': ( 'train.steps.html#stepbar.pos_in_row',
