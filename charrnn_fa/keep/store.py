@@ -49,6 +49,7 @@ class DirStore:
     ): self.path,self._swept = Path(path).expanduser(),False
 
     def __repr__(self): return f'DirStore({str(self.path)!r})'
+    def __str__(self): return str(self.path)                              # what messages say
     def _fail(self, e, what): raise StoreError(f'{what}: {e.strerror or e}', permanent=isinstance(e,PermissionError)) from e
 
     def put(self,

@@ -11,7 +11,6 @@ import torch, torch.nn as nn
 from fastcore.all import *
 from ..core import *
 from ..text.vocab import *
-from ..data import *
 from ..models import *
 from ..counted import *
 from ..use.evaluation import *

@@ -5,3 +5,6 @@ from .marks import *
 from .render import *
 from .surprise import *
 from .neurons import *
+from .find import *
+from .memory import *
+from .samples import *

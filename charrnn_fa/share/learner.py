@@ -5,20 +5,27 @@
 # %% auto #0
 __all__ = ['measured']
 
-# %% ../../nbs/84_share.learner.ipynb #61591cd3
+# %% ../../nbs/84_share.learner.ipynb #3697e796
 import numpy as np
 from fastcore.all import *
 from ..core import *
-from ..models import *
+from ..text.stream import *
 from ..train.yardstick import *
 from ..train.learner import *
 from ..use.evaluation import *
+from ..use.sampling import *
+from ..use.copies import *
 from ..keep.trained import *
-from .weights import *
 from .page import *
 from .folder import *
 
-# %% ../../nbs/84_share.learner.ipynb #c61c4332
+# %% ../../nbs/84_share.learner.ipynb #2b8f2e72
+def _copies(tm, train, n=2000):
+    "What a sample has copied in runs of 20 characters or more"
+    res = memorised(sample_text(tm.model, tm.vocab, n=n, temperature=0.8, seed=0), CharStream(np.asarray(train), tm.vocab))
+    return dict(share=float(res.mask.mean()), longest=len(res.longest), run=res.run, n=n)
+
+# %% ../../nbs/84_share.learner.ipynb #0f3defe1
 def measured(
     tm:TrainedModel, # Any model
     train, # Codes that it was trained on
@@ -26,21 +33,25 @@ def measured(
     split:str=None, # Name of the split
     n_max:int=200_000, # Characters to read at most
     n_count:int=5_000_000, # Count no longer texts than this
-)->TrainedModel: # The same model, with `evaluation` and `yardsticks` in `info`
+)->TrainedModel: # The same model, with `evaluation`, `yardsticks` and `copies` in `info`
     "Measure a model on a text, for its card"
     info,valid = dict(tm.info),np.asarray(valid[:n_max])
     if len(valid)>1: info['evaluation'] = dict(evaluate_codes(tm.model, valid, split))
-    if len(valid)>1 and 1<len(train)<=n_count: info['yardsticks'] = dict(yardsticks(train, valid, len(tm.vocab)))
+    if len(valid)>1 and 1<len(train)<=n_count:
+        info.update(yardsticks=dict(yardsticks(train, valid, len(tm.vocab))), copies=_copies(tm, train))
     return TrainedModel(tm.model, tm.vocab, info)
 
-# %% ../../nbs/84_share.learner.ipynb #95353f86
-def _of_learner(learn, model):
-    "A learner's model, or a rounded copy of it, measured"
-    info = {k:v for k,v in model_state(learn).items() if k not in ('model','vocab')}
-    train,valid = (getattr(o, 'codes', ()) for o in learn.dls.loaders[:2])
-    return measured(TrainedModel(model, learn.vocab, info), train, valid, getattr(learn.dls, 'split', None))
+# %% ../../nbs/84_share.learner.ipynb #5df8cb9b
+def _of_learner(learn):
+    "A learner's model with what is known about it"
+    return TrainedModel(bare_model(learn.model), learn.vocab, {k:v for k,v in model_state(learn).items() if k not in ('model','vocab')})
 
-# %% ../../nbs/84_share.learner.ipynb #4078d6e5
+def _measured(learn, tm):
+    "A model, measured on a learner's text"
+    train,valid = (getattr(o, 'codes', ()) for o in learn.dls.loaders[:2])
+    return measured(tm, train, valid, getattr(learn.dls, 'split', None))
+
+# %% ../../nbs/84_share.learner.ipynb #e52d4d6e
 @patch
 @delegates(page_html, but=['tm'])
 def to_html(self:CharLearner,
@@ -48,11 +59,10 @@ def to_html(self:CharLearner,
     **kwargs
 )->Path: # The file
     "Write the model as one HTML file that works offline in any browser; takes what `page_html` takes"
-    model = bare_model(self.model)
-    if isinstance(model,CharRNN) and kwargs.get('dtype', 'int8')=='int8': model = rounded_model(model)
-    return _of_learner(self, model).to_html(fn, **kwargs)
+    tm = page_ready(_of_learner(self), kwargs.get('dtype', 'int8'))
+    return _measured(self, tm).to_html(fn, **kwargs)
 
-# %% ../../nbs/84_share.learner.ipynb #e5573cf9
+# %% ../../nbs/84_share.learner.ipynb #170ac6a0
 @patch
 @delegates(page_html, but=['tm','dtype'])
 def to_folder(self:CharLearner,
@@ -60,4 +70,4 @@ def to_folder(self:CharLearner,
     **kwargs
 )->Path: # The folder
     "Write index.html, model.safetensors and README.md: what GitHub Pages or a static Space serves as it is"
-    return _of_learner(self, bare_model(self.model)).to_folder(path, **kwargs)
+    return _measured(self, _of_learner(self)).to_folder(path, **kwargs)

@@ -16,6 +16,7 @@ from ..models import *
 from ..train.yardstick import *
 from ..train.learner import *
 from ..train.scale import *
+from ..train.minutes import *
 from ..use.learner import *
 from ..keep.store import *
 from ..keep.trained import *

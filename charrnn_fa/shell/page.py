@@ -5,20 +5,16 @@
 # %% auto #0
 __all__ = ['html_run']
 
-# %% ../../nbs/87_shell.page.ipynb #1bb1bb4e
+# %% ../../nbs/87_shell.page.ipynb #b7c52037
 import contextlib,sys
 from pathlib import Path
-from ..text.documents import *
-from ..text.corpus import *
 from ..text.stream import *
-from ..models import *
-from ..keep.trained import *
-from ..share.weights import *
+from ..share.page import *
 from ..share.folder import *
 from ..share.learner import *
 from .read import *
 
-# %% ../../nbs/87_shell.page.ipynb #e57e5494
+# %% ../../nbs/87_shell.page.ipynb #eb976fc6
 def _parts(tm):
     "Codes to train on and to validate on, of the text of a run"
     stream = get_stream(named_corpus(tm.info['source'], **tm.info.get('reading', {})), vocab=tm.vocab)
@@ -28,12 +24,12 @@ def _measured(tm):
     "The model with its figures, where its text is at hand"
     if not tm.info.get('source'): return tm
     try: train,valid = _parts(tm)
-    except (CorpusError,OSError,ValueError) as e:
+    except (OSError,ValueError) as e:
         print(f'The text of the run is not at hand ({str(e).splitlines()[0]}), so the page does not say how good the model is', file=sys.stderr)
         return tm
     return measured(tm, train, valid, tm.info['split'])
 
-# %% ../../nbs/87_shell.page.ipynb #eff01cb7
+# %% ../../nbs/87_shell.page.ipynb #13b7c361
 def html_run(
     run:str, # A folder, or another store
     to:str, # File to write, if it ends in .html, else a folder
@@ -43,7 +39,7 @@ def html_run(
 )->dict: # `file`, and its size in `bytes`
     "Write a run's model as a page or a folder; takes what `page_html` takes"
     tm,page = run_model(run),Path(to).suffix.lower() in ('.html','.htm')
-    if page and dtype=='int8' and isinstance(tm.model,CharRNN): tm = TrainedModel(rounded_model(tm.model), tm.vocab, tm.info)
+    if page: tm = page_ready(tm, dtype)
     tm = _measured(tm)
     with contextlib.redirect_stdout(sys.stdout if show else sys.stderr):
         fn = tm.to_html(to, dtype=dtype, **kwargs) if page else tm.to_folder(to, **kwargs)/'index.html'

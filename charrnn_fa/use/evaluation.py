@@ -6,20 +6,29 @@
 __all__ = ['Evaluation', 'predictions', 'score', 'evaluate_codes']
 
 # %% ../../nbs/22_use.evaluation.ipynb #b57227c7
-import math, numpy as np
+import math, time, numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
 from ..core import *
+from ..text.stream import *
 from ..models import *
 from ..counted import *
+from .adapt import *
 
 # %% ../../nbs/22_use.evaluation.ipynb #f22af698
 class Evaluation(AttrDict):
     "Figures over a whole stream: `nats`, `bits`, `perplexity`, `accuracy`, `n` characters, `split`; `cell_nats` where counts stand beside a cell"
     def __repr__(self):
         alone = f'; the cell alone {self.cell_nats:.4f} nats' if 'cell_nats' in self else ''
+        if 'seconds' in self: alone = f'; the model learned from this text while it read it, in {self.seconds:.0f} s'
         return (f'{self.nats:.4f} nats = {self.bits:.4f} bits per character, perplexity {self.perplexity:.3f}, accuracy {self.accuracy:.1%}, '
             f'over {self.n:,} characters ({self.split}){alone}')
+
+# %% ../../nbs/22_use.evaluation.ipynb #2202fe47
+def _at(codes, ix):
+    "Codes at positions `ix`, int64, of an array or a tensor"
+    if isinstance(codes, torch.Tensor): return codes[ix].long()
+    return torch.from_numpy(np.asanyarray(codes)[ix.numpy()].astype(np.int64))
 
 # %% ../../nbs/22_use.evaluation.ipynb #a7fb4386
 def _read_rows(model, codes, starts, length, warm, win, dev):
@@ -31,12 +40,13 @@ def _read_rows(model, codes, starts, length, warm, win, dev):
         ix   = pos+torch.arange(i, min(i+win, warm+length))             # (rows, <=win)
         keep = ((ix>=pos+warm) & (ix<n)).to(dev)
         ix   = ix.clamp(max=n-1)
-        yield ix+1,keep,model(codes[ix].to(dev)).float(),codes[ix+1].to(dev)
+        yield ix+1,keep,model(_at(codes, ix).to(dev)).float(),_at(codes, ix+1).to(dev)
+        if i%2**16<win: release_pages(codes)                            # a large text comes from a file, and goes back there
 
 # %% ../../nbs/22_use.evaluation.ipynb #d7ccbb5c
 def predictions(
     model:nn.Module, # Codes `(bs, seq_len)` to logits `(bs, seq_len, n_vocab)`
-    codes:torch.Tensor, # Stream, int64, shape (n,)
+    codes, # Stream, an array or a tensor of whole numbers, shape (n,)
     max_rows:int=64, # Rows to cut it into at most
     warm:int=512, # Characters read before each row to warm its state up
     win:int=128, # Characters read at a time
@@ -53,7 +63,7 @@ def predictions(
 @delegates(predictions, but=['model','codes'])
 def score(
     model:nn.Module, # Codes `(bs, seq_len)` to logits `(bs, seq_len, n_vocab)`
-    codes:torch.Tensor, # Stream, int64, shape (n,)
+    codes, # Stream, an array or a tensor of whole numbers, shape (n,)
     **kwargs
 )->tuple: # Sum of losses in nats, number of hits, number of characters predicted
     "Predict every character of a stream but the first, and add up"
@@ -69,12 +79,18 @@ def evaluate_codes(
     model:nn.Module, # Codes `(bs, seq_len)` to logits
     codes, # Stream, whole numbers, shape (n,)
     name:str=None, # What to call it in the result
+    adapt:bool=False, # Learn from each character after it was predicted: a figure apart, which no fixed model may be compared with
     **kwargs
 )->Evaluation: # `nats`, `bits`, `perplexity`, `accuracy`, `n`, `split`
-    "Figures over every character of a stream; takes what `score` takes"
+    "Figures over every character of a stream; takes what `score` takes, or with `adapt` what `adapted_probs` takes"
     if len(codes)<2: raise ValueError(f'A text of {len(codes)} characters has no next character to predict: give at least 2')
-    codes = torch.from_numpy(np.asarray(codes).astype(np.int64))
-    loss,hits,n = score(model, codes, **kwargs)
-    bare  = bare_model(model)
-    alone = dict(cell_nats=score(bare.cell, codes, **kwargs)[0]/n) if isinstance(bare,Counted) else {}
-    return Evaluation(nats=loss/n, bits=loss/n/math.log(2), perplexity=math.exp(min(loss/n, 700)), accuracy=hits/n, n=n, split=name or 'text', **alone)
+    codes = codes if isinstance(codes,torch.Tensor) else np.asanyarray(codes)
+    bare,start = bare_model(model),time.perf_counter()
+    if adapt:
+        probs,right = adapted_probs(bare, torch.as_tensor(np.asarray(codes).astype(np.int64)), **kwargs)
+        loss,hits,n = float(-np.log(probs).sum()),int(right.sum()),len(probs)
+        more = dict(seconds=time.perf_counter()-start)
+    else:
+        loss,hits,n = score(model, codes, **kwargs)
+        more = dict(cell_nats=score(bare.cell, codes, **kwargs)[0]/n) if isinstance(bare,Counted) else {}
+    return Evaluation(nats=loss/n, bits=loss/n/math.log(2), perplexity=math.exp(min(loss/n, 700)), accuracy=hits/n, n=n, split=name or 'text', **more)
