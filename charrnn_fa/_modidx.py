@@ -1648,8 +1648,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                          'charrnn_fa/train/yardstick.py'),
                                             'charrnn_fa.train.yardstick.last_valid': ( 'train.yardstick.html#last_valid',
                                                                                        'charrnn_fa/train/yardstick.py'),
-                                            'charrnn_fa.train.yardstick.stuck_at': ( 'train.yardstick.html#stuck_at',
-                                                                                     'charrnn_fa/train/yardstick.py'),
                                             'charrnn_fa.train.yardstick.verdict': ( 'train.yardstick.html#verdict',
                                                                                     'charrnn_fa/train/yardstick.py'),
                                             'charrnn_fa.train.yardstick.yardsticks': ( 'train.yardstick.html#yardsticks',
