@@ -11,6 +11,7 @@ import torch
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
+from ..train.steps import *
 from .store import *
 from .file import *
 from .runs import *
@@ -27,7 +28,7 @@ def every_when(
     return float(m[1])*dict(s=1, m=60, h=3600)[m[2]],None
 
 # %% ../../nbs/35_keep.resume.ipynb #06b0b64e
-class Resume(Callback):
+class Resume(FitGuard):
     "Keep a fit in a store as it goes, and go on from there when the same fit is started again"
     order,remove_on_fetch = 200,True
     def __init__(self,
@@ -43,7 +44,7 @@ class Resume(Callback):
         self.secs,self.steps = every_when(every)
         self.ready,self.active,self.stopped,self.began_at = False,False,None,0
 
-    def prepare(self, learn):
+    def acquire(self, learn):
         "Claim the run and find its newest checkpoint, before anything is measured or changed"
         if self.ready: return
         if not hasattr(learn.dls.train,'load_state_dict'): raise ValueError(f'Resume needs a loader that knows its position, such as CharStreamDL, not a {type(learn.dls.train).__name__}')
@@ -58,11 +59,10 @@ class Resume(Callback):
         self.stop,self.stopped,self.told,self.times,self.best,self.moment,self.ready = None,None,None,[],math.inf,None,True
         if self.tree: learn.precision = self.tree['precision']
 
-    def planned(self, learn):
+    def planned_steps(self, learn, minutes):
         "Steps that the run was planned for, if it was for the same minutes"
-        self.prepare(learn)
         plan = self.tree['plan'] if self.tree else {}
-        return plan.get('n_steps') if plan.get('minutes')==learn.minutes else None
+        return plan.get('n_steps') if plan.get('minutes')==minutes else None
 
 # %% ../../nbs/35_keep.resume.ipynb #6d598ab1
 @patch
@@ -233,7 +233,7 @@ def after_fit(self:Resume):
 
 # %% ../../nbs/35_keep.resume.ipynb #fa8d7111
 @patch
-def cleanup(self:Resume, learn):
+def release(self:Resume, learn):
     "Let go of everything"
     if not self.ready: return
     self.ready = self.active = False

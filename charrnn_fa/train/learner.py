@@ -6,7 +6,7 @@
 __all__ = ['CharLearner', 'choose_size', 'choose_lr', 'char_learner']
 
 # %% ../../nbs/19_train.learner.ipynb #31efdec5
-import itertools,math,tempfile,time
+import contextlib,itertools,math,tempfile,time
 import torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
@@ -27,6 +27,7 @@ def _listens(cb, event_name):
 # %% ../../nbs/19_train.learner.ipynb #d62a4e05
 class CharLearner(Learner):
     "A fastai `Learner` for character streams"
+    _heard = None                                       # callbacks, and which of them listen to what
     def __init__(self,
         dls, # Loaders of character streams
         model:nn.Module, # Codes `(bs, seq_len)` to logits
@@ -46,7 +47,10 @@ class CharLearner(Learner):
         if metrics is None: metrics = [char_accuracy, Perplexity(), BitsPerChar()]
         cbs = L(cbs)+[StateReset(),ColdStart(cold),YardstickFoot()]+[GradientClip(clip)]*bool(clip)
         super().__init__(dls, model, loss_func=loss_func, opt_func=opt_func, metrics=metrics, moms=moms, lr=lr, cbs=cbs, **kwargs)
-        self.precision,self.vocab,self.last_step,self.first_epoch,self.minutes = precision,dls.vocab,math.inf,0,None
+        self.precision,self.vocab = precision,dls.vocab
+        self.last_step,self.first_epoch = math.inf,0    # where `Steps` ends a fit, and where a resumed one begins
+        self.minutes = None                             # what `fit_minutes` was given, while it runs
+        self.guards  = []                               # each `FitGuard` that holds something now
 
     def _do_one_batch(self):
         with autocast(self.precision, self.xb[0].device): pred = taught_forward(self.model, self.xb, self.vocab)
@@ -76,18 +80,35 @@ class CharLearner(Learner):
         self.precision = agreed(first(ts))
         print(f"Training in {self.precision}: {', '.join(f'{k} {1e3*v:.0f} ms' for k,v in ts.items())} a step")
 
-    def _tell(self, what, cbs): return [getattr(o,what)(self) for o in [*self.cbs, *L(cbs)] if hasattr(type(o),what)]
+# %% ../../nbs/19_train.learner.ipynb #cd369e2a
+@patch
+@contextlib.contextmanager
+def guarded(self:CharLearner, cbs=None):
+    "Inside, each `FitGuard` among the callbacks holds what it acquired; whatever happens, whoever asked first releases it"
+    with contextlib.ExitStack() as stack:
+        for o in [*self.cbs, *L(cbs)]:
+            if not isinstance(o,FitGuard) or o in self.guards: continue
+            self.guards.append(o)
+            stack.callback(self._release, o)
+            o.acquire(self)
+        yield
 
-    def fit(self, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
-        was = self.logger
-        preflight(self)
-        self._tell('prepare', cbs)
+# %% ../../nbs/19_train.learner.ipynb #36c2262a
+@patch
+def _release(self:CharLearner, guard):
+    self.guards.remove(guard)
+    guard.release(self)
+
+# %% ../../nbs/19_train.learner.ipynb #0d3b2d98
+@patch
+def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
+    was = self.logger
+    preflight(self)
+    with self.guarded(cbs):
         self.choose_precision()
         self.last_step,self.first_epoch = math.inf,0
-        try: return super().fit(n_epoch, lr=lr, wd=wd, cbs=cbs, **kwargs)
-        finally:
-            self.logger = was
-            self._tell('cleanup', cbs)
+        try: return Learner.fit(self, n_epoch, lr=lr, wd=wd, cbs=cbs, **kwargs)
+        finally: self.logger,self._heard = was,None     # who listened in this fit is not kept: an export would take it along
 
 # %% ../../nbs/19_train.learner.ipynb #a5d8df93
 @patch
@@ -95,7 +116,7 @@ def _listeners(self:CharLearner, event_name):
     "Callbacks that have something to do at an event, in order; sought once for each set of callbacks"
     if not hasattr(event, event_name): raise ValueError(f'There is no event {event_name!r}')
     key = tuple(self.cbs)
-    if self.__dict__.get('_heard', (None,))[0]!=key: self._heard = key,{}
+    if self._heard is None or self._heard[0]!=key: self._heard = key,{}
     known = self._heard[1]
     if event_name not in known: known[event_name] = [cb for cb in self.cbs.sorted('order') if _listens(cb, event_name)]
     return known[event_name]
@@ -228,6 +249,7 @@ def fit_minutes(self:CharLearner,
     if minutes<=0: raise ValueError(f'minutes={minutes} must be above 0')
     self.minutes = minutes
     try:
-        n = first(o for o in self._tell('planned', kwargs.get('cbs')) if o)
-        self.fit_steps(n or self._steps_in(60*minutes), **kwargs)
+        with self.guarded(kwargs.get('cbs')):
+            n = first(filter(None, [o.planned_steps(self, minutes) for o in self.guards]))
+            self.fit_steps(n or self._steps_in(60*minutes), **kwargs)
     finally: self.minutes = None
