@@ -26,6 +26,7 @@ test-all: cached
 # The documentation site in _docs; Quarto renders it where it is installed, a stand-in with pandoc elsewhere
 docs: setup
 	PATH="$(CURDIR)/$(bin):$$PATH:$(CURDIR)/docs/bin" nbdev-docs --n-workers 1
+	$(bin)/python docs/llms.py
 
 # What the notebooks show, saved in them
 outputs: setup cached

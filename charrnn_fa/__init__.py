@@ -21,6 +21,8 @@ __all__ = [
     'setup_drive', 'find_secret', 'secret_file', 'DriveStore', 'BackedStore', 'runtime', 'upload_file', 'download_file',
     # the doctor
     'Doctor', 'Diagnosis', 'Finding',
+    # drawings
+    'ALPHABETS', 'strokes_to_text', 'text_to_strokes',
 ]
 
 def __getattr__(name):

@@ -10,3 +10,4 @@ from .keep.all import *
 from .gdrive.all import *
 from .colab import *
 from .doctor.all import *
+from .draw.all import *

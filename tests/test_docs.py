@@ -40,7 +40,15 @@ def site(tmp_path_factory):
     res = subprocess.run(['nbdev-docs','--n-workers','1'], cwd=d, env=dict(os.environ, PATH=path, PYTHONPATH=str(d)), capture_output=True, text=True)
     assert res.returncode==0 and 'Traceback' not in res.stdout+res.stderr, res.stdout+res.stderr
     for k,v in kept.items(): assert (d/'nbs'/k).read_text()==v, f'{k} is stale: run nbdev-docs'
+    subprocess.run([sys.executable, d/'docs/llms.py'], cwd=d, check=True, capture_output=True)
     return d/'_docs'
+
+def test_llms_files(site):
+    "llms.txt names every page, each link leads to a file, and the context holds the tutorials"
+    text  = (site/'llms.txt').read_text()
+    links = re.findall(r'^- \[(.+)\]\((\S+)\): (.*)$', text, re.M)
+    assert len(links)==len(pages()) and all(a and c and (site/b).exists() for a,b,c in links)
+    assert 'char_learner(dls' in (site/'llms-ctx.txt').read_text() and len((site/'llms-ctx-full.txt').read_text())>len((site/'llms-ctx.txt').read_text())
 
 def test_every_link_leads_somewhere(site, browser):
     "Links, anchors, console, directives, empty signatures, on every page that can be reached from the front page"

@@ -1,0 +1,3 @@
+"Everything in `charrnn_fa.draw`"
+
+from .strokes import *
