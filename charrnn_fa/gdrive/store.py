@@ -42,6 +42,7 @@ class DriveStore:
         self._names,self._dirs,self._seen,self._put,self._gone = None,[],0.,{},set()
 
     def __repr__(self): return f"DriveStore({'/'.join(self.path)!r})"
+    def __str__(self): return f"gdrive:{'/'.join(self.path)}"
     def __reduce__(self): return DriveStore, ('/'.join(self.path),self.link,self.chunk,self.tries,self.look_again)
     def _ask(self, what, f, end):
         return self.link.ask(f"{what} (gdrive:{'/'.join(self.path)})", lambda: f(self.link.files).execute(http=self.link.http), end)

@@ -45,7 +45,7 @@ def plain_name(
     "Check that it is a name without a folder; a ValueError if not"
     name = getattr(o,'name',o)
     if not name or name.startswith('.') or set(name)&set('/\\\0'):
-        raise ValueError(f'{name!r} is no name for a file in a store: use letters, digits, dots and dashes')
+        raise ValueError(f'{name!r} is not a name for a file in a store: use letters, digits, dots and dashes')
     return name
 
 # %% ../../nbs/30_keep.store.ipynb #5a424915
@@ -56,6 +56,7 @@ class DirStore:
     ): self.path,self._swept = Path(path).expanduser(),False
 
     def __repr__(self): return f'DirStore({str(self.path)!r})'
+    def __str__(self): return str(self.path)
     def _fail(self, e, what): raise StoreError(f'{what}: {e.strerror or e}', **_why(e)) from e
 
     def put(self,
@@ -130,6 +131,7 @@ class FsspecStore:
         self.url = url
 
     def __repr__(self): return f'FsspecStore({self.url!r})'
+    def __str__(self): return self.url
     def _do(self, what, f, *args, **kwargs):
         try: return f(*args, **kwargs)
         except OSError as e: raise StoreError(f'Cannot {what} in {self.url}: {e}', **_why(e)) from e
