@@ -22,7 +22,7 @@ __all__ = [
     # the doctor
     'Doctor', 'Diagnosis', 'Finding',
     # drawings
-    'ALPHABETS', 'strokes_to_text', 'text_to_strokes',
+    'faces', 'Drawing', 'draw_grid', 'strokes_to_text', 'text_to_strokes',
 ]
 
 def __getattr__(name):

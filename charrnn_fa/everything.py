@@ -10,4 +10,6 @@ from .keep.all import *
 from .gdrive.all import *
 from .colab import *
 from .doctor.all import *
+from .share.all import *
+from .look.all import *
 from .draw.all import *

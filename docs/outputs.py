@@ -6,6 +6,7 @@ import argparse, base64, hashlib, io, json, os, re, sys, tempfile, time
 from pathlib import Path
 import nbformat, yaml
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
 root = Path(__file__).resolve().parent.parent
@@ -51,7 +52,7 @@ def run(path, timeout=900):
     work = nbformat.from_dict(json.loads(json.dumps(nb)))
     for c in work.cells:
         if c.cell_type=='code' and not runs(c): c.source = ''
-    os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(root), os.environ.get('PYTHONPATH','')])), PYTHONHASHSEED='0')
+    os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(root), str(root/'tests'), os.environ.get('PYTHONPATH','')])), PYTHONHASHSEED='0')
     with tempfile.TemporaryDirectory() as d:
         NotebookClient(work, timeout=timeout, kernel_name='python3', extra_arguments=['--log-level=ERROR'], resources=dict(metadata=dict(path=d))).execute()
     for c,done in zip(nb.cells, work.cells):
@@ -91,13 +92,17 @@ def main():
     a = p.parse_args()
     names = [Path(o).resolve().relative_to(nbs).as_posix() for o in a.notebooks] or pages()
     known = json.loads(manifest.read_text()) if manifest.exists() else {}
+    broken = []
     for nm in [] if a.check else names:
         start = time.time()
-        run(nbs/nm)
+        try: run(nbs/nm)
+        except CellExecutionError as e:
+            broken.append(f'{nm} stops with an error:\n{e}')
+            continue
         known[nm] = record(nbs/nm)
         manifest.write_text(json.dumps({k:known[k] for k in sorted(known) if (nbs/k).exists()}, indent=1)+'\n')
         print(f'{nm}: {time.time()-start:.0f} s, {(nbs/nm).stat().st_size:,} bytes', flush=True)
-    bad = [f'{nm} {o}' for nm in names for o in faults(nm, known)]
+    bad = broken+[f'{nm} {o}' for nm in names for o in faults(nm, known)]
     print('\n'.join(bad) or f'{len(names)} notebooks show what their code says')
     return bool(bad)
 

@@ -1,5 +1,5 @@
 "The charrnn command as a process: pipes, Ctrl-C, mistakes, and the main job on the real text"
-import json,signal,subprocess,sys,time
+import json,os,signal,subprocess,sys,time
 import pytest
 from charrnn_fa import load_run
 
@@ -31,14 +31,15 @@ def stopped(sig, run, *args):
     "Send a signal once there is a checkpoint of a later step than the first; the process and what it printed"
     p = subprocess.Popen([sys.executable,'-c',code,'train',*map(str,args),'--run',str(run)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-    while len(list(run.glob('ck*')))<2: time.sleep(.05)
+    end = time.monotonic()+120
+    while len(list(run.glob('ck*')))<2 and p.poll() is None and time.monotonic()<end: time.sleep(.05)
     p.send_signal(sig)
     return p,*p.communicate(timeout=120)
 
 def test_ctrl_c_leaves_a_usable_run(shells, tmp_path):
     p,out,err = stopped(signal.SIGINT, tmp_path/'r', shells, '--minutes', 5, '--every', 20, '--json', *small)
     res = json.loads(out.splitlines()[-1])
-    assert p.returncode==0 and res['stopped']=='SIGINT' and res['steps']>0 and res['valid_nats']<3, err
+    assert p.returncode==130 and res['stopped']=='SIGINT' and res['steps']>0 and res['valid_nats']<3, err
     assert charrnn('sample', tmp_path/'r', '-n', 20, '--prompt', 'she').returncode==0
     assert f"{res['steps']:,}" in charrnn('runs', tmp_path/'r').stdout
 
@@ -59,11 +60,111 @@ def test_runs(shells, tmp_path):
     assert r.stdout.count('ck-')>=3 and r.stdout.count('DAMAGED')==1
     assert [o['sound'] for o in json.loads(charrnn('runs', tmp_path/'r', '--json').stdout.splitlines()[-1])].count(False)==1
 
-@pytest.mark.parametrize('args', [['sample','nowhere'], ['evaluate','nowhere'], ['train','no/such/file.txt','--run','r'], ['train','python','--run','r','--bs','0'], ['train'], ['fly']])
-def test_mistakes(args, tmp_path):
-    r = charrnn(*args, cwd=tmp_path)
-    assert r.returncode==2 and 'Traceback' not in r.stderr
-    if len(args)>1: assert len(r.stderr.strip().splitlines())==1, r.stderr
+one_line = ['sample nowhere', 'evaluate nowhere', 'doctor nowhere', 'runs nowhere', 'train no/such/file.txt --run r', 'train', 'fly', 'train python',
+    'train python --run r --bs 0', 'train python --run r --bs 3000000', 'train python --run r --epochs 0', 'train python --run r --epochs -3',
+    'train python --run r --lr 0', 'train python --run r --lr nan', 'train python --run r --lr inf', 'train python --run r --minutes -1',
+    'train python --run r --n-hid 3e6', 'train python --run r --n-hid 3000000', 'train python --run r --split half', 'train python --run r --every soon',
+    'train python --run r --arch transformer', 'train pyhton --run r', 'train shakespear --run r', 'train tobeornottobe --run r', 'sample r -n -5']
+
+def in_process(args, capsys, monkeypatch, tmp_path):
+    "Exit status and what was printed, without the start of a process"
+    from charrnn_fa import cli
+    monkeypatch.chdir(tmp_path)
+    try: rc = cli.main(args.split())
+    except SystemExit as e: rc = e.code
+    return rc,*capsys.readouterr()
+
+@pytest.mark.parametrize('args', one_line)
+def test_mistakes(args, capsys, monkeypatch, tmp_path):
+    rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
+    assert rc==2 and not out and len(err.strip().splitlines())==1 and err.startswith('charrnn'), err
+    assert not list(tmp_path.glob('r/ck*'))
+
+@pytest.mark.parametrize('args,says', [('train pyhton --run r',"Did you mean 'python'?"), ('train shakespear --run r',"Did you mean 'shakespeare'?"),
+    ('train tobeornottobe --run r','no file or folder'), ('train python --run r --lr 0','above 0'), ('train a.txt --run r','--encoding latin'),
+    ('train b.docx --run r','.docx'), ('train c.pdf --run r','a PDF'), ('train python --run r --n-hid three','whole number')])
+def test_mistakes_are_told_in_words_of_the_shell(args, says, capsys, monkeypatch, tmp_path):
+    (tmp_path/'a.txt').write_bytes('naïve '.encode('latin-1')*100)
+    (tmp_path/'b.docx').write_bytes(b'PK\x03\x04 and so on')
+    (tmp_path/'c.pdf').write_bytes(b'%PDF-1.7')
+    rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
+    assert rc==2 and says in err, err
+
+def test_a_traceback_is_for_the_program_alone(tmp_path): assert 'Traceback' not in charrnn('sample','nowhere', cwd=tmp_path).stderr
+
+@pytest.mark.parametrize('secs', [.02,.4,1.2])
+def test_ctrl_c_at_the_start(secs, tmp_path):
+    "While Python imports, Ctrl-C ends it without a word"
+    begun = code.replace('; sys', '; print("begun", file=sys.stderr, flush=True); sys')
+    p = subprocess.Popen([sys.executable,'-c',begun,'train','python','--run',str(tmp_path/'r')], stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    assert p.stderr.readline()=='begun\n'
+    time.sleep(secs)
+    p.send_signal(signal.SIGINT)
+    err = p.communicate(timeout=60)[1]
+    assert p.returncode in (130,-signal.SIGINT) and 'Traceback' not in err, err
+
+@pytest.fixture(scope='module')
+def trained(shells, tmp_path_factory):
+    run = tmp_path_factory.mktemp('runs')/'r'
+    shells.with_name('umlauts.txt').write_text('sie säßen früh über Öfen 🎭.\n'*800, encoding='utf-8')
+    r = charrnn('train', shells.with_name('umlauts.txt'), '--run', run, '--epochs', 1, '--json', *small)
+    assert r.returncode==0 and f'Saved in {run}. Try: charrnn sample {run}' in r.stderr, r.stderr
+    return run
+
+def test_a_closed_pipe_is_silent(trained):
+    cmd = f'{sys.executable} -c "{code}" sample {trained} -n 20000 | head -1; echo ${{PIPESTATUS[0]}}'
+    r = subprocess.run(['bash','-c',cmd], capture_output=True, text=True, timeout=120)
+    assert r.stderr=='' and r.stdout.splitlines()[-1] in ('0','141'), r.stderr
+
+@pytest.mark.parametrize('enc', ['ascii','cp1252','utf-8'])
+def test_any_terminal(enc, trained):
+    env = dict(os.environ, PYTHONIOENCODING=enc)
+    def _say(*args): return subprocess.run([sys.executable,'-c',code,'sample',str(trained),'-n','200','--seed','1',*args], capture_output=True, timeout=120, env=env)
+    js,text = _say('--json'),_say()
+    assert js.returncode==text.returncode==0 and not text.stderr, text.stderr
+    made = json.loads(js.stdout.decode(enc))['text']
+    assert any(ord(c)>127 for c in made)
+    assert text.stdout.decode(enc).rstrip()==made.encode(enc,'replace').decode(enc).rstrip()
+
+def test_a_run_that_diverges(shells, tmp_path):
+    r = charrnn('train', shells, '--run', tmp_path/'r', '--epochs', .3, '--lr', 1e9, '--json', *small)
+    res = json.loads(r.stdout.splitlines()[-1], parse_constant=lambda o: pytest.fail(f'{o} is not JSON'))
+    assert r.returncode==1 and res['valid_nats'] is None and 'lower --lr' in r.stderr
+    assert not (tmp_path/'r/model.safetensors').exists()
+
+def test_reading_options(tmp_path):
+    "--glob, --encoding and --newline reach the corpus, and come back with the run"
+    for i in (1,2): (tmp_path/f't{i}.md').write_bytes('naïve sea shells\r\n'.encode('latin-1')*400)
+    r = charrnn('train', tmp_path, '--run', tmp_path/'r', '--epochs', 1, '--glob', '*.md', '--encoding', 'latin-1', '--newline', 'lf', '--json', *small)
+    assert r.returncode==0, r.stderr
+    res = json.loads(charrnn('evaluate', tmp_path/'r', '--json').stdout)
+    assert res['valid_nats']==json.loads(r.stdout.splitlines()[-1])['valid_nats']
+
+def test_a_run_from_a_notebook(tmp_path):
+    "A run that a notebook trained is evaluated and examined, too; where its text cannot be told, the error says which argument to give"
+    from charrnn_fa import CharDataLoaders, Resume, char_learner
+    text = 'she sells sea shells by the sea shore.\n'*300
+    (tmp_path/'t.txt').write_text(text)
+    char_learner(CharDataLoaders.from_text(text, bs=8, seq_len=32), n_hid=32, precision='fp32').fit_steps(40, cbs=Resume(tmp_path/'r'))
+    r = charrnn('doctor', tmp_path/'r', tmp_path/'t.txt', '--json')
+    assert json.loads(r.stdout)['valid_nats']>0, r.stderr
+    assert json.loads(charrnn('evaluate', tmp_path/'r', tmp_path/'t.txt', '--json').stdout)['n']==len(text)-1
+    bad = charrnn('doctor', tmp_path/'r')
+    assert bad.returncode==2 and 'CORPUS' in bad.stderr and 'Traceback' not in bad.stderr
+
+def test_version_and_list():
+    from charrnn_fa import __version__
+    assert charrnn('--version').stdout=='charrnn '+__version__+'\n'
+    assert all(o in charrnn().stdout for o in ('train','sample','evaluate','runs','doctor'))
+
+def test_help_is_light():
+    "Neither torch nor fastai nor numpy for help, no fastai for a sample"
+    probe = 'import sys,io,contextlib\nfrom charrnn_fa import cli\nwith contextlib.redirect_stdout(io.StringIO()): cli.parser().print_help()\n'
+    loaded = subprocess.run([sys.executable,'-c',probe+'print(*sys.modules)'], capture_output=True, text=True).stdout.split()
+    assert 'charrnn_fa.cli' in loaded and not {'torch','fastai','pandas'}&set(loaded)
+    loaded = subprocess.run([sys.executable,'-c','import sys,charrnn_fa.shell.read\nprint(*sys.modules)'], capture_output=True, text=True).stdout.split()
+    assert 'torch' in loaded and not {'fastai','pandas','matplotlib'}&set(loaded)
 
 def test_doctor(shells, tmp_path):
     "A run with a learning rate far too low is told so"
@@ -71,7 +172,8 @@ def test_doctor(shells, tmp_path):
     r = charrnn('doctor', tmp_path/'r', '--json')
     res = json.loads(r.stdout.splitlines()[-1])
     assert 'lr_low' in [o['name'] for o in res['findings']] and res['yardsticks']['ngram']<res['yardsticks']['unigram'], r.stderr
-    assert 'letter' in charrnn('doctor', tmp_path/'r').stdout
+    assert res['valid_nats']>2 and abs(res['valid_nats']-json.loads(charrnn('evaluate', tmp_path/'r', '--json').stdout)['valid_nats'])<.2
+    assert 'validation loss' in charrnn('doctor', tmp_path/'r').stdout
 
 def test_nothing_is_lost(shells, tmp_path):
     "A finished run is left as it is; other settings are refused; --force moves it out of the way"

@@ -5,7 +5,7 @@ from conftest import root
 from fastcore.nbio import read_nb
 
 nbs = sorted((root/'nbs').glob('[0-9]*.ipynb'))
-gathered = 'everything', 'text.all', 'train.all', 'use.all', 'keep.all', 'gdrive.all', 'doctor.all', 'draw.all'
+gathered = 'everything', 'text.all', 'train.all', 'use.all', 'keep.all', 'gdrive.all', 'doctor.all', 'look.all', 'share.all', 'draw.all'
 
 def imported(src):
     "Modules of the package that `src` imports; the package itself stands for everything"
@@ -42,7 +42,7 @@ def test_gathered_in_order(mod):
     "What gathers modules gathers all of them, in the order of the notebooks"
     names = [re.sub(r'^\.', '', o) for o in re.findall(r'^from (\S+) import \*', path(mod).read_text(), re.M)]
     mods  = [module(o) for o in nbs]
-    if mod=='everything': want = [o for o in dict.fromkeys(f"{m.split('.')[0]}.all" if '.' in m else m for m in mods) if o!='cli']
+    if mod=='everything': want = [o for o in dict.fromkeys(f"{m.split('.')[0]}.all" if '.' in m else m for m in mods) if o not in ('cli','shell.all')]
     else: want = [m.split('.')[1] for m in mods if m.startswith(mod.replace('all', ''))]
     assert names==want
 
@@ -57,7 +57,7 @@ def stars(mod):
         nm  = '.'.join([*here[:len(here)-n.level+1], n.module]) if own else n.module
         yield nm,own,public(nm) if own else set(vars(__import__(nm, fromlist=['*'])))
 
-for_effect = {('cli','colab'), ('cli','gdrive.store'), ('cli','use.learner'), ('cli','train.scale')}   # they register stores and methods
+for_effect = {('shell.read','gdrive.store'), ('shell.fit','colab'), ('shell.fit','use.learner'), ('shell.fit','train.scale')}   # they register stores and methods
 
 @pytest.mark.parametrize('fn', nbs, ids=lambda o: o.stem)
 def test_no_idle_star_import(fn):

@@ -58,7 +58,7 @@ def test_wheel_entry_points(wheel):
 
 def test_wheel_holds_only_the_package(wheel):
     assert {o.split('/')[0] for o in wheel if '.dist-info/' not in o}=={'charrnn_fa'}
-    here = {o.relative_to(root).as_posix() for o in (root/'charrnn_fa').rglob('*') if o.suffix in ('.py','.js','.css')}
+    here = {o.relative_to(root).as_posix() for o in (root/'charrnn_fa').rglob('*') if o.suffix in ('.py','.js','.css','.html')}
     assert here=={o for o in wheel if o.startswith('charrnn_fa/')}
     assert b'Apache License' in part(wheel, 'LICENSE')
 

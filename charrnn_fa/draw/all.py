@@ -1,3 +1,7 @@
 "Everything in `charrnn_fa.draw`"
 
 from .strokes import *
+from .show import *
+from .features import *
+from .faces import *
+from .check import *

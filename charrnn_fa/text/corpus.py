@@ -6,7 +6,7 @@
 __all__ = ['NAMED', 'download', 'get_corpus']
 
 # %% ../../nbs/02_text.corpus.ipynb #3d001cd3
-import gzip,hashlib,http.client,os,re,sysconfig,urllib.request,zipfile
+import difflib,gzip,hashlib,http.client,os,re,sysconfig,urllib.request,zipfile
 from pathlib import Path
 from fastcore.all import *
 from ..core import *
@@ -100,6 +100,13 @@ def _looks_like_path(s):
     if len(s)>300 or re.search(r'[\n\r\0]', s): return False
     return bool(re.search(r'\.(txt|text|md|rst|zip|gz|csv|tsv|jsonl?|html?|xml|py|tex|log)$', s.lower()) or re.search(r'^\S*[/\\]\S*$', s))
 
+_names = [*NAMED, 'python']
+
+def _meant(s):
+    "The known name that a short string was probably meant as, or None"
+    if len(s)>20 or re.search(r'[\s/\\]', s): return None
+    return first(difflib.get_close_matches(s.lower(), _names, n=1, cutoff=0.75))
+
 # %% ../../nbs/02_text.corpus.ipynb #ffca650d
 def _url_file(url):
     "The file in the cache that holds what `url` sent"
@@ -115,16 +122,17 @@ def _find(x, glob, url):
     s = os.path.expanduser(os.fspath(x))
     if url and s not in NAMED: raise CorpusError(f'url={url!r} goes with a name ({", ".join(NAMED)}), not with {s[:50]!r}: pass the address itself')
     if isinstance(x,str):
-        if s=='python': return s,_python_docs(),s
+        if s=='python': return s,_python_docs(),s                       # written in `_names` too
         if s in NAMED: return s,_file_docs(download(url or NAMED[s][0], cache_dir()/f'{s}.txt', NAMED[s][1])),s
         if re.match(r'[A-Za-z][A-Za-z0-9+.-]*://\S+$', s): return s,_file_docs(_url_file(s), glob),f'{s}|{glob}'
     if os.path.exists(s):
         p = Path(s)
         return p.resolve().name,_folder_docs(p, glob) if p.is_dir() else _file_docs(p, glob),f'{p.resolve()}|{glob}'
+    meant = _meant(s)
+    if meant: raise CorpusError(f"There is no corpus {s!r}. Did you mean {meant!r}?")
     if isinstance(x,str) and not _looks_like_path(s): return None
-    names = ', '.join([*NAMED, 'python'])
-    raise CorpusError(f"There is no file or folder {s!r} (looked in {Path.cwd()}), nor a corpus of that name ({names}): "
-        f"check the path, or pass Corpus('text', text=...) if it is the text itself")
+    text = ", or pass Corpus('text', text=...) if it is the text itself" if isinstance(x,str) else ''
+    raise CorpusError(f"There is no file or folder {s!r} (looked in {Path.cwd()}), nor a corpus of that name ({', '.join(_names)}): check the path{text}")
 
 # %% ../../nbs/02_text.corpus.ipynb #a095ae63
 def get_corpus(
@@ -137,7 +145,7 @@ def get_corpus(
 )->Corpus: # The documents, of which only the first bytes were read
     "Find a text; an empty one, a missing file or a folder without files raises `CorpusError`"
     if isinstance(x,Corpus): return x
-    if not isinstance(x,(str,os.PathLike)): raise CorpusError(f'{type(x).__name__} is no corpus: pass a str, a path, an address or a name')
+    if not isinstance(x,(str,os.PathLike)): raise CorpusError(f'{type(x).__name__} is not a corpus: pass a str, a path, an address or a name')
     if isinstance(x,str) and not x: raise CorpusError('The text is empty: 0 characters; pass a longer one, or the path of a file')
     kw = dict(encoding=encoding, newline=newline, sep=sep)
     found = _find(x, glob, url)
@@ -146,4 +154,4 @@ def get_corpus(
     res = Corpus(name, docs, source=source, **kw)
     for d in docs:
         for _ in res._read(d, 4096): return res
-    raise CorpusError(f'{x} is empty: 0 characters in {len(docs)} file{"s"*(len(docs)!=1)}; pass another one')
+    raise CorpusError(f'{x} is empty: 0 characters in {len(docs)} {"file" if len(docs)==1 else "files"}; pass another one')

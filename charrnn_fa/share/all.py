@@ -1,0 +1,4 @@
+"Everything in `charrnn_fa.share`"
+
+from .weights import *
+from .page import *

@@ -1,0 +1,226 @@
+"The page in Chromium without a network: it writes what Python writes, draws what the softmax says, and asks for nothing"
+import json,math,re,socket
+import numpy as np, pytest, torch
+from charrnn_fa.everything import *
+from charrnn_fa.models import CELLS
+
+shapes = [(cell,n) for cell in CELLS for n in (1,2,3)]
+letters = ' \n,.abcdefghijklmnopqrstuvwxyz'
+planes  = '\x00\t\n <>&"\'`{}</é\u0301\u05d0\u0627\u0645\u4e2d\u200d\U0001f600\U0001f3fd\U00020000\U000e0101\U000f0000\U0010ffff\ud800'
+
+def trained(model, chars=letters, **info): return TrainedModel(model.eval(), CharVocab(chars), info)
+
+def lively(cell, n_layers, seed=0, **kw):
+    "A model whose best character is clear and changes from step to step: small recurrent weights, a loud head"
+    torch.manual_seed(seed)
+    m = CharRNN(len(letters), cell, n_hid=28, n_layers=n_layers, **{'n_emb':10, **kw})
+    m.head.weight.data.normal_(std=3.)
+    if m.init is not None: m.init.data.normal_()
+    return trained(m)
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    "A function that opens a page offline, from a file; at the end nothing was asked for and nothing went wrong"
+    ctx,seen = browser.new_context(offline=True),[]
+    def _open(tm, write=True, **kw):
+        page = ctx.new_page()
+        page.on('request',   lambda r: seen.append(r.url) if not r.url.startswith(('file://','blob:')) else None)
+        page.on('pageerror', lambda e: seen.append(str(e)))
+        page.on('console',   lambda m: seen.append(m.text) if m.type in ('error','warning') else None)
+        fn = tmp_path/'page.html'
+        fn.write_bytes(page_html(tm, **kw).encode())
+        page.goto(fn.as_uri())
+        page.wait_for_selector('body[data-ready]')
+        page.wait_for_selector('#text[aria-busy=true]')
+        if write: page.keyboard.press('Escape')                         # it begins to write by itself: enough
+        return page
+    yield _open
+    ctx.close()
+    assert not seen
+
+def fill(page, **kw):
+    "Set fields, those below 'More settings' too"
+    page.evaluate('document.querySelector("details").open = true')
+    for k,v in kw.items():
+        if k=='pace': page.select_option('#pace', str(v))
+        else: page.evaluate('([k,v]) => { const e = document.getElementById(k); e.value = v; e.dispatchEvent(new Event("input")) }', [k,str(v)])
+
+def written(page, **kw):
+    "What the page writes with these settings"
+    fill(page, pace=0, **kw)
+    page.click('#go')
+    page.wait_for_selector('#text[aria-busy=false]')
+    return page.evaluate('document.querySelector("#text").textContent')
+
+def ask(page, **m): return page.evaluate('m => charrnn.ask(m)', m)
+
+def logits(model, codes):
+    model.reset()
+    with torch.no_grad(): return model(torch.tensor([codes]))[0].numpy()
+
+def reload(page, simd): return page.evaluate('simd => charrnn.ask({kind:"load", spec:charrnn.spec, weights:document.getElementById("weights").textContent, simd})', simd)
+
+@pytest.mark.parametrize('cell,n_layers', shapes)
+def test_writes_what_python_writes(opened, cell, n_layers):
+    tm   = lively(cell, n_layers, n_emb=0 if n_layers==2 else 10, learn_init=n_layers==3)
+    same = rounded_model(tm.model)
+    page = opened(tm)
+    text = written(page, prompt='the cat', length=1000, temperature=0)
+    assert text==sample_text(same, tm.vocab, 'the cat', 1000, temperature=0)
+    assert len(text)==1007 and len(set(text))>5
+    codes = torch.randint(len(letters), (60,)).tolist()
+    for simd in (True,False):
+        assert reload(page, simd)['simd']==simd
+        assert np.abs(np.array(ask(page, kind='logits', codes=codes)['logits'])-logits(same, codes)).max()<1e-3
+
+@pytest.mark.parametrize('kw', [dict(tie=True, n_emb=28), dict(weight_drop=0.5)], ids=['tied','weights dropped'])
+def test_other_models(opened, kw):
+    tm = lively('lstm', 2, **kw)
+    page,codes = opened(tm),list(range(len(letters)))
+    assert np.abs(np.array(ask(page, kind='logits', codes=codes)['logits'])-logits(rounded_model(tm.model), codes)).max()<1e-3
+    page = opened(tm, dtype='float32')
+    assert np.abs(np.array(ask(page, kind='logits', codes=codes)['logits'])-logits(tm.model, codes)).max()<1e-3
+
+@pytest.mark.parametrize('kw', [dict(temperature=1.), dict(temperature=0.7), dict(temperature=1.3, top_k=4), dict(temperature=1., min_p=0.1)], ids=str)
+def test_draws_as_often_as_the_softmax_says(opened, kw):
+    "Chi-square against `next_probs`; its 99.99th percentile by Wilson and Hilferty's approximation"
+    tm = lively('gru', 1)
+    tm.model.head.weight.data *= 0.3
+    codes,n = tm.vocab.encode('the').tolist(),20_000
+    got = np.array(ask(opened(tm), kind='draws', codes=codes, n=n, seed=3, **kw)['counts'])
+    p   = next_probs(torch.tensor(logits(rounded_model(tm.model), codes)[-1:]), **kw)[0].numpy()
+    assert got.sum()==n and not got[p==0].any() and (p>0).sum()>2
+    big = p*n>=5
+    exp,obs = np.append(p[big], p[~big].sum())*n,np.append(got[big], got[~big].sum())
+    k = (exp>0).sum()-1
+    assert ((obs-exp)[exp>0]**2/exp[exp>0]).sum()<k*(1-2/(9*k)+3.72*math.sqrt(2/(9*k)))**3
+
+def test_same_seed_same_text(opened):
+    page = opened(lively('gru', 1))
+    a,b,c = (written(page, length=200, temperature=1, seed=o) for o in (5,5,6))
+    assert a==b!=c
+
+def test_every_plane_survives(opened):
+    torch.manual_seed(0)
+    tm = trained(CharRNN(len(set(planes)), 'gru', n_hid=16, n_emb=8), planes)
+    tm.model.head.weight.data.normal_(std=3.)
+    page = opened(tm, prompt='</é\U0010ffff', text=planes[:-1]*2)
+    assert page.input_value('#typed')==planes[:-1]*2 and '\U00020000' in page.text_content('#mirror')
+    text = written(page, length=300, temperature=0, prompt='</é\U0010ffff')
+    want = sample_text(rounded_model(tm.model), tm.vocab, '</é\U0010ffff', 300, temperature=0)
+    assert text==want.replace('\ud800', '\ufffd') or [ord(o) for o in text]==[ord(o) for o in want]
+    assert page.evaluate('charrnn.spec.vocab')==sorted(map(ord, set(planes)))
+
+def test_nothing_in_it_is_run(opened):
+    evil = '</script><script>document.title="broken"</script><img src=x onerror=document.title="broken">'
+    tm = trained(CharRNN(len(set(evil+letters)), 'rnn', n_hid=8, n_emb=4), evil+letters, corpus=evil)
+    page = opened(tm, title=evil, prompt=evil, text=evil)
+    assert page.title()==evil and page.inner_text('h1')==evil and page.input_value('#typed')==evil
+    assert evil in written(page, length=5) and not page.query_selector('img') and evil in page.inner_text('#facts')
+
+def test_the_network_is_forbidden(browser, tmp_path):
+    "With a network, and a script that tries: nobody hears from the page"
+    with socket.create_server(('127.0.0.1',0)) as server:
+        page,fn = browser.new_context().new_page(),tmp_path/'page.html'
+        fn.write_bytes(page_html(lively('rnn', 1)).encode())
+        page.goto(fn.as_uri())
+        page.wait_for_selector('body[data-ready]')
+        refused = page.evaluate("""async url => {
+            const res = [], add = (tag, props) => document.body.append(Object.assign(document.createElement(tag), props))
+            document.addEventListener('securitypolicyviolation', e => res.push(e.effectiveDirective))
+            await fetch(url).catch(e => 0)
+            add('img', {src: url}); add('script', {src: url}); add('script', {textContent: 'window.ran = 1'})
+            await new Promise(f => setTimeout(f, 300))
+            return [...res, window.ran] }""", f'http://127.0.0.1:{server.getsockname()[1]}/')
+        page.context.close()
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError): server.accept()
+    assert {'connect-src','img-src','script-src-elem'}<=set(refused) and refused[-1] is None
+
+def test_asks_for_no_address():
+    page = page_html(lively('rnn', 1))
+    assert not re.search(r'https?:|localStorage|sessionStorage|indexedDB|document\.cookie|innerHTML|@import|url\(', page)
+
+def test_surprise_as_you_type(opened):
+    tm   = lively('lstm', 1)
+    page = opened(tm, text='a cat')
+    page.fill('#typed', 'a dog, é cow')
+    page.wait_for_selector('#mirror i.none')
+    known = 'a dog,  cow'
+    codes = tm.vocab.encode(known).tolist()
+    lp    = torch.tensor(logits(rounded_model(tm.model), codes)).log_softmax(-1)
+    bits  = -sum(lp[i,c].item() for i,c in enumerate(codes[1:]))/math.log(2)
+    said  = page.inner_text('#typed-out')
+    assert f'over {len(known)-1}' in said and f'{round(bits):,} bits in all' in said
+    page.type('#typed', 's')
+    page.wait_for_timeout(300)
+    assert f'over {len(known)}' in page.inner_text('#typed-out')
+    page.hover('#typed', position=dict(x=26,y=26))
+    tip = page.inner_text('#tip')
+    assert 'bits of surprise' in tip or 'comes first' in tip
+
+def test_rivals_by_key_and_unit_by_click(opened):
+    tm   = lively('gru', 2)
+    page = opened(tm)
+    text = written(page, prompt='the', length=300, temperature=0.8, seed=1)
+    page.check('[name=colour][value=surprise]', force=True)
+    page.focus('#text')
+    for _ in range(6): page.keyboard.press('ArrowRight')
+    codes = tm.vocab.encode(text).tolist()
+    p = torch.tensor(logits(rounded_model(tm.model), codes))[4].softmax(-1)
+    rows = page.eval_on_selector_all('#tip div', 'es => es.map(e => [e.children[0].textContent, e.children[2].textContent])')
+    best = p.argmax().item()
+    assert rows[0][0]==tm.vocab.itos[best].replace(' ','␣').replace('\n','↵')
+    assert f'{-math.log2(p[codes[5]]):.2f} bits' in page.inner_text('#tip')
+    box = page.query_selector('#units').bounding_box()
+    page.mouse.click(box['x']+box['width']*0.5, box['y']+box['height']-4)
+    assert page.input_value('#layer')=='2' and page.input_value('#unit')!='1'
+    page.check('[name=colour][value=unit]', force=True)
+    assert page.query_selector('#text i.h8, #text i.c8, #text i.h4, #text i.c4, #text i.h1, #text i.c1')
+
+def test_a_held_unit_changes_the_text(opened):
+    "The text with a unit held is that of a model whose head and next step see that value"
+    tm   = lively('rnn', 1)
+    page = opened(tm)
+    free = written(page, prompt='the', length=60, temperature=0)
+    fill(page, unit=5, held=1)
+    page.check('#hold')
+    same,codes = rounded_model(tm.model),tm.vocab.encode('the').tolist()
+    same.reset()
+    for i in range(63):
+        with torch.no_grad(): same(torch.tensor([codes[i:i+1]]))
+        h = same.get_state()
+        h[0][0,0,4] = 1.
+        same.set_state(h)
+        if i>=2: codes.append((same.head.weight@h[0][0,0]+same.head.bias).argmax().item())
+    text = written(page, prompt='the', length=60, temperature=0)
+    assert text==tm.vocab.decode(codes[:63])!=free
+
+def test_says_when_a_browser_computes_something_else(browser, tmp_path):
+    page,fn = browser.new_context(offline=True).new_page(),tmp_path/'page.html'
+    src = page_html(lively('gru', 1))
+    spec = json.loads(re.search(r'id="model">(.*?)</script>', src, re.S)[1])
+    fn.write_bytes(src.replace(f'{spec["test"]["logits"][3]}', f'{spec["test"]["logits"][3]+0.01}', 1).encode())
+    page.goto(fn.as_uri())
+    page.wait_for_selector('body[data-ready=failed]')
+    assert page.is_visible('#warning') and 'do not trust' in page.inner_text('#warning') and 'FAILED' in page.inner_text('#test')
+    page.context.close()
+
+@pytest.mark.parametrize('width', [1280,390,320])
+def test_fits_the_screen(opened, width):
+    page = opened(lively('lstm', 3), title='A title of '+'very'*30+' many letters')
+    page.set_viewport_size(dict(width=width, height=800))
+    text = written(page, length=400, temperature=1)
+    assert page.evaluate('document.documentElement.scrollWidth')<=width
+    assert page.evaluate('document.querySelector("#status").textContent').startswith('40')
+
+def test_stops_and_is_not_frozen(opened):
+    page = opened(lively('gru', 1))
+    fill(page, length=20000, pace=0)
+    page.click('#go')
+    page.wait_for_timeout(100)
+    page.click('#go')
+    assert page.get_attribute('#text', 'aria-busy')=='false' and 0<len(page.text_content('#text'))<20000
+    n = len(page.text_content('#text'))
+    page.wait_for_timeout(100)
+    assert len(page.text_content('#text'))==n
