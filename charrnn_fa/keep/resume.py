@@ -82,7 +82,7 @@ def acquire(self:Resume, learn):
     if self.anew: self._set_aside()
     self.writer,self.series = Writer(self.store, self.claim, self.keep, bad),defaultdict(Series)
     self.stop,self.stopped,self.diverged,self.told,self.began_at = None,None,None,{},0
-    self.times,self.best,self.moment = [],math.inf,None
+    self.times,self.best,self.best_name,self.moment = [],math.inf,None,None
     self.phase = step_and_phase(self.entry.name)[1] if self.entry else 0
     self.segment,self.steps_before,self.segments = 0,0,[]
     self.ready = True
@@ -143,7 +143,8 @@ def _restore(self:Resume):
     self.moment,self.began_at = s,s['step']
     self.segment,self.steps_before,self.segments = s['segment'],s['steps_before'],s['segments']
     learn.first_epoch = {0:s['epoch'], 1:s['epoch']+1}.get(self.phase, learn.n_epoch)
-    self.times,self.best,self.writer.best = s['times'],s['best'],s['best_name']
+    self.times,self.best,self.best_name = s['times'],s['best'],s['best_name']
+    self.writer.best = self.best_name
     self._rewind(s, self.phase==0)
     if s['threads']!=torch.get_num_threads(): print(f"The run was computed with {s['threads']} threads, here are {torch.get_num_threads()}: sums may differ in the last bit")
     m = getattr(getattr(learn, 'progress', None), 'mbar', None)
@@ -203,11 +204,11 @@ def _snapshot(self:Resume, phase, best=False):
         return self._tell(f'The loss or a weight became NaN or infinite at step {learn.train_iter:,}; no checkpoint was written', 'nan')
     self.diverged = None
     name = checkpoint_name(self.steps_before+learn.train_iter, phase, self.claim.session)
-    tree = dict(**learner_state(learn, self.series), **self.info, times=self.times, best=self.best, best_name=name if best else self.writer.best,
+    tree = dict(**learner_state(learn, self.series), **self.info, times=self.times, best=self.best, best_name=name if best else self.best_name,
         plan=self.plan, identity=self.identity, elapsed=time.time()-getattr(r, 'start_epoch', time.time()), at=time.time(),
         valid=next((float(v[1]) for v in reversed(r.values) if len(v)>1), None),
         segment=self.segment, steps_before=self.steps_before, segments=self.segments)
-    ts = {}
+    self.best_name,ts = tree['best_name'],{}
     self.writer.submit(name, pack(tree, ts), ts, best)
     self.last = time.monotonic()
 
@@ -250,7 +251,7 @@ def _report(self:Resume):
     safe,old = self.writer.safe,'There is none yet'
     if safe: old = f'The last safe one is of step {safe[1]:,}, {time.monotonic()-safe[2]:.0f} s old'
     elif self.entry: old = f'The last safe one is {self.entry.name}, from before this start'
-    self._tell(f'A checkpoint could not be stored: {e}. {old}. Training goes on', repr(e.__cause__ or e))
+    self._tell(f'A checkpoint could not be stored: {e}. {old}. Training goes on', re.sub(r'ck-\S+', '', str(e)))
 
 # %% ../../nbs/35_keep.resume.ipynb #329290b4
 @patch
@@ -357,7 +358,8 @@ def _lengthen(self:Resume):
     learn.opt.clear_state() if opt is None else opt.state.clear()
     self.segment,self.steps_before = s['segment']+1,s['steps_before']+s['step']
     self.segments = [*s['segments'], dict(steps=s['step'], plan=s['plan'], valid=s['valid'], finished=self.phase==2)]
-    self.best,self.writer.best,self.phase = s['best'],best['best_name'],0
+    self.best,self.best_name,self.phase = s['best'],best['best_name'],0
+    self.writer.best = self.best_name
     self._rewind(s, False)
     if s['loader']['rng']: learn.dls.train.rng.setstate(s['loader']['rng'])
     print(f'{self.store} is made longer, from the best weights of its first {self.steps_before:,} steps ({e.name})')

@@ -8,7 +8,7 @@ __all__ = ['MODEL_FILE', 'RUN_FILES', 'MODEL_KEYS', 'FIT_KEYS', 'RUN_KEYS', 'BUL
            'is_alive', 'RunInUse', 'Claim', 'set_aside', 'Writer', 'run_table']
 
 # %% ../../nbs/32_keep.runs.ipynb #f81bed0e
-import json,os,re,socket,threading,time,uuid
+import json,math,os,re,socket,threading,time,uuid
 from fastcore.all import *
 from .store import *
 from .file import *
@@ -289,7 +289,7 @@ def _store(self:Writer, name, data):
         try: return self.claim.put(name, data)
         except StoreError as e:
             old = [o for o in checkpoints(self.store) if o.name not in self.bad][:-1] if e.full else []
-            if not old or (self.store.quota() or 0)+sum(o.size for o in old)<len(data): raise         # it would not help
+            if not old or ifnone(self.store.quota(), math.inf)+sum(o.size for o in old)<len(data): raise         # it would not help
         gone = first([o for o in old if o.name!=self.best]+old)
         self.store.delete(gone)
         if gone.name==self.best: self.best = None

@@ -85,7 +85,6 @@ def set_recorder_state(
     r.lrs,r.losses,r.iters = s['lrs'].tolist(),list(s['losses'].unbind()),s['iters']
     r.values = _rows(s['values'], s.get('names'), r.metric_names)
     for o,hps in zip([o for o in learn.cbs if isinstance(o,ParamScheduler)], s['hps']): o.hps = {k:v.tolist() for k,v in hps.items()}
-    if not hasattr(r,'metric_names'): r.metric_names = L(s.get('names') or ['epoch','train_loss','valid_loss'])   # read back outside a fit: the doctor wants to know which is which
     if r.losses: learn.smooth_loss = r.losses[-1]
 
 # %% ../../nbs/34_keep.state.ipynb #24218edb

@@ -162,30 +162,25 @@ def _newest_segment(store):
 class TextChanged(ValueError):
     "What is found where the text of a run was is another text"
 
-def _reread(source, vocab):
-    "A text by its source: what `get_corpus` takes, or in old files a name alone"
-    corpus = get_corpus(**source) if isinstance(source,dict) else get_corpus(source)
-    return get_stream(corpus, vocab=vocab)
-
 def text_of_run(
     info:dict, # `TrainedModel.info`, or the tree of a checkpoint
     vocab:CharVocab, # The model's vocabulary
-    force:bool=False # Take the text as it is now, even if it has changed
-)->list: # A `CharStream` for each part of the split: training, validation, and test where there is one
+    force_text:bool=False # Take the text as it is now, even if it has changed
+)->CharStream: # All of it, to be split by `info['split']`
     "Read the text that a run was trained on again, and check that it is still the same; TextChanged names both if it is not"
-    src,split = info.get('source'),info.get('split')
+    src = info.get('source')
     if not src: raise ValueError('The text of this run was given as a str, not as a file or a name, so it cannot be read again: '
-        'say which text to take (`charrnn evaluate RUN CORPUS`), or use learn.evaluate() in the notebook that trained it')
-    want,name = _hashes(info),src['x'] if isinstance(src,dict) else src
-    try: stream = _reread(src, vocab)
-    except UnknownCharError as e:
-        raise TextChanged(f'{name} is not the text that this run was trained on: {e}') from None
-    parts = [stream[slice(o.start, o.stop) if isinstance(o,range) else o] for o in PositionSplitter(split or 'nanogpt')(stream)]
-    if force or not want: return parts
+        'say which text to take, or use learn.evaluate() in the notebook that trained it')
+    kw   = src if isinstance(src,dict) else dict(info.get('reading', {}), x=src)        # files of earlier versions have a name
+    want = {} if force_text else _hashes(info)
+    try: stream = get_stream(get_corpus(**kw), vocab=vocab)
+    except UnknownCharError as e: raise TextChanged(f"{kw['x']} is not the text that this run was trained on: {e}") from None
+    parts = PositionSplitter(info.get('split') or 'nanogpt')(stream) if want else ()
     for k,o in zip(('train','valid'), parts):
-        if k in want and (h := stream_hash(o.codes))!=want[k]: raise TextChanged(f'{name} is not the text that this run was trained on: its {k} part '
-            f'has {len(o):,} characters and the hash {h[:12]}, the run has the hash {want[k][:12]}. Put the old text back, or, to take the text as it is now, pass force=True (--force-text)')
-    return parts
+        h = stream_hash(stream[slice(o.start, o.stop) if isinstance(o,range) else o].codes)
+        if h!=want.get(k, h): raise TextChanged(f"{kw['x']} is not the text that this run was trained on: its {k} part has {len(o):,} characters with the "
+            f'hash {h[:12]}, that of the run has the hash {want[k][:12]}. Put the old text back, or pass `force_text` to take the text as it is now')
+    return stream
 
 # %% ../../nbs/33_keep.trained.ipynb #e628792a
 def _hashes(info):
