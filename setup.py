@@ -18,7 +18,7 @@ setup(
     python_requires='>=' + cfg['min_python'],
     classifiers=[status, 'Intended Audience :: Developers', 'Programming Language :: Python :: 3 :: Only'],
     install_requires=cfg['requirements'].split(),
-    extras_require=dict(dev=cfg['dev_requirements'].split()),
+    extras_require=dict(dev=cfg['dev_requirements'].split(), draw=cfg['draw_requirements'].split()),
     packages=find_packages(include=[name, f'{name}.*']), package_data={name:['**/*.js','**/*.css','**/*.html']},
     entry_points=dict(console_scripts=cfg['console_scripts'].split(), nbdev=[f'{name}={name}._modidx:d']),
     long_description=Path('README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown')

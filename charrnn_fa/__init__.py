@@ -9,7 +9,7 @@ __all__ = [
     # batches
     'CharBlock', 'CharStreamDL', 'CharDataLoaders', 'CharNumericalize', 'TensorChars',
     # models
-    'CharRNN', 'MinGRU', 'n_params', 'reset_state',
+    'CharRNN', 'MinGRU', 'Counted', 'n_params', 'reset_state',
     # training
     'CharLoss', 'ShapeError', 'char_accuracy', 'BitsPerChar', 'adamw', 'StateReset', 'ColdStart', 'YardstickFoot', 'Yardsticks', 'yardsticks',
     'CharLearner', 'char_learner', 'choose_size', 'choose_lr',
@@ -22,7 +22,7 @@ __all__ = [
     # the doctor
     'Doctor', 'Diagnosis', 'Finding',
     # drawings
-    'faces', 'Drawing', 'draw_grid', 'strokes_to_text', 'text_to_strokes',
+    'faces', 'Drawing', 'draw_grid', 'get_drawings', 'strokes_to_text', 'text_to_strokes',
 ]
 
 def __getattr__(name):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Count', 'Chars', 'Seed', 'Above0', 'Rate', 'Share', 'Temper', 'COMMANDS', 'Number', 'train', 'sample', 'evaluate',
-           'runs', 'doctor', 'parser', 'main']
+           'runs', 'doctor', 'html', 'parser', 'main']
 
 # %% ../nbs/90_cli.ipynb #8900fe73
 import argparse,contextlib,math,os,re,signal,sys
@@ -38,7 +38,7 @@ Temper = Number(float, 0, 1_000)
 
 # %% ../nbs/90_cli.ipynb #6171c5c5
 _need,_pos,_many = dict(opt=True, required=True),dict(opt=False, nargs='?'),dict(action='append')
-_arch,_precision,_newline = (dict(choices=o.split()) for o in ('rnn gru lstm mingru', 'auto fp32 bf16', 'keep lf'))
+_arch,_precision,_newline,_dtype = (dict(choices=o.split()) for o in ('rnn gru lstm mingru', 'auto fp32 bf16', 'keep lf', 'int8 float32'))
 
 # %% ../nbs/90_cli.ipynb #af859ece
 def train(
@@ -51,6 +51,7 @@ def train(
     n_hid:Count=None, # Width of the hidden state; chosen to suit the text if not given
     n_layers:Number(int, 1, 64)=None, # Recurrent layers; likewise
     dropout:Share=None, # Share zeroed between layers and before the head
+    counts:Number(int, 2, 12)=None, # Put counts of groups of up to so many characters beside the cell, 7 say
     bs:Count=16, # Rows read side by side
     seq_len:Count=32, # Characters in a window
     lr:Rate=None, # Highest learning rate; chosen to suit the cell if not given, 0.008 for lstm
@@ -122,8 +123,22 @@ def doctor(
     from charrnn_fa.shell.fit import doctor_run
     return doctor_run(run, corpus, show=not json, force_text=force_text)
 
+# %% ../nbs/90_cli.ipynb #0446d4a8
+def html(
+    run:str, # Folder or store of a run
+    to:str, # File to write, such as me.html; or a folder, which gets index.html, model.safetensors and README.md
+    title:str=None, # What stands at the top
+    prompt:str='', # Text to begin with; the reader may change it
+    text:str=None, # Text in the field for the reader's own at first
+    dtype:Annotated[str,_dtype]='int8', # Weights of a page: int8, or float32 for the exact ones in four times the bytes
+    json:bool=False, # Print one JSON object as the last line
+)->dict: # What `--json` prints
+    "Write a run's model as one HTML file that works offline in any browser"
+    from charrnn_fa.shell.page import html_run
+    return html_run(run, to, show=not json, title=title, prompt=prompt, text=text, dtype=dtype)
+
 # %% ../nbs/90_cli.ipynb #00a8feb3
-COMMANDS = [train, sample, evaluate, runs, doctor]
+COMMANDS = [train, sample, evaluate, runs, doctor, html]
 
 class _Parser(argparse.ArgumentParser):
     "A parser that answers a mistake with one line"

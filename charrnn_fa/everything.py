@@ -4,12 +4,13 @@ from .core import *
 from .text.all import *
 from .data import *
 from .models import *
+from .counted import *
 from .train.all import *
 from .use.all import *
 from .keep.all import *
 from .gdrive.all import *
 from .colab import *
 from .doctor.all import *
-from .share.all import *
 from .look.all import *
 from .draw.all import *
+from .share.all import *

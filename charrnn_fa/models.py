@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['CELLS', 'log_g', 'log_scan', 'MinGRU', 'init_cell', 'OneHot', 'CharRNN', 'reset_state', 'copy_model', 'reading',
-           'n_params']
+           'undecayed', 'n_params']
 
 # %% ../nbs/11_models.ipynb #396e9cfc
-import contextlib
+import contextlib,re
 from copy import deepcopy
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
@@ -222,6 +222,35 @@ def reading(
         model.train(mode)
         if state is not None: model.set_state(state)
         else: reset_state(model)
+
+# %% ../nbs/11_models.ipynb #609ceace
+def _layer_of(name):
+    "Number of the recurrent layer that a parameter of a cell belongs to: `weight_hh_l1_raw`, or `zh.1.weight` and `norms.0.weight` of a minGRU"
+    if m := re.search(r'_l(\d+)', name): return int(m[1])
+    m = re.search(r'(zh|norms)\.(\d+)', name)
+    return int(m[2])+(m[1]=='norms')                      # a norm stands before the layer that it feeds
+
+@patch
+def layer_groups(self:CharRNN)->list: # Lists of parameters, each parameter in one of them
+    "Embedding, each recurrent layer, head; a tied embedding goes with the head, a learned first state with the first layer"
+    head = [*self.head.parameters()]
+    emb  = [p for p in self.emb.parameters() if not any(p is o for o in head)]
+    rnns = [[] for _ in range(self.config['n_layers'])]
+    for nm,p in self.rnn.named_parameters(): rnns[_layer_of(nm)].append(p)
+    if self.init is not None: rnns[0].append(self.init)
+    return [o for o in (emb,*rnns,head) if o]
+
+# %% ../nbs/11_models.ipynb #3e7f799e
+def undecayed(
+    model:nn.Module # Any module
+)->list: # Parameters
+    "What weight decay leaves alone: biases, norms, embeddings, a learned first state"
+    norms = nn.LayerNorm,nn.GroupNorm,nn.RMSNorm,nn.modules.batchnorm._NormBase
+    res = []
+    for m in model.modules():
+        for nm,p in m.named_parameters(recurse=False):
+            if isinstance(m,(nn.Embedding,*norms)) or 'bias' in nm or nm=='init': res.append(p)
+    return res
 
 # %% ../nbs/11_models.ipynb #7e8019ae
 def n_params(

@@ -27,6 +27,17 @@ def test_train_sample_evaluate(shells, tmp_path):
     a,b = (charrnn('sample', tmp_path/'r', '--prompt', 'she', '-n', 60, '--seed', 3).stdout for _ in range(2))
     assert a==b and a.startswith('she') and len(a)>=63
 
+def test_counts(shells, tmp_path):
+    "The figure of the whole, and that of the cell beside it"
+    r = charrnn('train', shells, '--run', tmp_path/'r', '--epochs', 0.1, '--counts', 4, '--json', *small)
+    assert r.returncode==0, r.stderr
+    res = json.loads(r.stdout.splitlines()[-1])
+    assert res['valid_nats']<res['cell_nats'] and 'the cell alone' in r.stderr
+    ev = json.loads(charrnn('evaluate', tmp_path/'r', '--json').stdout)
+    assert (ev['valid_nats'],ev['cell_nats'])==(res['valid_nats'],res['cell_nats'])
+    assert charrnn('sample', tmp_path/'r', '-n', 20, '--prompt', 'she').returncode==0
+    assert '--counts' in charrnn('train', shells, '--run', tmp_path/'s', '--counts', 1).stderr
+
 def stopped(sig, run, *args):
     "Send a signal once there is a checkpoint of a later step than the first; the process and what it printed"
     p = subprocess.Popen([sys.executable,'-c',code,'train',*map(str,args),'--run',str(run)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

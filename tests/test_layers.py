@@ -5,7 +5,7 @@ from conftest import root
 from fastcore.nbio import read_nb
 
 nbs = sorted((root/'nbs').glob('[0-9]*.ipynb'))
-gathered = 'everything', 'text.all', 'train.all', 'use.all', 'keep.all', 'gdrive.all', 'doctor.all', 'look.all', 'share.all', 'draw.all'
+gathered = 'everything', 'text.all', 'train.all', 'use.all', 'keep.all', 'gdrive.all', 'doctor.all', 'look.all', 'draw.all', 'share.all'
 
 def imported(src):
     "Modules of the package that `src` imports; the package itself stands for everything"

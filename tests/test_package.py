@@ -47,7 +47,7 @@ def test_wheel_metadata(wheel):
     assert m['Name']==cfg['lib_name'] and m['Version']==cfg['version'] and m['Summary']==cfg['description']
     assert m['Requires-Python']=='>='+cfg['min_python'] and m['License-Expression']==cfg['license']
     assert reqs(o for o in deps if 'extra ==' not in o)==reqs(cfg['requirements'].split())
-    assert reqs(o for o in deps if 'extra ==' in o)==reqs(cfg['dev_requirements'].split())
+    for extra in ('dev','draw'): assert reqs(o for o in deps if f'extra == "{extra}"' in o)==reqs(cfg[f'{extra}_requirements'].split())
     assert '# charrnn_fa' in m.get_payload()
 
 def test_wheel_entry_points(wheel):

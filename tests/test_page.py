@@ -3,6 +3,9 @@ import json,math,re,socket
 import numpy as np, pytest, torch
 from charrnn_fa.everything import *
 from charrnn_fa.models import CELLS
+from charrnn_fa.counted import Counted
+from charrnn_fa.text.ngrams import Counts
+from charrnn_fa.draw.strokes import letters as letters_of
 
 shapes = [(cell,n) for cell in CELLS for n in (1,2,3)]
 letters = ' \n,.abcdefghijklmnopqrstuvwxyz'
@@ -81,6 +84,27 @@ def test_other_models(opened, kw):
     page = opened(tm, dtype='float32')
     assert np.abs(np.array(ask(page, kind='logits', codes=codes)['logits'])-logits(tm.model, codes)).max()<1e-3
 
+def counted(order=5, n=4000):
+    "A model with counts of a text of two-letter words"
+    rnd  = np.random.default_rng(0)
+    vocab = CharVocab(letters)
+    codes = vocab.encode(' '.join(rnd.choice(['the','cat','sat','on','a','mat','and','ran'], n//4)))
+    return trained(Counted(lively('gru', 1).model, Counts.from_codes(codes, len(vocab), order), 0.6))
+
+@pytest.mark.parametrize('order', [1,2,5])
+def test_counts(opened, order):
+    tm   = counted(order)
+    same = page_ready(tm).model
+    page = opened(tm)
+    text = written(page, prompt='the cat', length=300, temperature=0)
+    assert text==sample_text(same, tm.vocab, 'the cat', 300, temperature=0)
+    codes = tm.vocab.encode('a mat and zz the cat').tolist()
+    assert np.abs(np.array(ask(page, kind='logits', codes=codes)['logits'])-logits(same, codes)).max()<1e-3
+    page.fill('#typed', 'a mat and zz the cat')
+    page.wait_for_timeout(300)
+    want = -sum(logits(same, codes)[i,c] for i,c in enumerate(codes[1:]))/math.log(2)
+    assert f'{round(want):,} bits in all' in page.inner_text('#typed-out')
+
 @pytest.mark.parametrize('kw', [dict(temperature=1.), dict(temperature=0.7), dict(temperature=1.3, top_k=4), dict(temperature=1., min_p=0.1)], ids=str)
 def test_draws_as_often_as_the_softmax_says(opened, kw):
     "Chi-square against `next_probs`; its 99.99th percentile by Wilson and Hilferty's approximation"
@@ -137,9 +161,27 @@ def test_the_network_is_forbidden(browser, tmp_path):
         with pytest.raises(BlockingIOError): server.accept()
     assert {'connect-src','img-src','script-src-elem'}<=set(refused) and refused[-1] is None
 
+@pytest.mark.parametrize('alphabet', list(ALPHABETS))
+def test_drawings_are_drawn(opened, alphabet):
+    "The page's strokes are those that Python reads in the same text, sound or not"
+    torch.manual_seed(0)
+    a  = ALPHABETS[alphabet]
+    m  = CharRNN(len(set(letters_of(a))), 'gru', n_hid=16, n_emb=8)
+    tm = trained(m, letters_of(a))
+    if a['cols']: m.head.bias.data += torch.tensor([1. if c in a['cols']+a['rows'] else 4. for c in tm.vocab.itos])
+    page = opened(tm)
+    text = written(page, length=1500, temperature=1, seed=2)
+    got  = page.evaluate('charrnn.strokes()')
+    want = [o for o in text.split('\n')]
+    assert len(want)>3 and page.inner_text('#write-h')=='It draws'
+    for line,strokes in zip(want, got):
+        ours = read_strokes(line+'\n', alphabet)[0]
+        thin = [corners(np.array(o)) for o in strokes] if a['moves'] else [np.array(o) for o in strokes]
+        assert len(ours)==len(thin) and all(np.array_equal(x,y) for x,y in zip(ours,thin))
+
 def test_asks_for_no_address():
     page = page_html(lively('rnn', 1))
-    assert not re.search(r'https?:|localStorage|sessionStorage|indexedDB|document\.cookie|innerHTML|@import|url\(', page)
+    assert not re.search(r'https?:(?!//www\.w3\.org/2000/svg)|localStorage|sessionStorage|indexedDB|document\.cookie|innerHTML|@import|url\(', page)
 
 def test_surprise_as_you_type(opened):
     tm   = lively('lstm', 1)

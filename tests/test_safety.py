@@ -1,8 +1,8 @@
 "Nothing is lost, and nothing is mistaken for something else: one test a fault that was found, and two hundred random histories of processes on one run"
-import contextlib,io,json,os,pickle,random,re,signal,sys,time,tracemalloc
+import contextlib,io,json,os,random,re,signal,time,tracemalloc
 import pytest, torch
 import numpy as np
-from fastai.basics import Callback,CancelFitException,load_learner,nn,set_seed
+from fastai.basics import Callback,load_learner,nn,set_seed
 from fastai.callback.all import CSVLogger,GradientAccumulation
 from charrnn_fa.everything import *
 from charrnn_fa.keep import runs as runs_module
@@ -222,10 +222,10 @@ def test_more_that_is_compared(tmp_path):
 # Point 14
 def test_a_failed_fit_gives_the_claim_back(tmp_path):
     def bad(pred, y): raise ArithmeticError('no loss today')
-    for go in (lambda l,cb: l.fit_minutes(.01, cbs=cb), lambda l,cb: l.fit_steps(3, cbs=cb), lambda l,cb: l.fit_steps('three', cbs=cb), lambda l,cb: l.fit_minutes('x', cbs=cb)):
+    for how,n in (('fit_minutes',.01), ('fit_steps',3), ('fit_steps','three'), ('fit_minutes','x')):
         learn = make()
         learn.loss_func = bad
-        with pytest.raises(Exception): go(learn, Resume(tmp_path))
+        with pytest.raises(Exception): getattr(learn, how)(n, cbs=Resume(tmp_path))
         assert not list(tmp_path.glob('live*'))
 
 # Point 15
@@ -337,7 +337,9 @@ def hist_child(run, corpus, seed, how, store, act):
 class Logged(DirStore):
     "A folder that notes each checkpoint once it is safe, and each that the run itself removed, before it does; now and then the disk is full"
     full = False
-    def __init__(self, path, log): super().__init__(path); self.log = log
+    def __init__(self, path, log):
+        super().__init__(path)
+        self.log = log
     def note(self, what, name): os.write(self.log, f'{what} {name}\n'.encode())
     def put(self, name, data):
         if self.full and name.startswith('ck') and len(checkpoints(self))>=2: raise StoreError('No space left on device', full=True)

@@ -1,7 +1,10 @@
 "Everything in `charrnn_fa.doctor`"
 
 from .patient import *
+from .data import *
 from .wiring import *
+from .losses import *
+from .memory import *
 from .symptoms import *
 from .progress import *
 from .watch import *

@@ -310,6 +310,7 @@ def _give_back(self:Resume):
     except StoreError as e: print(f'The claim {claim.name} could not be removed: {e}')
     self.store.close()
 
+# %% ../../nbs/35_keep.resume.ipynb #cb448514
 @patch
 def __enter__(self:Resume):
     self.held = True

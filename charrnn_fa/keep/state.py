@@ -14,6 +14,7 @@ from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
+from ..text.stream import *
 from ..train.steps import *
 from ..train.trial import *
 from ..train.learner import *
@@ -157,7 +158,7 @@ def run_identity(
     dl,m,parts = learn.dls.train,bare_model(learn.model),part_hashes(learn.dls)
     shapes = {k:list(v.shape) for k,v in m.state_dict().items()}
     return dict(vocab=dict(hash=learn.vocab.hash), model=getattr(m, 'config', None) or dict(name=type(m).__name__, **shapes),
-        corpus=dict(text=parts['train'], valid=parts['valid']), split=dict(split=getattr(learn.dls, 'split', None)),
+        corpus=dict(text=parts['train'], valid=parts['valid']), split=dict(split=split_name(learn.dls)),
         layout=dict(bs=dl.bs, seq_len=dl.seq_len, world=dl.world))
 
 # %% ../../nbs/34_keep.state.ipynb #fe714073

@@ -15,6 +15,7 @@ from ..text.corpus import *
 from ..text.vocab import *
 from ..text.stream import *
 from ..models import *
+from ..counted import *
 from ..use.evaluation import *
 from ..use.sampling import *
 from .store import *
@@ -28,7 +29,7 @@ def model_state(
     "Weights, and what is needed to build a model for them from nothing"
     model = bare_model(learn.model)
     return dict(model=dict(model.state_dict()), config=getattr(model, 'config', None), vocab=learn.vocab.to_json(), vocab_hash=learn.vocab.hash,
-        split=getattr(learn.dls, 'split', None), corpus=getattr(learn.dls, 'corpus_name', None), source=getattr(learn.dls, 'source', None), hashes=part_hashes(learn.dls),
+        split=split_name(learn.dls), corpus=getattr(learn.dls, 'corpus_name', None), source=getattr(learn.dls, 'source', None), hashes=part_hashes(learn.dls),
         versions=dict(charrnn_fa=_version('charrnn_fa'), torch=torch.__version__, fastai=_version('fastai'), python=platform.python_version()))
 
 # %% ../../nbs/33_keep.trained.ipynb #df0b9de5
@@ -64,7 +65,8 @@ class TrainedModel:
     def __init__(self, model, vocab, info): self.model,self.vocab,self.info = model,vocab,info
     def __repr__(self):
         c = self.info['config'] or dict(cell=type(self.model).__name__, n_layers='?', n_hid='?')
-        return f"{c['cell']} of {c['n_layers']} x {c['n_hid']}, {n_params(self.model):,} parameters, {len(self.vocab)} characters, from {self.info['corpus']}"
+        beside = f" beside counts of order {len(c['tables'])}" if 'tables' in c else ''
+        return f"{c['cell']} of {c['n_layers']} x {c['n_hid']}{beside}, {n_params(self.model):,} parameters, {len(self.vocab)} characters, from {self.info['corpus']}"
 
     @delegates(sample_text, but=['model','vocab'])
     def sample(self, prompt:str='', n:int=500, **kwargs):
@@ -79,13 +81,13 @@ class TrainedModel:
 
 # %% ../../nbs/33_keep.trained.ipynb #0ef37bf6
 def _build(config, ws):
-    "A `CharRNN` of these sizes, if they are those of the tensors"
-    if config is None: raise CheckpointError('of a model that is no CharRNN: pass one as `model=` to load the weights into')
+    "A model of this kind and of these sizes, if they are those of the tensors"
+    if config is None: raise CheckpointError('of a model that is not a CharRNN: pass one as `model=` to load the weights into')
     if not 1<=config['n_layers']<=len(ws): raise CheckpointError(f"damaged: {config['n_layers']} layers, but {len(ws)} tensors")
-    with torch.device('meta'): want = {k:tuple(o.shape) for k,o in CharRNN(**config).state_dict().items()}
+    with torch.device('meta'): want = {k:tuple(o.shape) for k,o in build_model(config).state_dict().items()}
     have = {k:tuple(o.shape) for k,o in ws.items()}
     if want!=have: raise CheckpointError(f'damaged: the sizes {config} do not fit its tensors')
-    return CharRNN(**config)
+    return build_model(config)
 
 # %% ../../nbs/33_keep.trained.ipynb #1912441d
 def trained_model(
@@ -105,11 +107,11 @@ def trained_model(
 
 # %% ../../nbs/33_keep.trained.ipynb #f5c17792
 def model_bytes(
-    learn, # Learner of a `CharRNN`
+    learn, # Learner of a model whose kind `MODELS` lists
     **info # Further facts to keep with it: numbers, strings, lists, dictionaries
 )->bytearray: # A whole file
     "The model alone, from which `load_trained` builds it again without any code or corpus"
-    if not isinstance(bare_model(learn.model),CharRNN): raise ValueError(f'{type(learn.model).__name__} cannot be built again from a file: save its state_dict with safetensors')
+    if type(bare_model(learn.model)).__name__ not in MODELS: raise ValueError(f'{type(learn.model).__name__} cannot be built again from a file: save its state_dict with safetensors')
     ts = {}
     return to_bytes(pack({**model_state(learn), **info}, ts), ts)
 

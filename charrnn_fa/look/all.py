@@ -1,5 +1,8 @@
 "Everything in `charrnn_fa.look`"
 
+from .trace import *
 from .marks import *
 from .render import *
 from .surprise import *
+from .neurons import *
+from .find import *

@@ -13,23 +13,25 @@ from ..core import *
 from .marks import *
 
 # %% ../../nbs/60_look.render.ipynb #080802b2
+_blocks = '█▏▎▍▌▋▊▉'
+
 def bar(
     x:float, # Between 0 and 1
-    n:int=20, # Characters of a whole bar
+    n:int=12, # Characters of a whole bar
 )->str: # Blocks, to an eighth of a character
     "A bar of characters, which every host shows"
     k = round(max(0., min(1., x))*n*8)
-    return '█'*(k//8)+(' ▏▎▍▌▋▊▉'[k%8] if k%8 else '')
+    return '█'*(k//8)+(_blocks[k%8] if k%8 else '')
 
 def table_html(
     head:list, # Names of the columns
     rows:list, # Lists of strings; HTML where a cell starts with `<`, escaped else
 )->str: # HTML
     "A table whose first column is text and whose others are numbers"
-    def _cells(tag, row): return ''.join(f'<{tag} style="text-align:{"left" if i==0 or o[:1] in "<█▏▎▍▌▋▊▉" else "right"};padding:.15em .6em;vertical-align:top;background:transparent">'
+    def _cells(tag, row): return ''.join(f'<{tag} style="text-align:{"left" if i==0 or o[:1] in "<"+_blocks else "right"};padding:.15em .4em;vertical-align:top;background:transparent{";color:#2171b5" if o[:1] in _blocks and o else ""}">'
         f'{o if o[:1]=="<" else _html.escape(o)}</{tag}>' for i,o in enumerate(row))
     body = ''.join(f'<tr style="background:transparent">{_cells("td", o)}</tr>' for o in rows)
-    return f'<table style="border-collapse:collapse;font-size:inherit;color:inherit;margin:.3em 0"><tr style="background:transparent">{_cells("th", head)}</tr>{body}</table>'
+    return f'<div style="overflow-x:auto"><table style="border-collapse:collapse;font-size:inherit;color:inherit;margin:.3em 0"><tr style="background:transparent">{_cells("th", head)}</tr>{body}</table></div>'
 
 def table_text(
     head:list, # Names of the columns
@@ -37,7 +39,7 @@ def table_text(
 )->str: # Lines
     "The same for a terminal"
     ws = [max(len(o[i]) for o in [head,*rows]) for i in range(len(head))]
-    line = lambda o: '  '.join(s.ljust(w) if i==0 or s[:1] in '█▏▎▍▌▋▊▉' else s.rjust(w) for i,(s,w) in enumerate(zip(o,ws))).rstrip()
+    line = lambda o: '  '.join(s.ljust(w) if i==0 or s[:1] in _blocks else s.rjust(w) for i,(s,w) in enumerate(zip(o,ws))).rstrip()
     return '\n'.join(map(line, [head,*rows]))
 
 # %% ../../nbs/60_look.render.ipynb #46a1ea40
@@ -72,7 +74,7 @@ html{overflow:hidden}body{margin:0;font:14px system-ui,sans-serif}#root{outline-
 #tip[hidden]{display:none}#tip i{display:inline-block;height:.6em;margin-left:.5em;background:#4292c6}
 .now{outline:2px solid #d7301f}.dark #tip{background:#222;color:#eee}
 select,button,input{font:inherit;color:inherit;background:transparent;border:1px solid #888;border-radius:4px;padding:.15em .4em}.dark option{background:#222}
-.dark [style*="#595959"]{color:#ababab!important}.dark a{color:#9ecae1}
+.dark [style*="#595959"]{color:#ababab!important}.dark [style*=";color:#2171b5"]{color:#6baed6!important}.dark a{color:#9ecae1}
 '''
 
 @lru_cache

@@ -40,17 +40,17 @@ def read_text(
 
 # %% ../../nbs/61_look.surprise.ipynb #b87ff906
 def _rows_html(text, r, vocab):
-    "Below each line of a text the guesses of the model, the likelier the darker"
+    "Below each line of a text the guesses of the model: bold from 50 %, underlined from 10 %"
     guess = [' '+vocab.decode(o) for o in r.top.T]                      # the first character was not guessed
     probs = np.vstack([np.zeros(r.probs.shape[1]), r.probs])
     one   = lambda c: html.escape(s if len(s := shown(c))==1 else '�')
-    styles = ['{}','<span style="color:#111111">{}</span>','<b style="color:#111111">{}</b>']
+    styles = ['{}','<u>{}</u>','<b>{}</b>']
     def _row(s, j):
         ls = np.digitize(probs[s,j], (0.1,0.5))
         cuts = [0, *(np.flatnonzero(np.diff(ls))+1), len(ls)]
         return ''.join(styles[ls[a]].format(''.join(map(one, guess[j][s][a:b]))) for a,b in zip(cuts, cuts[1:]))
-    lines = [f'<span style="color:#111111">{"".join(map(one, text[s]))}</span>\n'+'\n'.join(_row(s, j) for j in range(len(guess))) for s in split_lines(text)]
-    return f'<div style="font-family:monospace;white-space:pre;overflow-x:auto;{muted}">'+'\n\n'.join(lines)+'</div>'
+    lines = ["".join(map(one, text[s]))+'\n'+'\n'.join(_row(s, j) for j in range(len(guess))) for s in split_lines(text)]
+    return f'<div style="font-family:monospace;white-space:pre;overflow-x:auto;line-height:1.35">'+'\n\n'.join(lines)+'</div>'
 
 def line_means(
     text:str, # A text of n characters
@@ -72,7 +72,7 @@ class Surprise(View):
         self.guesses = [list(zip(vocab.decode(t), map(float, p))) for t,p in zip(r.top, r.probs)]
         self.levels = [0,*np.digitize(self.bits, BITS).tolist()]
         nums = ['' if math.isnan(o) else f'{o:.2f}' for o in self.lines]
-        rows = f'<details style="margin:.5em 0"><summary>The {r.top.shape[1]} likeliest guesses below each line (bold from 50 %, grey under 10 %)</summary>{_rows_html(text, r, vocab)}</details>'
+        rows = f'<details style="margin:.5em 0"><summary>The {r.top.shape[1]} likeliest guesses below each line (bold from 50 %, underlined from 10 %)</summary>{_rows_html(text, r, vocab)}</details>'
         note = f'<div style="{muted}">Surprise in bits; before each line its mean. Hover, tap or use the arrow keys for the likeliest guesses.</div>'
         super().__init__(note+legend(SURPRISE)+marked_lines(text, self.levels, SURPRISE, self._tips(text), nums)+rows,
             f'{len(text):,} characters, {self.nats/math.log(2):.3f} bits = {self.nats:.3f} nats each',
@@ -80,7 +80,7 @@ class Surprise(View):
 
     def _tips(self, text):
         def _pct(p): return f'{100*p:.0f}%' if p>=0.1 else f'{100*p:.1f}%'
-        tips = ['\n'.join([f'{shown(c)} {b:.2f} bits',*(f'{shown(g)} {_pct(p)}' for g,p in gs)]) for c,b,gs in zip(text[1:], self.bits, self.guesses)]
+        tips = ['\n'.join([f'{shown(c)} {b:.2f} bits',*(f'{shown(g)} {_pct(p)}' for g,p in gs if p>=5e-4)]) for c,b,gs in zip(text[1:], self.bits, self.guesses)]
         return [f'{shown(text[0])} the first',*tips]
 
 # %% ../../nbs/61_look.surprise.ipynb #ce19fc2a
@@ -164,8 +164,8 @@ class LossBy(View):
         groups:dict, # Lists of n names, by the name of the grouping
     ):
         self.nats,self.n = float(np.mean(nats)),len(nats)
-        self.tables = {k:self._rows(np.asarray(nats), np.asarray(v)) for k,v in groups.items()}
-        head = ['','characters','nats','bits','share of the loss','']
+        self.tables = {k:self._rows(np.asarray(nats), np.asarray(v)) for k,v in groups.items() if len(set(v))>1}
+        head = ['','characters','nats','bits','share','']
         cells = {k:[[r.group,f'{r.n:,}',f'{r.nats:.3f}',f'{r.nats/math.log(2):.3f}',f'{r.part/self.nats:.1%}',bar(r.part/self.nats)] for r in v] for k,v in self.tables.items()}
         super().__init__(''.join(table_html([k,*head[1:]], v) for k,v in cells.items()),
             f'Where the loss of {self.nats:.4f} nats = {self.nats/math.log(2):.4f} bits is ({self.n:,} characters)',

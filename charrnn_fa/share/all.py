@@ -2,3 +2,5 @@
 
 from .weights import *
 from .page import *
+from .folder import *
+from .learner import *

@@ -2,7 +2,7 @@
 function makeEngine(post) {
   'use strict'
   const up = (n, k) => Math.ceil(n/k)*k
-  let spec, floats, used = 0, dot, simd = false, job = 0, layers, emb, head, norms, table, start, state, hold, logits, memo, live = {}
+  let spec, floats, used = 0, dot, simd = false, job = 0, layers, emb, head, norms, table, start, state, hold, logits, memo, live = {}, counts, past = []
 
   // ---- Memory: one buffer for everything that is multiplied, so that WebAssembly can reach it
   function alloc(n) {                                           // place of n floats, aligned for 4 at a time
@@ -16,8 +16,9 @@ function makeEngine(post) {
     for (let i = 0; i < bin.length; i++) bytes[i] = bin.charCodeAt(i)
     for (const t of spec.tensors) {
       const n = t.shape.reduce((a, b) => a*b, 1), cols = t.shape[t.shape.length-1]
-      res[t.name] = {shape: t.shape, data: new Float32Array(t.dtype === 'float32' ? bytes.buffer.slice(t.at, t.at+4*n) : n)}
-      if (t.dtype === 'float32') continue
+      const as = {float32: Float32Array, int32: Int32Array, uint8: Uint8Array}[t.dtype]
+      res[t.name] = {shape: t.shape, data: as ? new as(bytes.buffer.slice(t.at, t.at+n*as.BYTES_PER_ELEMENT)) : new Float32Array(n)}
+      if (as) continue
       const q = new Int8Array(bytes.buffer, t.at, n), s = new Float32Array(bytes.buffer, t.scales, n/cols), w = res[t.name].data
       for (let r = 0, i = 0; r < n/cols; r++) for (let c = 0; c < cols; c++, i++) w[i] = q[i]*s[r]
     }
@@ -102,10 +103,57 @@ function makeEngine(post) {
     table = {w: ts.ih0.data, b: ts.bi0.data, cols: ts.ih0.shape[1], rows: new Map()}
     start = has('start') ? ts.start.data : null
     logits = view(head.y, spec.n_vocab)
+    counts = spec.counts ? buildCounts(ts) : null
     reset()
   }
 
+  // ---- Counts, where the model has them: after each context the characters that came, their shares, and what is left for shorter contexts
+  function buildCounts(ts) {
+    const power = q => 2**(-q/16), V = Math.max(2, spec.n_vocab), res = []
+    let ctx = Float64Array.of(0)                                // contexts as numbers, in order; what comes after them makes those of the next order
+    for (let i = 1; i <= spec.counts.order; i++) {
+      const [n, last, s, r] = ['n', 'c', 's', 'r'].map(o => ts[o+i].data), starts = new Int32Array(n.length+1)
+      const share = new Float32Array(last.length), rest = new Float32Array(n.length), next = new Float64Array(last.length)
+      for (let j = 0; j < n.length; j++) {
+        const a = starts[j], b = starts[j+1] = a+n[j]
+        let sum = 0
+        for (let e = a; e < b; e++) sum += power(s[e])
+        rest[j] = power(r[j])
+        for (let e = a; e < b; e++) {
+          share[e] = power(s[e])*(1-power(r[j]))/sum
+          next[e] = ctx[j]*V+last[e]
+        }
+      }
+      res.push({ctx, starts, last, share, rest})
+      ctx = next
+    }
+    return res
+  }
+
+  function mix() {                                              // logits of weight*cell + (1-weight)*counts
+    const V = Math.max(2, spec.n_vocab), q = new Float64Array(V).fill(1/V), p = softmax(1), w = spec.counts.weight
+    let key = 0, base = 1
+    counts.forEach((t, i) => {
+      if (i > past.length) return
+      if (i) {
+        key += past[past.length-i]*base
+        base *= V
+      }
+      let a = 0, b = t.ctx.length-1
+      while (a < b) {
+        const m = a+b >> 1
+        if (t.ctx[m] < key) a = m+1
+        else b = m
+      }
+      if (t.ctx[a] !== key) return
+      for (let k = 0; k < V; k++) q[k] *= t.rest[a]
+      for (let e = t.starts[a]; e < t.starts[a+1]; e++) q[t.last[e]] += t.share[e]
+    })
+    for (let k = 0; k < p.length; k++) logits[k] = Math.log(w*p[k]+(1-w)*q[k])
+  }
+
   function reset() {                                            // the state before a text's first character
+    past = []
     layers.forEach((l, i) => {
       const H = spec.n_hid, at = i*H
       if (start) view(l.h, H).set(start.subarray(at, at+H))
@@ -178,11 +226,15 @@ function makeEngine(post) {
       } else below = l.h
     })
     apply(head, below)
+    if (!counts) return
+    past = [...past, code].slice(1-counts.length || past.length+1)
+    mix()
   }
 
-  function save() { return {logits: logits.slice(), layers: layers.map(l => [view(l.h, spec.n_hid).slice(), l.c.slice()])} }
+  function save() { return {past, logits: logits.slice(), layers: layers.map(l => [view(l.h, spec.n_hid).slice(), l.c.slice()])} }
   function load(s) {
     logits.set(s.logits)
+    past = s.past
     layers.forEach((l, i) => (view(l.h, spec.n_hid).set(s.layers[i][0]), l.c.set(s.layers[i][1])))
   }
   function units() {                                            // outputs of all units, one layer after the other

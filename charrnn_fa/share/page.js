@@ -267,6 +267,7 @@
     seed = value('seed', 0, 4294967295)
     if (seed === null) seed = Math.floor(Math.random()*1e6)
     written.clear()
+    forgetDrawings()
     hideTip()
     writing = ++job
     send({kind: 'write', id: job, prompt, n, temperature: +$('temperature').value, top_k: value('top_k', 1, 1e6), min_p: value('min_p', 0, 1), seed,
@@ -287,7 +288,7 @@
     if (held() || pending) readTyped()
   }
   function state() {
-    $('go').textContent = writing ? 'Stop' : 'Write'
+    $('go').textContent = writing ? 'Stop' : $('go').dataset.word || 'Write'
     $('go').classList.toggle('on', !!writing)
     $('text').classList.toggle('writing', !!writing)
     $('text').setAttribute('aria-busy', !!writing)
@@ -304,7 +305,7 @@
     if (!written.items.length && m.done === 0) more.forEach(o => o.given = true)
     rescale(more)
     written.add(more)
-    if (drawing) drawing(more)
+    if (spec.alphabet) drawing(more)
     if (down) el.scrollTop = el.scrollHeight
     if (more.length) paint(more[more.length-1].units)
     const speed = +$('pace').value || !m.rate ? '' : `, ${number(m.rate)} a second`
@@ -350,8 +351,61 @@
     el.style.height = `${el.scrollHeight+el.offsetHeight-el.clientHeight}px`
   }
 
+  // ---- Drawings: where the alphabet is one of strokes, what is written is drawn
+  class Pen {                                                   // as `Pen` in Python: follows a drawing as far as its text makes sense
+    constructor(a) { Object.assign(this, {a, at: a.home, col: null, down: false, ended: false, wrong: false, strokes: []}) }
+    put(c) {
+      const a = this.a, row = a.rows.indexOf(c)
+      if (c === a.end) this.ended = true
+      else if (this.wrong) return
+      else if (row >= 0) this.col === null ? this.wrong = true : this.go([this.col, row])
+      else if (this.col !== null) this.wrong = true
+      else if (a.moves[c]) this.go([this.at[0]+a.moves[c][0], this.at[1]+a.moves[c][1]])
+      else if (a.cols.includes(c)) this.col = a.cols.indexOf(c)
+      else if (c === a.down) this.down ? this.wrong = true : this.lower()
+      else if (c === a.up && this.down) this.down = false
+      else this.wrong = true
+    }
+    lower() {
+      this.down = true
+      this.strokes.push([this.at])
+    }
+    go(to) {
+      this.wrong = to.some(o => o < 0 || o >= this.a.grid)
+      if (this.wrong) return
+      this.at = to
+      this.col = null
+      if (this.down) this.strokes[this.strokes.length-1].push(to)
+      else if (!this.a.down) this.lower()
+    }
+  }
+  const sheets = []
+  function drawing(more) {
+    const draw = (name, props, into) => {
+      const e = document.createElementNS('http://www.w3.org/2000/svg', name)
+      for (const k in props) e.setAttribute(k, props[k])
+      return into.appendChild(e)
+    }
+    for (const o of more) {
+      if (!sheets.length || sheets[sheets.length-1].pen.ended) {
+        const g = spec.alphabet.grid, svg = draw('svg', {viewBox: `-2 -2 ${g+3} ${g+3}`, role: 'img', 'aria-label': `drawing ${sheets.length+1}`}, $('drawing'))
+        sheets.push({pen: new Pen(spec.alphabet), svg})
+      }
+      sheets[sheets.length-1].pen.put(o.text)
+      sheets[sheets.length-1].stale = true
+    }
+    for (const s of sheets.filter(o => o.stale)) {
+      s.svg.textContent = ''
+      for (const p of s.pen.strokes) draw('polyline', {points: (p.length > 1 ? p : [p[0], p[0]]).join(' ')}, s.svg)
+      s.stale = false
+    }
+  }
+  function forgetDrawings() {
+    sheets.length = 0
+    $('drawing').textContent = ''
+  }
+
   // ---- What does not change
-  const drawing = null
   function facts() {
     const ys = spec.card.scale, top = Math.max(...ys.map(o => o[1]))
     if (ys.length) $('scale').append(make('caption', '', 'Surprise at a character of text it has not seen, in nats: lower is better'))
@@ -407,7 +461,15 @@
   // ---- Wiring
   $('prompt').value = spec.prompt
   $('typed').value = spec.text
-  if (['{', '}', '=', '_'].every(c => codes.has(c))) document.body.classList.add('code')
+  if (['{', '}', '=', '_'].every(c => codes.has(c)) || spec.alphabet) document.body.classList.add('code')
+  if (spec.alphabet) {
+    $('drawing').hidden = false
+    document.body.classList.add('draws')
+    $('write-h').textContent = 'It draws'
+    $('go').dataset.word = 'Draw'
+    $('length').value = 2000
+    $('pace').value = 600
+  }
   $('layer').max = spec.n_layers
   $('unit').max = H
   $('layer-label').hidden = spec.n_layers === 1
@@ -462,5 +524,5 @@
   $('held-out').textContent = number(+$('held').value, 2)
   requestAnimationFrame(paintNow)
   startEngine()
-  window.charrnn = {ask, spec}                                  // for a curious person's console: charrnn.ask({kind: 'speed', ms: 1000})
+  window.charrnn = {ask, spec, strokes: () => sheets.map(o => o.pen.strokes)}                                  // for a curious person's console: charrnn.ask({kind: 'speed', ms: 1000})
 })()

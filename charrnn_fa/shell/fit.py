@@ -6,8 +6,7 @@
 __all__ = ['PlainLog', 'reading', 'train_run', 'doctor_run']
 
 # %% ../../nbs/86_shell.fit.ipynb #07c91c9e
-import contextlib,itertools,math,sys,time
-import torch
+import contextlib,math,sys,time
 from fastcore.all import *
 from fastai.basics import *
 from ..text.stream import *
@@ -17,7 +16,6 @@ from ..train.yardstick import *
 from ..train.learner import *
 from ..train.scale import *
 from ..use.learner import *
-from ..keep.store import *
 from ..keep.trained import *
 from ..keep.runs import *
 from ..keep.state import *
@@ -56,7 +54,8 @@ def _learner(a):
     "Loaders and learner from the options"
     corpus = named_corpus(a.corpus, **reading(a))
     dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=a.split, device=default_device())
-    return char_learner(dls, a.arch, n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, lr=a.lr or choose_lr(a.arch), precision=a.precision)
+    sizes = dict(n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, counts=a.counts)
+    return char_learner(dls, a.arch, **sizes, lr=a.lr or choose_lr(a.arch), precision=a.precision)
 
 # %% ../../nbs/86_shell.fit.ipynb #c7c6120e
 def _every(a): return int(a.every) if str(a.every).isdigit() else a.every
@@ -112,7 +111,7 @@ def _judge(a, learn, cb, res):
             f'Train again with a lower --lr than {learn.lr:g}, in another --run', file=sys.stderr)
         return {**res, 'valid_nats':None, 'valid_bpc':None}
     ev = learn.evaluate()
-    res.update(valid_nats=ev.nats, valid_bpc=ev.bits, accuracy=ev.accuracy, split=ev.split)
+    res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split)
     if not res['stopped']: cb.save_model(learn, train=res)
     print(ev, verdict(learn.dls, ev.nats), f'Saved in {a.run}. Try: charrnn sample {a.run}', sep='\n', file=sys.stderr)
     return res

@@ -85,7 +85,8 @@ def evaluate_run(
         codes  = stream[PositionSplitter(split)(stream)[1]].codes
     ev = evaluate_codes(tm.model, codes, split)
     if show: print(ev)
-    return dict(valid_nats=ev.nats, valid_bpc=ev.bits, perplexity=ev.perplexity, accuracy=ev.accuracy, n=ev.n, split=ev.split)
+    return dict(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), perplexity=ev.perplexity, accuracy=ev.accuracy,
+        n=ev.n, split=ev.split)
 
 # %% ../../nbs/85_shell.read.ipynb #d6d74ce8
 def list_run(

@@ -6,8 +6,8 @@
 __all__ = ['CharLearner', 'choose_size', 'choose_lr', 'char_learner']
 
 # %% ../../nbs/19_train.learner.ipynb #31efdec5
-import contextlib,itertools,math,tempfile,time
-import torch, torch.nn as nn
+import contextlib,itertools,math,re,tempfile,time
+import numpy as np, torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
@@ -27,12 +27,14 @@ def _listens(cb, event_name):
 # %% ../../nbs/19_train.learner.ipynb #d62a4e05
 class CharLearner(Learner):
     "A fastai `Learner` for character streams"
+    in_epoch = False                                    # whether an epoch of training is under way
     _heard = None                                       # callbacks, and which of them listen to what
     def __init__(self,
         dls, # Loaders of character streams
         model:nn.Module, # Codes `(bs, seq_len)` to logits
         loss_func=None, # Loss of `(logits, y)`; `CharLoss` if none is given
         opt_func=adamw, # Makes the optimiser from parameters and `lr`
+        splitter=char_splitter, # Groups of parameters, for freezing and slices of learning rates
         metrics=None, # Metrics; accuracy, perplexity and bits per character if none are given
         precision:str='auto', # `'fp32'`, `'bf16'`, or `'auto'` for the faster as measured at the first fit
         clip:float=1., # Norm to clip gradients to; 0 for no clipping
@@ -45,8 +47,9 @@ class CharLearner(Learner):
         if precision not in ('auto','fp32','bf16'): raise ValueError(f"precision={precision!r} must be 'auto', 'fp32' or 'bf16'")
         if loss_func is None: loss_func = CharLoss(len(dls.vocab))
         if metrics is None: metrics = [char_accuracy, Perplexity(), BitsPerChar()]
-        cbs = L(cbs)+[StateReset(),ColdStart(cold),YardstickFoot()]+[GradientClip(clip)]*bool(clip)
-        super().__init__(dls, model, loss_func=loss_func, opt_func=opt_func, metrics=metrics, moms=moms, lr=lr, cbs=cbs, **kwargs)
+        cbs = L(cbs)+[StateReset(),ColdStart(cold),YardstickFoot()]
+        if clip: cbs.append(GradientClip(clip))
+        super().__init__(dls, model, loss_func=loss_func, opt_func=opt_func, splitter=splitter, metrics=metrics, moms=moms, lr=lr, cbs=cbs, **kwargs)
         self.precision,self.vocab = precision,dls.vocab
         self.last_step,self.first_epoch = math.inf,0    # where `Steps` ends a fit, and where a resumed one begins
         self.minutes = None                             # what `fit_minutes` was given, while it runs
@@ -63,11 +66,13 @@ class CharLearner(Learner):
         if self.training and len(self.yb): self._do_grad_opt()
 
     def all_batches(self):
-        self.n_iter = len(self.dl)
-        if self.training and self.train_iter>=self.last_step: return
-        for o in enumerate(self.dl, getattr(self.dl, 'pos', 0)):
-            self.one_batch(*o)
-            if self.training and self.train_iter>=self.last_step: break
+        self.n_iter,self.in_epoch = len(self.dl),self.training
+        try:
+            if self.training and self.train_iter>=self.last_step: return
+            for o in enumerate(self.dl, getattr(self.dl, 'pos', 0)):
+                self.one_batch(*o)
+                if self.training and self.train_iter>=self.last_step: break
+        finally: self.in_epoch = False
 
     def _do_fit(self):
         for self.epoch in range(self.first_epoch, self.n_epoch): self._with_events(self._do_epoch, 'epoch', CancelEpochException)
@@ -110,6 +115,16 @@ def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
         try: return Learner.fit(self, n_epoch, lr=lr, wd=wd, cbs=cbs, **kwargs)
         finally: self.logger,self._heard = was,None     # who listened in this fit is not kept: an export would take it along
 
+# %% ../../nbs/19_train.learner.ipynb #98561e66
+@patch
+def create_opt(self:CharLearner):
+    Learner.create_opt(self)
+    if self.wd_bn_bias: return
+    alone = undecayed(self.model)
+    if isinstance(self.opt,CharOptim): self.opt.leave_alone(alone, self.model)
+    elif isinstance(self.opt,Optimizer):                   # one of fastai's own, which asks each parameter
+        for p in alone: self.opt.state[p]['do_wd'] = False
+
 # %% ../../nbs/19_train.learner.ipynb #a5d8df93
 @patch
 def _listeners(self:CharLearner, event_name):
@@ -148,6 +163,14 @@ def choose_lr(
     "A learning rate that suits the cell"
     return dict(lstm=8e-3, rnn=2e-3).get(cell, 4e-3)
 
+# %% ../../nbs/19_train.learner.ipynb #2503d8aa
+def _learner(dls, model, counts, cbs=None, **kwargs):
+    "A learner of the model, or of the model with counts beside it"
+    if not counts: return CharLearner(dls, model, cbs=cbs, **kwargs)
+    if not isinstance(model,CharRNN): raise ValueError(f'counts={counts} needs a CharRNN to stand beside, not a {type(model).__name__}')
+    dls,model,cb = with_counts(dls, model, counts)
+    return CharLearner(dls, model, cbs=L(cbs)+[cb], **kwargs)
+
 # %% ../../nbs/19_train.learner.ipynb #82d7e503
 @delegates(CharLearner.__init__)
 def char_learner(
@@ -161,22 +184,85 @@ def char_learner(
     weight_drop:float=0., # Share of recurrent weights zeroed
     tie:bool=False, # Use the embedding as head too
     learn_init:bool=False, # Learn the state to start from
+    counts:int=None, # Put counts of groups of up to so many characters beside the cell, 7 say; see `Counted`
     **kwargs
 )->CharLearner:
     "A learner for `dls`; sizes that are not given are chosen and said"
-    if isinstance(arch,nn.Module): return CharLearner(dls, arch, **kwargs)
+    if isinstance(arch,nn.Module): return _learner(dls, arch, counts, **kwargs)
     auto  = choose_size(dls.train.n_chars, loader_device(dls))
     given = {k:v for k,v in dict(n_hid=n_hid, n_layers=n_layers, dropout=dropout).items() if v is not None}
     cfg   = {**(auto if n_hid is None else {}), **given}
     model = CharRNN(len(dls.vocab), arch, n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init, **cfg)
     if n_hid is None: print(f"{arch} of {model.config['n_layers']} x {cfg['n_hid']}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
-    return CharLearner(dls, model, **{'lr':choose_lr(arch), **kwargs})
+    return _learner(dls, model, counts, **{'lr':choose_lr(arch), **kwargs})
+
+# %% ../../nbs/19_train.learner.ipynb #7875de59
+@patch
+def _check_loader(self:CharLearner, dl):
+    "Refuse a loader whose codes mean other characters"
+    v = getattr(dl, 'vocab', None)
+    if v is None or v.hash==self.vocab.hash: return
+    raise ValueError(f'The loader has a vocabulary of {len(v)} characters that is not the one of {len(self.vocab)} that the model was made for, '
+        'so its codes mean other characters: make it with `learn.dls.test_dl([text])`, or with `vocab=learn.vocab`')
+
+# %% ../../nbs/19_train.learner.ipynb #aaa72c38
+@patch
+def validate(self:CharLearner, ds_idx=1, dl=None, cbs=None):
+    "Losses and metrics on a loader; an epoch under way goes on as if this had not happened"
+    self._check_loader(dl)
+    if not self.in_epoch: return Learner.validate(self, ds_idx, dl, cbs)
+    n = len(self.recorder.log)
+    with aside(self), self.added_cbs(cbs):
+        self._do_epoch_validate(ds_idx, dl)
+        return self.recorder.log[n:]
+
+# %% ../../nbs/19_train.learner.ipynb #1218ba3f
+@patch
+@delegates(Learner.get_preds)
+def get_preds(self:CharLearner, ds_idx=1, dl=None, inner=False, **kwargs):
+    "fastai's, in the order of the text; an epoch under way goes on as if this had not happened"
+    self._check_loader(dl)
+    if picked := getattr(dl, 'picked', None):
+        whole,numbers = picked
+        res = self.get_preds(dl=whole, inner=inner, **{**kwargs, 'reorder':True})
+        return nested_reorder(res, tensor(numbers))
+    if not self.in_epoch: return Learner.get_preds(self, ds_idx, dl, inner=inner, **kwargs)
+    with aside(self): return Learner.get_preds(self, ds_idx, dl, inner=True, **kwargs)
+
+# %% ../../nbs/19_train.learner.ipynb #d13209bb
+class _Noted(str):
+    "Text with a `__dict__`: fastai 2.8.12 asks every value for one, and a plain number or string has none"
+
+@patch
+def gather_args(self:CharLearner)->dict: # Facts by name, all as text
+    "What a tracker such as Weights & Biases notes of a learner"
+    dl,model = self.dls.train,bare_model(self.model)
+    facts = dict(model=type(model).__name__, **getattr(model, 'config', {}), parameters=n_params(model), lr=self.lr, precision=self.precision,
+        bs=dl.bs, seq_len=dl.seq_len, characters=len(dl.codes))
+    return {k:_Noted(v) for k,v in facts.items()}
+
+# %% ../../nbs/19_train.learner.ipynb #e302b612
+@patch
+def summary(self:CharLearner):
+    "fastai's table of layers, with the whole model's parameters in its totals"
+    n,on = sum(o.numel() for o in self.model.parameters()),n_params(self.model)
+    res = Learner.summary(self)
+    for nm,v in (('',n), ('trainable ',on), ('non-trainable ',n-on)): res = re.sub(f'Total {nm}params: [\\d,]+', f'Total {nm}params: {v:,}', res)
+    return PrettyString(res)
+
+# %% ../../nbs/19_train.learner.ipynb #e76f4f9f
+def _by_group(learn, lr):
+    "A learning rate as it is; of a slice, an array with one for each group of parameters"
+    if not isinstance(lr,slice): return lr
+    if learn.opt is None: learn.create_opt()
+    learn.opt.set_hyper('lr', lr)
+    return np.array([o['lr'] for o in learn.opt.hypers])
 
 # %% ../../nbs/19_train.learner.ipynb #b2fed960
 @patch
 def fit_steps(self:CharLearner,
     n_steps:int, # Optimiser steps
-    lr:float=None, # Highest learning rate
+    lr=None, # Highest learning rate; a slice gives one to each group of parameters
     pct_start:float=0.05, # Share of the steps for warming up
     div:float=25., # The learning rate starts at `lr/div`
     div_final:float=1e3, # and ends at `lr/div_final`
@@ -185,7 +271,7 @@ def fit_steps(self:CharLearner,
 ):
     "Train for `n_steps` steps with warm-up and cosine decay; the last epoch ends where the steps do"
     if n_steps<1: raise ValueError(f'n_steps={n_steps} must be at least 1')
-    lr = ifnone(lr, self.lr)
+    lr = _by_group(self, ifnone(lr, self.lr))
     sched = {'lr': combined_cos(pct_start, lr/div, lr, lr/div_final)}
     n_epoch = math.ceil(n_steps/len(self.dls.train))
     self.fit(n_epoch, lr, cbs=L(cbs)+[Steps(n_steps), ParamScheduler(sched)], **kwargs)

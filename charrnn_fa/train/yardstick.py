@@ -9,6 +9,7 @@ __all__ = ['Yardsticks', 'stuck_at', 'yardsticks', 'verdict', 'epoch_losses', 'l
 import numpy as np
 from fastcore.all import *
 from fastai.basics import *
+from ..text.stream import *
 from ..text.ngrams import *
 
 # %% ../../nbs/15_train.yardstick.ipynb #b0546c48
@@ -60,7 +61,7 @@ def yardsticks(
     if valid is None:
         res = getattr(dls, '_yardsticks', None)
         if res is None: res = dls._yardsticks = yardsticks(dls.train.codes, dls.valid.codes, len(dls.vocab), max_order)
-        res.split = str(getattr(dls, 'split', None) or 'validation part')
+        res.split = split_name(dls) or 'validation part'
         return res
     train,valid = np.asarray(dls),np.asarray(valid)
     ls = ngram_losses(train, valid, n_vocab or int(max(train.max(), valid.max()))+1, max_order)

@@ -1,5 +1,7 @@
 "Everything in `charrnn_fa.use`"
 
+from .adapt import *
 from .evaluation import *
 from .sampling import *
+from .copies import *
 from .learner import *

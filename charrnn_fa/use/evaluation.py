@@ -6,17 +6,22 @@
 __all__ = ['Evaluation', 'predictions', 'score', 'evaluate_codes']
 
 # %% ../../nbs/22_use.evaluation.ipynb #b57227c7
-import math, numpy as np
+import math, time, numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
+from ..core import *
 from ..models import *
+from ..counted import *
+from .adapt import *
 
 # %% ../../nbs/22_use.evaluation.ipynb #f22af698
 class Evaluation(AttrDict):
-    "Figures over a whole stream: `nats`, `bits`, `perplexity`, `accuracy`, `n` characters, `split`"
+    "Figures over a whole stream: `nats`, `bits`, `perplexity`, `accuracy`, `n` characters, `split`; `cell_nats` where counts stand beside a cell"
     def __repr__(self):
+        alone = f'; the cell alone {self.cell_nats:.4f} nats' if 'cell_nats' in self else ''
+        if 'seconds' in self: alone = f'; the model learned from this text while it read it, in {self.seconds:.0f} s'
         return (f'{self.nats:.4f} nats = {self.bits:.4f} bits per character, perplexity {self.perplexity:.3f}, accuracy {self.accuracy:.1%}, '
-            f'over {self.n:,} characters ({self.split})')
+            f'over {self.n:,} characters ({self.split}){alone}')
 
 # %% ../../nbs/22_use.evaluation.ipynb #a7fb4386
 def _read_rows(model, codes, starts, length, warm, win, dev):
@@ -66,9 +71,18 @@ def evaluate_codes(
     model:nn.Module, # Codes `(bs, seq_len)` to logits
     codes, # Stream, whole numbers, shape (n,)
     name:str=None, # What to call it in the result
+    adapt:bool=False, # Learn from each character after it was predicted: a figure apart, which no fixed model may be compared with
     **kwargs
 )->Evaluation: # `nats`, `bits`, `perplexity`, `accuracy`, `n`, `split`
-    "Figures over every character of a stream; takes what `score` takes"
+    "Figures over every character of a stream; takes what `score` takes, or with `adapt` what `adapted_probs` takes"
     if len(codes)<2: raise ValueError(f'A text of {len(codes)} characters has no next character to predict: give at least 2')
-    loss,hits,n = score(model, torch.from_numpy(np.asarray(codes).astype(np.int64)), **kwargs)
-    return Evaluation(nats=loss/n, bits=loss/n/math.log(2), perplexity=math.exp(min(loss/n, 700)), accuracy=hits/n, n=n, split=name or 'text')
+    codes = torch.from_numpy(np.asarray(codes).astype(np.int64))
+    bare,start = bare_model(model),time.perf_counter()
+    if adapt:
+        probs,right = adapted_probs(bare, codes, **kwargs)
+        loss,hits,n = float(-np.log(probs).sum()),int(right.sum()),len(probs)
+        more = dict(seconds=time.perf_counter()-start)
+    else:
+        loss,hits,n = score(model, codes, **kwargs)
+        more = dict(cell_nats=score(bare.cell, codes, **kwargs)[0]/n) if isinstance(bare,Counted) else {}
+    return Evaluation(nats=loss/n, bits=loss/n/math.log(2), perplexity=math.exp(min(loss/n, 700)), accuracy=hits/n, n=n, split=name or 'text', **more)

@@ -7,9 +7,20 @@ __all__ = []
 
 # %% ../../nbs/25_use.learner.ipynb #370e0480
 from fastcore.all import *
+from ..text.stream import *
 from ..train.learner import *
 from .evaluation import *
 from .sampling import *
+
+# %% ../../nbs/25_use.learner.ipynb #a0d7f789
+def _part(dls, dl):
+    "What to call the text of a loader in a result"
+    split = split_name(dls)
+    names = ['training part', 'validation part', 'test part']
+    i = first(i for i,o in enumerate(dls.loaders) if o is dl)
+    if i is None: return 'another text'
+    if i==1 and split: return split
+    return (names[i] if i<3 else f'part {i}')+(f', {split}' if split else '')
 
 # %% ../../nbs/25_use.learner.ipynb #56da0487
 @patch
@@ -20,7 +31,9 @@ def evaluate(self:CharLearner,
     "Loss over every character of a stream, the state carried through it; takes what `score` takes"
     if isinstance(on,str): return evaluate_codes(self.model, self.vocab.encode(on), **kwargs)
     dl = self.dls[ifnone(on,1)] if on is None or isinstance(on,int) else on
-    return evaluate_codes(self.model, dl.codes, getattr(self.dls, 'split', None), **kwargs)
+    self._check_loader(dl)
+    if len(dl.codes)<2: raise ValueError(f'The {_part(self.dls, dl)} has {len(dl.codes)} characters, so there is nothing to predict: split the text, with `split=0.1` say')
+    return evaluate_codes(self.model, dl.codes, _part(self.dls, dl), **kwargs)
 
 # %% ../../nbs/25_use.learner.ipynb #b1c7a2c6
 @patch
