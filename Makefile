@@ -32,6 +32,15 @@ docs: setup
 outputs: setup cached
 	$(path) python docs/outputs.py
 
+# What is claimed of quality and speed, beside its peers, into bench/results: about 22 minutes of two quiet cores
+bench: setup cached
+	mkdir -p bench/results
+	$(path) python bench/sampling.py --out bench/results/sampling.md
+	$(path) python bench/throughput.py
+	$(path) python bench/throughput.py --n-hid 128
+	$(path) python bench/scaling.py --out bench/results
+	$(path) python bench/board.py --seconds 100 --adapt --out bench/results/board.md
+
 setup: .venv/installed
 
 .venv/installed: settings.ini setup.py constraints.txt

@@ -1,5 +1,5 @@
 "Characters a second of `sample` against an eager PyTorch loop over the same model, alternating in one process; bytes of weights a character"
-import argparse,time
+import argparse, platform, time
 import torch
 from charrnn_fa.everything import *
 
@@ -28,25 +28,38 @@ def measure(model, vocab, rows, n, rounds, **kw):
     mid = lambda xs: sorted(xs)[len(xs)//2]
     return n*rows/mid([a for a,b in ts]),n*rows/mid([b for a,b in ts]),mid([a/b for a,b in ts])
 
+head   = '| model | rows | MB of weights a step | eager characters/s | sample characters/s | times | goal |'
+goals  = {1:4., 8:2., 64:1.5}                            # rows, and how many times the eager loop
+models = ('lstm',1,None),('lstm',2,None),('gru',1,None),('rnn',1,None),('mingru',1,None),('mingru',2,None),('lstm',1,7)
+
+def build(cell, layers, n_hid, counts):
+    "An untrained model: its speed is that of a trained one"
+    model = CharRNN(65, cell, n_hid=n_hid, n_layers=layers)
+    if counts: model = Counted(model, Counts.from_codes(get_stream('shakespeare').codes, 65, counts))
+    return model.eval()
+
+def lines(a, vocab):
+    "Lines of the table"
+    yield f'torch {torch.__version__}, {torch.get_num_threads()} threads, {platform.machine()}; the eager loop runs beside it in the same process', '', head, '|---'*7+'|'
+    for cell,layers,counts in models:
+        model = build(cell, layers, a.n_hid, counts)
+        mb    = sum(p.numel() for k,p in model.named_parameters() if 'emb' not in k)*4/1e6
+        for rows,goal in goals.items():
+            for kw in ({},dict(top_k=20, top_p=0.9)) if (cell,layers,counts)==('lstm',1,None) else ({},):
+                e,o,r = measure(model, vocab, rows, max(20, int(a.n/rows**0.5)), a.rounds, **kw)
+                name  = f'{cell} {layers}x{a.n_hid}{" and counts" if counts else ""}{", filters" if kw else ""}'
+                yield f'| {name} | {rows} | {mb:.1f} | {e:,.0f} | {o:,.0f} | {r:.2f} | {"" if kw or counts else f"{goal:g}: reached" if r>=goal else f"{goal:g}: missed"} |',
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument('--rounds', type=int, default=9)
     ap.add_argument('--n', type=int, default=300, help='characters a row, for one row; fewer for more rows')
     ap.add_argument('--n-hid', type=int, default=448)
-    a = ap.parse_args()
-    vocab = CharVocab([chr(33+i) for i in range(65)])
-    print(f'torch {torch.__version__}, {torch.get_num_threads()} threads')
-    print(f"{'model':<12}{'rows':>5}{'MB of weights':>15}{'eager chars/s':>15}{'sample chars/s':>16}{'times':>7}  goal")
-    goals = {1:4., 8:2., 64:1.5}
-    for cell,layers in (('lstm',1),('lstm',2),('gru',1),('rnn',1),('mingru',1),('mingru',2)):
-        model = CharRNN(65, cell, n_hid=a.n_hid, n_layers=layers).eval()
-        mb    = sum(p.numel() for k,p in model.named_parameters() if 'emb' not in k)*4/1e6
-        for rows,goal in goals.items():
-            e,o,r = measure(model, vocab, rows, max(20, int(a.n/rows**0.5)), a.rounds)
-            print(f"{f'{cell} {layers}x{a.n_hid}':<12}{rows:>5}{mb:>15.1f}{e:>15,.0f}{o:>16,.0f}{r:>7.2f}  {goal} {'reached' if r>=goal else 'MISSED'}", flush=True)
-    model = CharRNN(65, 'lstm', n_hid=a.n_hid).eval()
-    for rows in goals:
-        e,o,r = measure(model, vocab, rows, max(20, int(a.n/rows**0.5)), a.rounds, top_k=20, top_p=0.9)
-        print(f"{'with filters':<12}{rows:>5}{'':>15}{e:>15,.0f}{o:>16,.0f}{r:>7.2f}")
+    ap.add_argument('--out', help='file for the table')
+    a,done = ap.parse_args(),[]
+    for new in lines(a, CharVocab([chr(33+i) for i in range(65)])):
+        print(*new, sep='\n', flush=True)
+        done += new
+    if a.out: write_bytes(a.out, '\n'.join([*done,'']).encode())
 
 if __name__=='__main__': main()

@@ -21,6 +21,8 @@ __all__ = [
     'setup_drive', 'find_secret', 'secret_file', 'DriveStore', 'BackedStore', 'runtime', 'upload_file', 'download_file',
     # the doctor
     'Doctor', 'Diagnosis', 'Finding',
+    # looking inside
+    'View', 'ShowSamples', 'ShowLoss', 'memorised',
     # drawings
     'faces', 'Drawing', 'draw_grid', 'get_drawings', 'strokes_to_text', 'text_to_strokes',
 ]

@@ -63,3 +63,27 @@ def test_documents_in_a_folder(tmp_path):
     assert dls.vocab.decode(dls.train.codes).count('|')+dls.vocab.decode(dls.valid.codes).count('|')==2
     with pytest.raises(ValueError, match='0 of 3'): CharDataLoaders.from_folder(tmp_path, glob='*.md')
     with pytest.raises(FileNotFoundError): CharDataLoaders.from_file(tmp_path/'none.txt')
+
+@pytest.mark.parametrize('start', [0, 1, 7, 8, 20])
+@pytest.mark.parametrize('world', [1, 3])
+def test_a_large_text_in_pieces(start, world, tmp_path, monkeypatch):
+    "Windows that are fetched some at a time from a file are those of the whole text in memory, from any position on"
+    codes = np.random.default_rng(0).integers(0, 200, 5000).astype(np.uint8)
+    np.save(tmp_path/'codes.npy', codes)
+    vocab = CharVocab.from_text(''.join(map(chr, range(40, 240))))
+    get = lambda c: CharDataLoaders.from_corpus(CharStream(c, vocab), bs=3, seq_len=16, device='cpu').train.new(rank=world-1, world=world)
+    whole,mapped = get(codes),get(np.load(tmp_path/'codes.npy', mmap_mode='r'))
+    usual = CharStreamDL._windows_at_once
+    monkeypatch.setattr(CharStreamDL, '_windows_at_once', lambda self: usual(self) if self is whole else usual(self, whole=0, piece=3*16*7))
+    whole.pos = mapped.pos = start
+    a,b = list(whole),list(mapped)
+    assert len(a)==len(b)==len(whole)-start and mapped._rows is None
+    for (x,y),(v,w) in zip(a, b): assert torch.equal(x, v) and torch.equal(y, w)
+
+def test_evaluation_reads_a_mapped_text_as_it_is(tmp_path):
+    "The figures of codes in a file are those of the same codes as 64-bit numbers"
+    codes = np.random.default_rng(1).integers(0, 20, 9000).astype(np.uint8)
+    np.save(tmp_path/'codes.npy', codes)
+    model = CharRNN(20, 'gru', n_hid=16)
+    a,b = (evaluate_codes(model, o, warm=64) for o in (np.load(tmp_path/'codes.npy', mmap_mode='r'), torch.from_numpy(codes.astype(np.int64))))
+    assert a==b and a.n==8999

@@ -88,13 +88,14 @@ def counted(order=5, n=4000):
     "A model with counts of a text of two-letter words"
     rnd  = np.random.default_rng(0)
     vocab = CharVocab(letters)
-    codes = vocab.encode(' '.join(rnd.choice(['the','cat','sat','on','a','mat','and','ran'], n//4)))
+    codes = vocab.encode(' '.join(rnd.choice(['the','cat','sat','on','a','mat','and','ran'], n//4))+' zyx')   # its end is met once
     return trained(Counted(lively('gru', 1).model, Counts.from_codes(codes, len(vocab), order), 0.6))
 
 @pytest.mark.parametrize('order', [1,2,5])
 def test_counts(opened, order):
     tm   = counted(order)
     same = page_ready(tm).model
+    assert isinstance(same,Counted)
     page = opened(tm)
     text = written(page, prompt='the cat', length=300, temperature=0)
     assert text==sample_text(same, tm.vocab, 'the cat', 300, temperature=0)

@@ -136,15 +136,22 @@ def test_newer_format(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('sig', [signal.SIGINT, signal.SIGTERM])
 def test_signals(sig, tmp_path, whole, capsys):
-    "The step is finished, a checkpoint written, and the learner can sample; the handlers come back"
+    "The step is finished, a checkpoint written, and the learner can sample; the handlers come back, and get the signal once all is safe"
     class Signal(Callback):
         def before_step(self):
             if self.train_iter==70: signal.raise_signal(sig)
-    was = signal.getsignal(sig)
-    learn,cb = make(),Resume(tmp_path, every='60s')
-    fit(learn, [cb, Signal()])
-    assert cb.stopped==sig.name and learn.train_iter==71 and signal.getsignal(sig) is was
-    assert len(learn.sample('she', 20))==23 and 'Run the same again' in capsys.readouterr().out
+    heard,learn,cb = [],make(),Resume(tmp_path, every='60s')
+    def _hear(num, frame): heard.append((num, '0071.0' in checkpoints(tmp_path)[-1].name, cb.active))
+    was = signal.signal(sig, _hear)
+    try:
+        if sig==signal.SIGTERM: fit(learn, [cb, Signal()])
+        else:
+            with pytest.raises(KeyboardInterrupt, match='Stopped at step 71; run this cell again to resume'): fit(learn, [cb, Signal()])
+        assert signal.getsignal(sig) is _hear
+    finally: signal.signal(sig, was)
+    assert heard==([(sig,True,False)] if sig==signal.SIGTERM else [])
+    assert cb.stopped==sig.name and learn.train_iter==71 and learn.guards==[]
+    assert len(learn.sample('she', 20))==23
     assert checkpoints(tmp_path)[-1].name.startswith('ck-0000000071.0')
     assert digest(go_on(tmp_path))==whole
 
@@ -152,7 +159,7 @@ def test_stop_while_validating(tmp_path, whole):
     class Signal(Callback):
         def before_validate(self):
             if self.epoch==1: signal.raise_signal(signal.SIGINT)
-    fit(make(), [Resume(tmp_path, every='60s'), Signal()])
+    with pytest.raises(KeyboardInterrupt): fit(make(), [Resume(tmp_path, every='60s'), Signal()])
     assert digest(go_on(tmp_path))==whole
 
 def test_second_process_is_told(tmp_path):

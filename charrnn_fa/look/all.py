@@ -6,3 +6,5 @@ from .render import *
 from .surprise import *
 from .neurons import *
 from .find import *
+from .memory import *
+from .samples import *

@@ -58,27 +58,28 @@ def page_tensors(
     if model.init is not None: res['start'] = torch.stack(tuplify(model.first_state(1)))[:,:,0]      # (1 or 2, n_layers, n_hid)
     return res
 
-# %% ../../nbs/81_share.weights.ipynb #9b13d503
+# %% ../../nbs/81_share.weights.ipynb #6cb69269
 def _to_power(x): return (-16*np.log2(np.maximum(x, 1e-9))).round().clip(0, 255).astype(np.uint8)
 def _from_power(q): return np.exp2(-q.astype(np.float64)/16)
 
-def _is_tree(counts):
-    "Whether the contexts of each order are what the order below has counted"
-    ts = counts.tables
-    keys = [np.repeat(t['ctx'], np.diff(t['starts']))*counts.v+t['last'] for t in ts[:-1]]
-    return len(ts[0]['ctx'])==1 and all(np.array_equal(k, t['ctx']) for k,t in zip(keys,ts[1:])) and counts.v**(len(ts)-1)<2**53
+def _tree(counts):
+    "For each order the contexts that a page has, which are what the order below has counted; none where they don't hold all that are known"
+    res = [np.zeros(1, dtype=np.int64)]
+    for t in counts.tables[:-1]: res.append(np.repeat(t['ctx'], np.diff(t['starts']))*counts.v+t['last'])
+    whole = all(np.isin(t['ctx'], o).all() for t,o in zip(counts.tables,res)) and counts.v**(len(res)-1)<2**53
+    return res if whole else []
 
-# %% ../../nbs/81_share.weights.ipynb #3daa6b45
+# %% ../../nbs/81_share.weights.ipynb #a0a89307
 def count_arrays(
     counts:Counts # Counts of a text
 )->dict: # Arrays by name, uint8 or int32, empty where the counts cannot be written this way
     "What a page needs to know of counts"
-    if not _is_tree(counts): return {}
     small = lambda x: x.astype(np.uint8 if x.max(initial=0)<256 else np.int32)
     res = {}
-    for i,t in enumerate(counts.tables, 1):
-        parts = dict(n=small(np.diff(t['starts'])), c=small(t['last']), s=_to_power(t['share']), r=_to_power(t['rest']))
-        res.update({f'{k}{i}':v for k,v in parts.items()})
+    for i,(t,ctx) in enumerate(zip(counts.tables,_tree(counts)), 1):
+        at,n,r = np.searchsorted(ctx, t['ctx']),np.zeros(len(ctx), dtype=np.int64),np.zeros(len(ctx), dtype=np.uint8)
+        n[at],r[at] = np.diff(t['starts']),_to_power(t['rest'])              # after the text's very end nothing comes: all is left for shorter contexts
+        res.update({f'n{i}':small(n), f'c{i}':small(t['last']), f's{i}':_to_power(t['share']), f'r{i}':r})
     return res
 
 # %% ../../nbs/81_share.weights.ipynb #c67905d8

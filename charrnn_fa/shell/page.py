@@ -5,10 +5,9 @@
 # %% auto #0
 __all__ = ['html_run']
 
-# %% ../../nbs/87_shell.page.ipynb #8ff12b42
+# %% ../../nbs/87_shell.page.ipynb #b7c52037
 import contextlib,sys
 from pathlib import Path
-from ..text.documents import *
 from ..text.stream import *
 from ..share.page import *
 from ..share.folder import *

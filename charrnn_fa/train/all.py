@@ -7,3 +7,4 @@ from .steps import *
 from .trial import *
 from .learner import *
 from .scale import *
+from .minutes import *

@@ -6,7 +6,7 @@
 __all__ = ['CharLearner', 'choose_size', 'choose_lr', 'char_learner']
 
 # %% ../../nbs/19_train.learner.ipynb #31efdec5
-import contextlib,itertools,math,re,tempfile,time
+import contextlib,math,re,tempfile
 import numpy as np, torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
@@ -50,8 +50,10 @@ class CharLearner(Learner):
         cbs = L(cbs)+[StateReset(),ColdStart(cold),YardstickFoot()]
         if clip: cbs.append(GradientClip(clip))
         super().__init__(dls, model, loss_func=loss_func, opt_func=opt_func, splitter=splitter, metrics=metrics, moms=moms, lr=lr, cbs=cbs, **kwargs)
+        if hasattr(self,'progress'): self.remove_cb(self.progress).add_cb(StepBar())
         self.precision,self.vocab = precision,dls.vocab
         self.last_step,self.first_epoch = math.inf,0    # where `Steps` ends a fit, and where a resumed one begins
+        self.passes  = 1                                # over the text, between two validations
         self.minutes = None                             # what `fit_minutes` was given, while it runs
         self.guards  = []                               # each `FitGuard` that holds something now
 
@@ -65,25 +67,56 @@ class CharLearner(Learner):
         self('after_loss')
         if self.training and len(self.yb): self._do_grad_opt()
 
-    def all_batches(self):
-        self.n_iter,self.in_epoch = len(self.dl),self.training
-        try:
-            if self.training and self.train_iter>=self.last_step: return
-            for o in enumerate(self.dl, getattr(self.dl, 'pos', 0)):
-                self.one_batch(*o)
-                if self.training and self.train_iter>=self.last_step: break
-        finally: self.in_epoch = False
-
-    def _do_fit(self):
-        for self.epoch in range(self.first_epoch, self.n_epoch): self._with_events(self._do_epoch, 'epoch', CancelEpochException)
-
     def choose_precision(self):
         "Measure, if the precision is not chosen yet"
         if self.precision!='auto': return
         b = to_device(self.dls.train.one_batch(), loader_device(self.dls))
         ts = measure_precision(self.model, b, self.loss_func)
         self.precision = agreed(first(ts))
-        print(f"Training in {self.precision}: {', '.join(f'{k} {1e3*v:.0f} ms' for k,v in ts.items())} a step")
+        if len(ts)>1: print(f'Training in {self.precision}, {max(ts.values())/min(ts.values()):.1f} times as fast here as {list(ts)[-1]}')
+
+# %% ../../nbs/19_train.learner.ipynb #b5a10002
+@patch
+def row_steps(self:CharLearner):
+    "Steps that are planned from one validation to the next"
+    n = len(self.dls.train)*self.passes
+    return int(max(1, min(n, self.last_step-self.epoch*n)))
+
+# %% ../../nbs/19_train.learner.ipynb #b5a10004
+@patch
+def all_batches(self:CharLearner):
+    self.n_iter,self.in_epoch = self.row_steps() if self.training else len(self.dl),self.training
+    i = self._passes_done()
+    try:
+        while i<(self.passes if self.training else 1):  # `Minutes` may still change how many there are
+            if self.training and self.train_iter>=self.last_step: return
+            if i and not getattr(self.dl, 'pos', 0): reset_state(self.model)   # the text begins again
+            self._one_pass(i)
+            i += 1
+    finally: self.in_epoch = False
+
+# %% ../../nbs/19_train.learner.ipynb #b5a10020
+@patch
+def _passes_done(self:CharLearner):
+    "Passes of this row that were over when a run was broken off"
+    if not self.training or self.passes==1: return 0
+    n,pos = len(self.dl),getattr(self.dl, 'pos', 0)
+    return min(self.passes-1, max(0, self.train_iter-self.epoch*self.passes*n-pos)//n)
+
+# %% ../../nbs/19_train.learner.ipynb #b5a10021
+@patch
+def _one_pass(self:CharLearner, i):
+    for o in enumerate(self.dl, i*len(self.dl)+getattr(self.dl, 'pos', 0)):
+        self.one_batch(*o)
+        if self.training and self.train_iter>=self.last_step: break
+
+# %% ../../nbs/19_train.learner.ipynb #b5a10022
+@patch
+def _do_fit(self:CharLearner):
+    self.epoch = self.first_epoch
+    while self.epoch<self.n_epoch:                  # both may move in a fit
+        self._with_events(self._do_epoch, 'epoch', CancelEpochException)
+        self.epoch += 1
 
 # %% ../../nbs/19_train.learner.ipynb #cd369e2a
 @patch
@@ -103,6 +136,7 @@ def guarded(self:CharLearner, cbs=None):
 def _release(self:CharLearner, guard):
     self.guards.remove(guard)
     guard.release(self)
+    guard.ended(self)
 
 # %% ../../nbs/19_train.learner.ipynb #0d3b2d98
 @patch
@@ -111,7 +145,7 @@ def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     preflight(self)
     with self.guarded(cbs):
         self.choose_precision()
-        self.last_step,self.first_epoch = math.inf,0
+        self.last_step,self.first_epoch,self.passes = math.inf,0,1
         try: return Learner.fit(self, n_epoch, lr=lr, wd=wd, cbs=cbs, **kwargs)
         finally: self.logger,self._heard = was,None     # who listened in this fit is not kept: an export would take it along
 
@@ -250,6 +284,26 @@ def summary(self:CharLearner):
     for nm,v in (('',n), ('trainable ',on), ('non-trainable ',n-on)): res = re.sub(f'Total {nm}params: [\\d,]+', f'Total {nm}params: {v:,}', res)
     return PrettyString(res)
 
+# %% ../../nbs/19_train.learner.ipynb #5a11f00d
+@patch
+def fit_for(self:CharLearner,
+    steps:Steps, # Says where the fit ends, and may move that as it goes
+    lr:float=None, # Highest learning rate
+    pct_start:float=0.05, # Share of the steps for warming up
+    div:float=25., # The learning rate starts at `lr/div`
+    div_final:float=1e3, # and ends at `lr/div_final`
+    cbs=None, # Further callbacks
+    **kwargs
+):
+    "Train for the steps of a plan; what `fit_steps` and `fit_minutes` share"
+    lr,n_win = ifnone(lr, self.lr),len(self.dls.train)
+    if isinstance(lr,(int,float)) and not 0<lr<math.inf: raise ValueError(f'lr={lr} must be above 0 and finite')
+    lr = _by_group(self, lr)
+    sched = ParamScheduler({'lr': combined_cos(pct_start, lr/div, lr, lr/div_final)})
+    steps.set_rows(n_win)
+    if steps.per_row>1: print(f'Each row of the table is {steps.per_row} passes over the text')
+    self.fit(math.ceil(steps.n_steps/(n_win*steps.per_row)), lr, cbs=L(cbs)+[steps,sched], **kwargs)
+
 # %% ../../nbs/19_train.learner.ipynb #e76f4f9f
 def _by_group(learn, lr):
     "A learning rate as it is; of a slice, an array with one for each group of parameters"
@@ -271,10 +325,7 @@ def fit_steps(self:CharLearner,
 ):
     "Train for `n_steps` steps with warm-up and cosine decay; the last epoch ends where the steps do"
     if n_steps<1: raise ValueError(f'n_steps={n_steps} must be at least 1')
-    lr = _by_group(self, ifnone(lr, self.lr))
-    sched = {'lr': combined_cos(pct_start, lr/div, lr, lr/div_final)}
-    n_epoch = math.ceil(n_steps/len(self.dls.train))
-    self.fit(n_epoch, lr, cbs=L(cbs)+[Steps(n_steps), ParamScheduler(sched)], **kwargs)
+    self.fit_for(Steps(n_steps), lr, pct_start, div, div_final, cbs, **kwargs)
 
 # %% ../../nbs/19_train.learner.ipynb #521b1c0f
 @patch
@@ -286,56 +337,3 @@ def lr_find(self:CharLearner, **kwargs):
         self.path = Path(d)
         try: return Learner.lr_find(self, **kwargs)
         finally: self.path = was
-
-# %% ../../nbs/19_train.learner.ipynb #099fe0b3
-def _speed(learn, n=15):
-    "Seconds of a training step and of a validation pass, measured on this machine"
-    model,dev = learn.model,next(learn.model.parameters()).device
-    b = to_device(learn.dls.train.one_batch(), dev)
-    opt,ts,clip = learn.opt_func(trainable_params(model), lr=0.),[],clip_norm(learn)
-    model.train()
-    for i in range(n):
-        passes,t = time_step(model, learn.loss_func, b, learn.precision),time.perf_counter()
-        if clip: nn.utils.clip_grad_norm_(model.parameters(), clip)
-        opt.step()
-        opt.zero_grad()
-        if dev.type=='cuda': torch.cuda.synchronize()
-        ts.append(passes+time.perf_counter()-t)
-    model.eval()
-    t = time.perf_counter()
-    with torch.no_grad(), autocast(learn.precision, dev):
-        for x,_ in itertools.islice(learn.dls.valid.new(), 3): model(to_device(x, dev))
-        if dev.type=='cuda': torch.cuda.synchronize()
-    return sorted(ts[3:])[(n-3)//2],(time.perf_counter()-t)/min(3,len(learn.dls.valid))*len(learn.dls.valid)
-
-# %% ../../nbs/19_train.learner.ipynb #11369580
-@patch
-def _steps_in(self:CharLearner, secs):
-    "Steps that fit into `secs` seconds, with the validation passes between them"
-    start = time.perf_counter()
-    self.choose_precision()
-    self.model.to(loader_device(self.dls))
-    with preserved(self): step,val = _speed(self)
-    left  = secs-(time.perf_counter()-start)
-    n_win = len(self.dls.train)
-    steps = max(1, int(left/(step+val/n_win)))
-    if steps<n_win: steps = max(1, int((left-val)/step))
-    steps = agreed(steps)
-    print(f'{steps:,} steps of {1e3*step:.0f} ms, {steps/n_win:.1f} epochs')
-    return steps
-
-# %% ../../nbs/19_train.learner.ipynb #cb8914f1
-@patch
-@delegates(CharLearner.fit_steps)
-def fit_minutes(self:CharLearner,
-    minutes:float, # Wall-clock time, validation included
-    **kwargs
-):
-    "Train for so many minutes: measure, fix the number of steps, run a schedule of that length"
-    if minutes<=0: raise ValueError(f'minutes={minutes} must be above 0')
-    self.minutes = minutes
-    try:
-        with self.guarded(kwargs.get('cbs')):
-            n = first(filter(None, [o.planned_steps(self, minutes) for o in self.guards]))
-            self.fit_steps(n or self._steps_in(60*minutes), **kwargs)
-    finally: self.minutes = None

@@ -10,6 +10,7 @@ import math, time, numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
 from ..core import *
+from ..text.stream import *
 from ..models import *
 from ..counted import *
 from .adapt import *
@@ -23,6 +24,12 @@ class Evaluation(AttrDict):
         return (f'{self.nats:.4f} nats = {self.bits:.4f} bits per character, perplexity {self.perplexity:.3f}, accuracy {self.accuracy:.1%}, '
             f'over {self.n:,} characters ({self.split}){alone}')
 
+# %% ../../nbs/22_use.evaluation.ipynb #2202fe47
+def _at(codes, ix):
+    "Codes at positions `ix`, int64, of an array or a tensor"
+    if isinstance(codes, torch.Tensor): return codes[ix].long()
+    return torch.from_numpy(np.asanyarray(codes)[ix.numpy()].astype(np.int64))
+
 # %% ../../nbs/22_use.evaluation.ipynb #a7fb4386
 def _read_rows(model, codes, starts, length, warm, win, dev):
     "Predictions for rows `[s, s+length)` of `codes`, each read from `s-warm` on; targets are one ahead"
@@ -33,12 +40,13 @@ def _read_rows(model, codes, starts, length, warm, win, dev):
         ix   = pos+torch.arange(i, min(i+win, warm+length))             # (rows, <=win)
         keep = ((ix>=pos+warm) & (ix<n)).to(dev)
         ix   = ix.clamp(max=n-1)
-        yield ix+1,keep,model(codes[ix].to(dev)).float(),codes[ix+1].to(dev)
+        yield ix+1,keep,model(_at(codes, ix).to(dev)).float(),_at(codes, ix+1).to(dev)
+        if i%2**16<win: release_pages(codes)                            # a large text comes from a file, and goes back there
 
 # %% ../../nbs/22_use.evaluation.ipynb #d7ccbb5c
 def predictions(
     model:nn.Module, # Codes `(bs, seq_len)` to logits `(bs, seq_len, n_vocab)`
-    codes:torch.Tensor, # Stream, int64, shape (n,)
+    codes, # Stream, an array or a tensor of whole numbers, shape (n,)
     max_rows:int=64, # Rows to cut it into at most
     warm:int=512, # Characters read before each row to warm its state up
     win:int=128, # Characters read at a time
@@ -55,7 +63,7 @@ def predictions(
 @delegates(predictions, but=['model','codes'])
 def score(
     model:nn.Module, # Codes `(bs, seq_len)` to logits `(bs, seq_len, n_vocab)`
-    codes:torch.Tensor, # Stream, int64, shape (n,)
+    codes, # Stream, an array or a tensor of whole numbers, shape (n,)
     **kwargs
 )->tuple: # Sum of losses in nats, number of hits, number of characters predicted
     "Predict every character of a stream but the first, and add up"
@@ -76,10 +84,10 @@ def evaluate_codes(
 )->Evaluation: # `nats`, `bits`, `perplexity`, `accuracy`, `n`, `split`
     "Figures over every character of a stream; takes what `score` takes, or with `adapt` what `adapted_probs` takes"
     if len(codes)<2: raise ValueError(f'A text of {len(codes)} characters has no next character to predict: give at least 2')
-    codes = torch.from_numpy(np.asarray(codes).astype(np.int64))
+    codes = codes if isinstance(codes,torch.Tensor) else np.asanyarray(codes)
     bare,start = bare_model(model),time.perf_counter()
     if adapt:
-        probs,right = adapted_probs(bare, codes, **kwargs)
+        probs,right = adapted_probs(bare, torch.as_tensor(np.asarray(codes).astype(np.int64)), **kwargs)
         loss,hits,n = float(-np.log(probs).sum()),int(right.sum()),len(probs)
         more = dict(seconds=time.perf_counter()-start)
     else:

@@ -1,0 +1,75 @@
+"Time a character and memory as work grows: rows, window, width, layers, text; each size in a process of its own, a table and a plot"
+import argparse, json, resource, subprocess, sys, tempfile, time
+from pathlib import Path
+
+base = dict(bs=16, seq_len=32, n_hid=256, n_layers=1, mb=1)
+grid = dict(bs=[4,16,64,256], seq_len=[16,32,64,128,256], n_hid=[64,128,256,512,1024], n_layers=[1,2,4], mb=[1,4,16,64])
+
+def seconds(f, n):
+    "Least time of `n` calls: what others do on the machine only ever adds"
+    ts = []
+    for _ in range(n):
+        t = time.perf_counter()
+        f()
+        ts.append(time.perf_counter()-t)
+    return min(ts)
+
+def text(mb, folder):
+    "A file of so many MB, Python's own source again and again"
+    from charrnn_fa.everything import get_corpus
+    piece,f = get_corpus('python').text.encode('ascii', 'ignore')[:1_000_000],Path(folder)/'text.txt'
+    with open(f, 'wb') as o:
+        for _ in range(mb): o.write(piece)
+    return f
+
+def one(a):
+    "Seconds to open the text, microseconds a character of a training step, most memory in MB"
+    from charrnn_fa.everything import CharDataLoaders, char_learner, time_step
+    with tempfile.TemporaryDirectory() as d:
+        f = text(a['mb'], d)
+        t = time.perf_counter()
+        dls = CharDataLoaders.from_corpus(f, bs=a['bs'], seq_len=a['seq_len'], device='cpu')
+        opened = time.perf_counter()-t
+        learn  = char_learner(dls, 'lstm', n_hid=a['n_hid'], n_layers=a['n_layers'], precision='fp32')
+        b = dls.train.one_batch()
+        for _ in range(2): time_step(learn.model, learn.loss_func, b, 'fp32')
+        step = seconds(lambda: time_step(learn.model, learn.loss_func, b, 'fp32'), a['n'])
+    return dict(open_s=opened, us_char=1e6*step/(a['bs']*a['seq_len']), peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024)
+
+def plot(rows, out):
+    "A row of plots: time a character above, memory below"
+    import matplotlib
+    matplotlib.use('Agg')
+    import matplotlib.pyplot as plt
+    fig,axs = plt.subplots(2, len(grid), figsize=(3*len(grid), 5), layout='constrained')
+    for j,k in enumerate(grid):
+        sel = [r for r in rows if r['over']==k]
+        for ax,what in zip(axs[:,j], ('us_char','peak_mb')):
+            ax.plot([r[k] for r in sel], [r[what] for r in sel], 'o-')
+            ax.set(xscale='log', xlabel=k, ylabel=what, ylim=(0, None))
+    fig.savefig(out)
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__)
+    ap.add_argument('--one', help='measure this one size, JSON; print JSON')
+    ap.add_argument('--small', action='store_true', help='two sizes of each, to see that it runs')
+    ap.add_argument('--mb', type=int, nargs='+', help='sizes of the text in MB, up to 2000')
+    ap.add_argument('--out', help='folder for the table and the plot')
+    a = ap.parse_args()
+    if a.one: return print(json.dumps(one(json.loads(a.one))))
+    if a.mb: grid['mb'] = a.mb
+    lines,rows = ['| over | size | us a character | peak MB | s to open |','|---|---|---|---|---|'],[]
+    print(*lines, sep='\n')
+    for k,sizes in grid.items():
+        for v in sizes[:2] if a.small else sizes:
+            size = {**base, k:v, 'n':5 if a.small else 30}
+            res  = subprocess.run([sys.executable, __file__, '--one', json.dumps(size)], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
+            rows.append(dict(size, over=k, **json.loads(res)))
+            lines.append(f"| {k} | {v} | {rows[-1]['us_char']:.2f} | {rows[-1]['peak_mb']:.0f} | {rows[-1]['open_s']:.2f} |")
+            print(lines[-1], flush=True)
+    if a.out:
+        Path(a.out).mkdir(parents=True, exist_ok=True)
+        (Path(a.out)/'scaling.md').write_text('\n'.join(lines)+'\n')
+        plot(rows, Path(a.out)/'scaling.png')
+
+if __name__=='__main__': main()

@@ -1,0 +1,89 @@
+"fit_minutes: what was decided is state, rows and passes stay few, and no time is missed in silence"
+import shutil
+import pytest, torch
+from fastai.basics import Callback, set_seed
+from charrnn_fa.everything import *
+
+text = 'she sells sea shells by the sea shore.\n'*80
+
+class Ticks:
+    "A clock that goes by the steps that a learner has made: a second each, and two from a step on"
+    def __init__(self, learn, slow=60): self.learn,self.slow = learn,slow
+    def __call__(self): return float(sum(2 if i>=self.slow else 1 for i in range(getattr(self.learn, 'train_iter', 0))))
+
+class Dies(Exception): pass
+
+class DieAt(Callback):
+    "Break off after a step"
+    order = 300
+    def __init__(self, at): self.at = at
+    def after_batch(self):
+        if self.training and self.train_iter==self.at: raise Dies('at that step')
+
+def learner():
+    set_seed(0)
+    return char_learner(CharDataLoaders.from_text(text, bs=4, seq_len=16), 'gru', n_hid=16, dropout=0.2, precision='fp32')
+
+def fit(run, *cbs, secs=240, **kwargs):
+    "Train for `secs` of the clock that goes by steps"
+    learn = learner()
+    plan  = Minutes(secs, secs, 1., 0., clock=Ticks(learn, **kwargs), looks=40)
+    with learn.no_bar(), learn.no_logging(): learn.fit_for(plan, cbs=[Resume(run, every=7),*cbs])
+    return learn,plan
+
+def same(a, b): return all(torch.equal(x,y) for x,y in zip(a.model.state_dict().values(), b.model.state_dict().values()))
+
+def test_the_end_moves_and_the_rate_follows(tmp_path):
+    learn,plan = fit(tmp_path/'a')
+    assert learn.train_iter==plan.n_steps and 145<=plan.n_steps<=155 and abs(Ticks(learn)()-240)<=4
+    lrs = learn.recorder.lrs
+    assert lrs[-1]<1e-4*max(lrs)*30 and max(abs(x-y) for x,y in zip(lrs[20:], lrs[21:]))<0.05*max(lrs)
+
+@pytest.mark.parametrize('at', [20,75,120])
+def test_a_resumed_run_goes_by_what_was_decided(at, tmp_path):
+    "Broken off and resumed twice from the same files, a run comes out the same, at the step that the checkpoint had planned"
+    with pytest.raises(Dies): fit(tmp_path/'a', DieAt(at))
+    shutil.copytree(tmp_path/'a', tmp_path/'b')
+    planned = newest_checkpoint(tmp_path/'a')[1]['callbacks']['fit_clock.0']['n_steps']
+    (a,_),(b,_) = (fit(tmp_path/o) for o in 'ab')
+    assert same(a, b) and a.train_iter==planned and a.recorder.lrs==b.recorder.lrs
+
+def test_a_resumed_run_is_the_unbroken_one(tmp_path):
+    "Where nothing is decided after the last checkpoint, the run ends as if it had never been broken off"
+    whole,plan = fit(tmp_path/'a', slow=10**6)
+    with pytest.raises(Dies): fit(tmp_path/'b', DieAt(100), slow=10**6)
+    again,_ = fit(tmp_path/'b', slow=10**6)
+    assert plan.at==0 and whole.train_iter==240
+    assert again.train_iter==whole.train_iter and same(whole, again) and again.recorder.lrs==whole.recorder.lrs
+
+@pytest.mark.parametrize('n', [3,300,700])
+def test_few_rows(n, tmp_path):
+    "A short text makes no more than about twenty rows and validation passes, whatever the number of steps; breaking off in the middle of a row changes nothing"
+    def _learner():
+        set_seed(1)
+        return char_learner(CharDataLoaders.from_text(text[:800], bs=2, seq_len=16), 'gru', n_hid=8, precision='fp32')
+    a = _learner()
+    with a.no_bar(), a.no_logging(): a.fit_steps(n)
+    assert a.train_iter==n and len(a.recorder.values)<=20
+    if n!=300: return
+    b = _learner()
+    with pytest.raises(Dies):
+        with b.no_bar(), b.no_logging(): b.fit_steps(n, cbs=[Resume(tmp_path, every=1),DieAt(137)])
+    b = _learner()
+    with b.no_bar(), b.no_logging(): b.fit_steps(n, cbs=Resume(tmp_path, every=1000))
+    assert same(a, b) and [list(o) for o in a.recorder.values]==[list(o) for o in b.recorder.values]
+
+def test_too_short_a_time_is_said(capsys):
+    learner().fit_minutes(0.0005)
+    assert 'That is little' in capsys.readouterr().out
+
+def test_one_thread_or_all(monkeypatch):
+    "The faster number is taken, and torch has its threads back afterwards"
+    import charrnn_fa.train.minutes as m
+    was = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for slow,want in ((2,1),(1,2)):
+            monkeypatch.setattr(m, 'time_step', lambda *a: 0.5 if torch.get_num_threads()==slow else 0.1)
+            assert m.choose_threads(learner())==want and torch.get_num_threads()==2
+    finally: torch.set_num_threads(was)
