@@ -193,6 +193,19 @@ def _quiet_start():
     finally:
         if was is not None: signal.signal(signal.SIGINT, was)
 
+# %% ../nbs/90_cli.ipynb #b5a20002
+def _exit(num, frame): sys.exit(128+num)
+
+@contextlib.contextmanager
+def _sigterm_exits():
+    "Inside, SIGTERM ends the process with the status that a shell would report; a fit passes it on when its checkpoint is safe"
+    try: was = signal.signal(signal.SIGTERM, _exit)
+    except ValueError: was = None                                         # not the main thread
+    try: yield
+    finally:
+        if was is not None: signal.signal(signal.SIGTERM, was)
+
+# %% ../nbs/90_cli.ipynb #b5a20004
 def _safe_streams():
     "Print what an old terminal cannot show as `?`, in place of an error after the training"
     for o in (sys.stdout,sys.stderr):
@@ -211,7 +224,8 @@ def main(
         if f is None: return p.print_help() or 0
         import_module('charrnn_fa.shell.fit' if f in (train,doctor) else 'charrnn_fa.shell.read')
     opts = {k:v for k,v in a.items() if k in f.__annotations__}
-    try: return _finish(f(**opts), opts['json'])
+    try:
+        with _sigterm_exits(): return _finish(f(**opts), opts['json'])
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())    # else the interpreter complains when it flushes
         return 141

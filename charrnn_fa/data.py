@@ -103,22 +103,51 @@ class CharStreamDL(TfmdDL):
 @patch
 def rows(self:CharStreamDL)->torch.Tensor: # Codes, unsigned, shape (bs, n_win*seq_len+1)
     "The rows of this loader on its device; neighbouring rows share one character, the last target of one and first input of the next"
-    if self._rows is None or self._rows.device!=torch.device(self.device or 'cpu'):
-        n   = max(0, len(self.codes)-1)//(self.bs*self.world)//self.seq_len*self.seq_len       # 0 for a validation part that is empty
-        lo  = self.rank*self.bs*n
-        buf = torch.from_numpy(np.array(self.codes[lo:lo+self.bs*n+1])).to(self.device or 'cpu')
+    dev = torch.empty(0, device=self.device or 'cpu').device             # 'cuda' is 'cuda:0'
+    if self._rows is None or self._rows.device!=dev:
+        lo,n = self._place()
+        buf  = torch.from_numpy(np.array(self.codes[lo:lo+self.bs*n+1])).to(dev)
         self._rows = buf.as_strided((self.bs,n+1), (n,1)) if n else buf.new_zeros(self.bs,0)
     return self._rows
+
+@patch
+def _place(self:CharStreamDL):
+    "Where the rows of this loader begin in the stream, and how long each is"
+    n = max(0, len(self.codes)-1)//(self.bs*self.world)//self.seq_len*self.seq_len             # 0 for a validation part that is empty
+    return self.rank*self.bs*n,n
+
+# %% ../nbs/10_data.ipynb #87e99767
+@patch
+def _windows_at_once(self:CharStreamDL, whole=2**28, piece=2**25):
+    "All windows where the share of this loader has at most `whole` bytes (256 MB), else as many as have about `piece` bytes (32 MB)"
+    width = np.dtype(self.codes.dtype).itemsize
+    if self._place()[1]*self.bs*width<=whole: return max(1, self.n_win)
+    return max(1, piece//(self.bs*self.seq_len*width))
+
+@patch
+def windows(self:CharStreamDL,
+    first:int, # The first window
+    n:int # How many
+)->torch.Tensor: # Codes, unsigned, shape (bs, n*seq_len+1), on the device
+    "Some windows of all rows, and the character after them"
+    a,b = first*self.seq_len,(first+n)*self.seq_len+1
+    if self._windows_at_once()>=self.n_win: return self.rows()[:,a:b]
+    lo,m = self._place()
+    buf  = np.stack([self.codes[lo+r*m+a:lo+r*m+b] for r in range(self.bs)])
+    release_pages(self.codes)
+    return torch.from_numpy(buf).to(self.device or 'cpu')
 
 # %% ../nbs/10_data.ipynb #75621b2d
 @patch
 def __iter__(self:CharStreamDL):
     "Windows from the current position to the end of the stream; the next pass starts at the beginning again"
-    rows,t,start = self.rows(),self.seq_len,self.pos
-    for i in range(start, self.n_win):
-        w = rows[:,i*t:i*t+t+1].long()             # (bs, seq_len+1)
-        self.pos = i+1
-        yield self.after_batch((w[:,:-1],w[:,1:])) if self.after_batch.fs else (w[:,:-1],w[:,1:])
+    t,start,size = self.seq_len,self.pos,self._windows_at_once()
+    for first in range(start, self.n_win, size):
+        rows = self.windows(first, min(size, self.n_win-first))          # (bs, up to size*seq_len+1)
+        for i in range(first, min(first+size, self.n_win)):
+            w = rows[:,(i-first)*t:(i-first)*t+t+1].long()               # (bs, seq_len+1)
+            self.pos = i+1
+            yield self.after_batch((w[:,:-1],w[:,1:])) if self.after_batch.fs else (w[:,:-1],w[:,1:])
     self.pos,self.epochs = 0,self.epochs+1
 
 # %% ../nbs/10_data.ipynb #c9d6371d
@@ -152,7 +181,7 @@ def new(self:CharStreamDL, dataset=None, cls=None, **kwargs):
 def one_batch(self:CharStreamDL):
     "The first window; the position stays where it is"
     if not self.n_win: raise ValueError('This loader has no window to show: its text is empty')
-    w = self.rows()[:,:self.seq_len+1].long()
+    w = self.windows(0, 1).long()
     return self.after_batch((w[:,:-1],w[:,1:]))
 
 # %% ../nbs/10_data.ipynb #e4d21ebb

@@ -15,6 +15,7 @@ from ..models import *
 from ..train.yardstick import *
 from ..train.learner import *
 from ..train.scale import *
+from ..train.minutes import *
 from ..use.learner import *
 from ..keep.trained import *
 from ..keep.runs import *
