@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Count', 'Chars', 'Seed', 'Above0', 'Rate', 'Share', 'Temper', 'COMMANDS', 'Number', 'train', 'sample', 'evaluate',
-           'runs', 'doctor', 'html', 'parser', 'main']
+           'runs', 'doctor', 'html', 'look', 'parser', 'main']
 
 # %% ../nbs/90_cli.ipynb #8900fe73
 import argparse,contextlib,math,os,re,signal,sys
@@ -137,8 +137,25 @@ def html(
     from charrnn_fa.shell.page import html_run
     return html_run(run, to, show=not json, title=title, prompt=prompt, text=text, dtype=dtype)
 
+# %% ../nbs/90_cli.ipynb #044870b2
+def look(
+    run:str, # Folder or store of a run
+    text:Annotated[str,_pos]=None, # A text, or a file with it; the validation part of the run's own if not given
+    surprise:bool=False, # Every character coloured by its surprise; this is what comes if nothing is chosen
+    neurons:bool=False, # Units that track something a person can name, beside untrained networks
+    loss_by:bool=False, # Which kinds of characters the loss is on
+    memory:bool=False, # The loss against the number of characters known
+    html:str=None, # File to write in place of printing: .html, .txt, .png, .svg or .pdf
+    json:bool=False, # Print one JSON object as the last line
+)->dict: # What `--json` prints
+    "See inside a run's model: surprise, nameable units, where the loss is, how far back it looks"
+    chosen = [k for k,on in dict(surprise=surprise, neurons=neurons, loss_by=loss_by, memory=memory).items() if on]
+    if len(chosen)>1: raise ValueError(f"One view at a time, not {len(chosen)}: choose one of {', '.join('--'+o.replace('_', '-') for o in chosen)}")
+    from charrnn_fa.shell.look import look_run
+    return look_run(run, text, chosen[0] if chosen else 'surprise', html, show=not json)
+
 # %% ../nbs/90_cli.ipynb #00a8feb3
-COMMANDS = [train, sample, evaluate, runs, doctor, html]
+COMMANDS = [train, sample, evaluate, runs, doctor, look, html]
 
 class _Parser(argparse.ArgumentParser):
     "A parser that answers a mistake with one line"
@@ -222,7 +239,7 @@ def main(
         a = vars(p.parse_args(argv))
         f = a.pop('f', None)
         if f is None: return p.print_help() or 0
-        import_module('charrnn_fa.shell.fit' if f in (train,doctor) else 'charrnn_fa.shell.read')
+        import_module('charrnn_fa.shell.fit' if f in (train,doctor,look) else 'charrnn_fa.shell.read')
     opts = {k:v for k,v in a.items() if k in f.__annotations__}
     try:
         with _sigterm_exits(): return _finish(f(**opts), opts['json'])

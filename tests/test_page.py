@@ -3,6 +3,7 @@ import json,math,re,socket
 import numpy as np, pytest, torch
 from charrnn_fa.everything import *
 from charrnn_fa.models import CELLS
+from charrnn_fa.cli import main
 from charrnn_fa.counted import Counted
 from charrnn_fa.text.ngrams import Counts
 from charrnn_fa.draw.strokes import letters as letters_of
@@ -136,6 +137,13 @@ def test_every_plane_survives(opened):
     assert text==want.replace('\ud800', '\ufffd') or [ord(o) for o in text]==[ord(o) for o in want]
     assert page.evaluate('charrnn.spec.vocab')==sorted(map(ord, set(planes)))
 
+def test_right_to_left(opened):
+    torch.manual_seed(0)
+    hebrew = ''.join(map(chr, range(0x5d0, 0x5eb)))+' '
+    page = opened(trained(CharRNN(len(hebrew), 'gru', n_hid=8, n_emb=4), hebrew), prompt=hebrew[:5])
+    assert len(written(page, length=50, temperature=1))==55
+    assert [page.evaluate(f'getComputedStyle(document.getElementById("{o}")).direction') for o in ('text','prompt','typed')]==['rtl']*3
+
 def test_nothing_in_it_is_run(opened):
     evil = '</script><script>document.title="broken"</script><img src=x onerror=document.title="broken">'
     tm = trained(CharRNN(len(set(evil+letters)), 'rnn', n_hid=8, n_emb=4), evil+letters, corpus=evil)
@@ -267,3 +275,32 @@ def test_stops_and_is_not_frozen(opened):
     n = len(page.text_content('#text'))
     page.wait_for_timeout(100)
     assert len(page.text_content('#text'))==n
+
+def test_rounding_costs_nothing_that_shows(shakespeare):
+    "A model trained a little on the real text; bench/page.py has the full figure"
+    torch.manual_seed(0)
+    dls   = CharDataLoaders.from_corpus('shakespeare', bs=32, seq_len=48, device='cpu')
+    learn = char_learner(dls, 'lstm', n_hid=96, n_emb=32, precision='fp32')
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(60)
+    valid = dls.valid.codes[:20_000]
+    full,small = evaluate_codes(learn.model, valid).nats,evaluate_codes(rounded_model(learn.model), valid).nats
+    assert full<3 and abs(small-full)<0.002
+
+def test_size():
+    m = CharRNN(65, 'lstm', **choose_size(1_000_000))
+    assert n_params(m)==954_433 and len(page_html(trained(m, map(chr, range(32,97)))).encode())<1_600_000
+
+def test_a_large_model_leaves_its_counts_out():
+    tm = counted()
+    info = page_ready(trained(Counted(CharRNN(len(letters), 'lstm', n_hid=1000), tm.model.counts, 0.6))).info
+    assert 'counts of order 5' in info['left_out'] and 'MB' in info['left_out']
+
+def test_from_a_shell(tmp_path, capsys):
+    "A folder that was shared is a run, too: pages and folders can be made from it again"
+    tm = lively('gru', 1)
+    trained(tm.model, config=tm.model.config, split=None, corpus='letters').to_folder(tmp_path/'run')
+    capsys.readouterr()
+    assert main(['html', str(tmp_path/'run'), str(tmp_path/'me.html'), '--title', 'T & U', '--json'])==0
+    res,page = json.loads(capsys.readouterr().out),(tmp_path/'me.html').read_text(encoding='utf-8')
+    assert res['bytes']==len(page.encode()) and '<title>T &amp; U</title>' in page
+    assert main(['html', str(tmp_path/'nothing'), str(tmp_path/'me.html')])==2 and 'charrnn html: There is no trained model' in capsys.readouterr().err

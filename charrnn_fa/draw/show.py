@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['paper', 'ink', 'pencil', 'path_data', 'pen_times', 'Drawing', 'Drawings', 'draw_grid']
 
-# %% ../../nbs/75_draw.show.ipynb #fe12e05c
+# %% ../../nbs/75_draw.show.ipynb #a94d684d
 import html,numpy as np
 from fastcore.all import *
 from ..core import *
 from .strokes import *
 
-# %% ../../nbs/75_draw.show.ipynb #91b653f6
+# %% ../../nbs/75_draw.show.ipynb #a69e8890
 paper,ink,pencil = '#fffdf7','#1c1c28','#b3541e'            # the sheet, a line, and a line that was given rather than drawn by the network
 
 def path_data(
@@ -21,7 +21,7 @@ def path_data(
     pts = [f'{x} {y}' for x,y in np.asarray(stroke)]
     return 'M'+'L'.join(pts if len(pts)>1 else pts*2)
 
-# %% ../../nbs/75_draw.show.ipynb #8a2a0d33
+# %% ../../nbs/75_draw.show.ipynb #c34a7eff
 def pen_times(
     strokes, # Arrays of points
     seconds:float, # How long the whole drawing takes
@@ -34,16 +34,16 @@ def pen_times(
     starts = np.cumsum(gaps)+np.cumsum([0.]+draws[:-1])
     return [(float(t*scale),float(d*scale)) for t,d in zip(starts, draws)]
 
-# %% ../../nbs/75_draw.show.ipynb #7fca9c75
+# %% ../../nbs/75_draw.show.ipynb #8f7163c5
 def _path(stroke, colour, time=None):
     "One stroke as an SVG path, drawn at `time`, a pair of start and duration, or at once"
     head = f'<path d="{path_data(stroke)}" stroke="{colour}"'
     if time is None: return head+'/>'
-    begin,dur = time
+    begin,dur = time[0],max(time[1], .01)                       # a duration of 0 would be no animation at all
     return (f'{head} pathLength="1" stroke-dasharray="1 1" stroke-dashoffset="1" visibility="hidden"><set attributeName="visibility" to="visible" '
         f'begin="{begin:.2f}s"/><animate attributeName="stroke-dashoffset" from="1" to="0" begin="{begin:.2f}s" dur="{dur:.2f}s" fill="freeze"/></path>')
 
-# %% ../../nbs/75_draw.show.ipynb #cc334875
+# %% ../../nbs/75_draw.show.ipynb #a80d0aa0
 class Drawing:
     "Strokes that show themselves"
     def __init__(self,
@@ -64,7 +64,7 @@ class Drawing:
     def __getitem__(self, i): return Drawing(self.strokes[i] if isinstance(i,slice) else [self.strokes[i]], self.alphabet)
     def __add__(self, o): return Drawing([*self.strokes, *o], self.alphabet)
 
-# %% ../../nbs/75_draw.show.ipynb #71079256
+# %% ../../nbs/75_draw.show.ipynb #6b205a71
 @patch
 def svg(self:Drawing,
     size:int=160, # Width and height, in pixels
@@ -78,13 +78,13 @@ def svg(self:Drawing,
         f'{len(self)} strokes"><rect x="-2" y="-2" width="{g+3}" height="{g+3}" rx="3" fill="{paper}"/><g fill="none" stroke-width=".9" '
         f'stroke-linecap="round" stroke-linejoin="round">{body}</g></svg>')
 
-# %% ../../nbs/75_draw.show.ipynb #3a5e96ab
+# %% ../../nbs/75_draw.show.ipynb #b5cbca06
 @patch
 def _repr_html_(self:Drawing):
     said = f'<div style="font:13px system-ui,sans-serif">{html.escape(self.wrong)}</div>' if self.wrong else ''
     return f'<div>{self.svg()}{said}</div>'
 
-# %% ../../nbs/75_draw.show.ipynb #517be2a6
+# %% ../../nbs/75_draw.show.ipynb #3ae1ed30
 @patch
 def braille(self:Drawing
 )->str: # Lines of Braille characters
@@ -99,7 +99,7 @@ def braille(self:Drawing
 @patch
 def __repr__(self:Drawing): return self.braille()+(f'\n{self.wrong}' if self.wrong else '')
 
-# %% ../../nbs/75_draw.show.ipynb #71863dc6
+# %% ../../nbs/75_draw.show.ipynb #5f101193
 class Drawings(list):
     "A list of drawings that shows itself as a grid"
     size,seconds,titles = 96,None,()
@@ -119,7 +119,7 @@ class Drawings(list):
     @property
     def text(self): return ''.join(o.text for o in self)
 
-# %% ../../nbs/75_draw.show.ipynb #f4ff50a5
+# %% ../../nbs/75_draw.show.ipynb #231e09d1
 @patch
 def save(self:Drawings,
     path # An `.html` file to write
@@ -131,7 +131,7 @@ def save(self:Drawings,
         f'<meta name="color-scheme" content="light dark"><title>Drawings</title><body style="margin:1rem">{self._repr_html_()}</body></html>\n'.encode())
     return path
 
-# %% ../../nbs/75_draw.show.ipynb #f1d22697
+# %% ../../nbs/75_draw.show.ipynb #0d2d4f55
 def draw_grid(
     x, # Drawings: `Drawing`s, lists of strokes, texts, or one text with a drawing a line
     size:int=96, # Width and height of each, in pixels

@@ -14,7 +14,6 @@ from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
-from ..text.stream import *
 from ..train.steps import *
 from ..train.trial import *
 from ..train.learner import *

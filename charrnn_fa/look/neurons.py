@@ -35,7 +35,7 @@ def unit_name(
 )->tuple: # Pair of state and number
     "What a unit is called"
     m = re.fullmatch(r'([hc]\d+)\[(\d+)\]', unit) if isinstance(unit,str) else None
-    if isinstance(unit,str) and not m: raise ValueError(f"unit={unit!r} must be such as 'h1[37]': the hidden state (h) or cell state (c) of a layer, and a number")
+    if not (m or isinstance(unit,tuple)): raise ValueError(f"unit={unit!r} must be such as 'h1[37]': the hidden state (h) or cell state (c) of a layer, and a number")
     return (m[1],int(m[2])) if m else tuple(unit)
 
 # %% ../../nbs/62_look.neurons.ipynb #6494c90e

@@ -162,6 +162,6 @@ def beside(
     width:str='22rem', # Of each column, at most
 )->str: # HTML
     "Columns that stand side by side where there is room"
-    cols = [f'<div style="display:inline-block;vertical-align:top;width:{width};max-width:100%;margin:0 1em .6em 0">'
+    cols = [f'<div style="display:inline-block;vertical-align:top;width:{width};max-width:100%;box-sizing:border-box;padding:0 1em .6em 0">'
         f'<div style="{muted}">{_html.escape(k)}</div>{v}</div>' for k,v in parts.items()]
     return ''.join(cols)

@@ -5,18 +5,27 @@
 # %% auto #0
 __all__ = ['measured']
 
-# %% ../../nbs/84_share.learner.ipynb #49d37d92
+# %% ../../nbs/84_share.learner.ipynb #3697e796
 import numpy as np
 from fastcore.all import *
 from ..core import *
+from ..text.stream import *
 from ..train.yardstick import *
 from ..train.learner import *
 from ..use.evaluation import *
+from ..use.sampling import *
+from ..use.copies import *
 from ..keep.trained import *
 from .page import *
 from .folder import *
 
-# %% ../../nbs/84_share.learner.ipynb #c61c4332
+# %% ../../nbs/84_share.learner.ipynb #2b8f2e72
+def _copies(tm, train, n=2000):
+    "What a sample has copied in runs of 20 characters or more"
+    res = memorised(sample_text(tm.model, tm.vocab, n=n, temperature=0.8, seed=0), CharStream(np.asarray(train), tm.vocab))
+    return dict(share=float(res.mask.mean()), longest=len(res.longest), run=res.run, n=n)
+
+# %% ../../nbs/84_share.learner.ipynb #0f3defe1
 def measured(
     tm:TrainedModel, # Any model
     train, # Codes that it was trained on
@@ -24,11 +33,12 @@ def measured(
     split:str=None, # Name of the split
     n_max:int=200_000, # Characters to read at most
     n_count:int=5_000_000, # Count no longer texts than this
-)->TrainedModel: # The same model, with `evaluation` and `yardsticks` in `info`
+)->TrainedModel: # The same model, with `evaluation`, `yardsticks` and `copies` in `info`
     "Measure a model on a text, for its card"
     info,valid = dict(tm.info),np.asarray(valid[:n_max])
     if len(valid)>1: info['evaluation'] = dict(evaluate_codes(tm.model, valid, split))
-    if len(valid)>1 and 1<len(train)<=n_count: info['yardsticks'] = dict(yardsticks(train, valid, len(tm.vocab)))
+    if len(valid)>1 and 1<len(train)<=n_count:
+        info.update(yardsticks=dict(yardsticks(train, valid, len(tm.vocab))), copies=_copies(tm, train))
     return TrainedModel(tm.model, tm.vocab, info)
 
 # %% ../../nbs/84_share.learner.ipynb #5df8cb9b

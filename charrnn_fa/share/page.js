@@ -467,6 +467,8 @@
     document.body.classList.add('draws')
     $('write-h').textContent = 'It draws'
     $('go').dataset.word = 'Draw'
+    $('type').hidden = true
+    $('temperature').value = 0.5
     $('length').value = 2000
     $('pace').value = 600
   }

@@ -33,7 +33,12 @@ def _size(model):
     counts = f', and counts of order {model.counts.order}' if isinstance(model,Counted) else ''
     return f"{c['cell']}, {layers} of {c['n_hid']} units{counts}"
 
-# %% ../../nbs/82_share.page.ipynb #324ed1a6
+# %% ../../nbs/82_share.page.ipynb #b233e2c9
+def _copied(o):
+    "What a sample has copied, in a few words"
+    return f"{o['share']:.1%} of a sample of {o['n']:,} characters, in runs of {o['run']} or more; the longest run has {o['longest']}"
+
+# %% ../../nbs/82_share.page.ipynb #3363b0b5
 def model_card(
     tm:TrainedModel # Model with `info`
 )->dict: # `facts`, pairs of label and text; `scale`, its loss among the yardsticks in nats
@@ -45,6 +50,7 @@ def model_card(
     if n: res['Measured on'] = f'{n:,} characters that it was not trained on'
     res.update(Network=_size(tm.model), Parameters=f'{n_params(tm.model):,}', Alphabet=f'{len(tm.vocab):,} characters',
         Made=f'{datetime.date.today()} with charrnn_fa {version}'.strip())
+    if 'copies' in info: res['Copied'] = _copied(info['copies'])
     if 'left_out' in info: res['Left out'] = info['left_out']
     return dict(facts=[[k,str(v)] for k,v in res.items() if v], scale=_scale(info, nats))
 
@@ -65,14 +71,14 @@ def _fill(frame, parts):
     "Put parts in their places, in one go: what is put in is not looked at again"
     return re.sub(r'\{\{(\w+)\}\}', lambda m: parts[m[1]], frame)
 
-# %% ../../nbs/82_share.page.ipynb #2979b67e
+# %% ../../nbs/82_share.page.ipynb #be079969
 def default_title(
     tm:TrainedModel # The model
 )->str: # A line
     "A title for a page that was given none"
-    nm,does = tm.info.get('corpus'),'draws' if alphabet_of(tm.vocab) else 'writes'
-    if not nm or nm=='text': return f'A small network that {does}'
-    return f'A small network {does} {nm.capitalize() if nm.isalpha() else nm}'
+    nm,draws = tm.info.get('corpus'),alphabet_of(tm.vocab)
+    if not nm or nm=='text': return f"A small network that {'draws' if draws else 'writes'}"
+    return f'A small network draws {nm}' if draws else f'A small network writes {nm.capitalize() if nm.isalpha() else nm}'
 
 def _first_text(vocab, prompt):
     "What stands in the reader's own field at first"

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['encode_corpus', 'release_pages', 'RowPositions', 'CharStream', 'get_stream', 'PositionSplitter', 'in_pieces',
-           'split_name', 'stream_hash']
+           'stream_hash']
 
 # %% ../../nbs/04_text.stream.ipynb #4138ac8b
 import hashlib,json,mmap
@@ -205,14 +205,6 @@ def in_pieces(
         codes[slices[-1]].reshape(v.shape)[:] = v
         at += len(o)
     return CharStream(codes, stream.vocab, stream.name, stream.source),slices
-
-# %% ../../nbs/04_text.stream.ipynb #955222ef
-def split_name(
-    dls # Loaders
-)->str: # Such as `'nanogpt'`, or None where they were not made by `CharDataLoaders`
-    "What the split of a text is called"
-    res = getattr(dls, 'split', None)
-    return res if isinstance(res,str) else None
 
 # %% ../../nbs/04_text.stream.ipynb #b539f6b8
 def stream_hash(

@@ -112,6 +112,10 @@ class StepBar(ProgressCallback):
         self.first = self.pos_in_row() if self.training else 0
         self.pbar.update(0)
 
+    def after_fit(self):
+        if hasattr(self,'pbar'): self.pbar.on_iter_end()  # a fit that was stopped leaves no half bar, on whose line others would print
+        super().after_fit()
+
     def planned(self): return self.learn.row_steps() if self.training else len(self.dl)
     def pos_in_row(self): return self.train_iter-self.epoch*self.learn.passes*len(self.dl)
     def after_batch(self):

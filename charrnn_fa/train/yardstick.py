@@ -6,36 +6,40 @@
 __all__ = ['Yardsticks', 'stuck_at', 'yardsticks', 'verdict', 'epoch_losses', 'last_valid', 'YardstickFoot']
 
 # %% ../../nbs/15_train.yardstick.ipynb #6571f9f8
-import numpy as np
+import math, numpy as np
 from fastcore.all import *
 from fastai.basics import *
-from ..text.stream import *
 from ..text.ngrams import *
+from ..core import *
 
 # %% ../../nbs/15_train.yardstick.ipynb #b0546c48
 class Yardsticks(AttrDict):
     "Losses of simple methods on a text, in nats per character: `uniform`, `unigram`, `bigram`, `trigram`, `ngram`; `order` of the best"
     def named(self)->list: # Pairs of name and loss, highest first
         "The yardsticks under the names that plots and tables show"
-        return [('nothing known', self.uniform), ('letter frequencies only', self.unigram), ('pairs of letters', self.bigram),
-            ('triples of letters', self.trigram), ('better than any n-gram', self.ngram)]
+        return [('uniform guessing', self.uniform), ('letter frequencies', self.unigram), ('letter pairs', self.bigram),
+            ('letter triples', self.trigram), ('the best n-gram', self.ngram)]
 
     def passed(self,
         loss:float # Nats per character
     )->str: # What such a loss means
         "The hardest yardstick that a loss is below"
         res = [nm for nm,o in self.named() if loss<o]
-        return res[-1] if res else 'worse than nothing known'
+        return f'better than {res[-1]}' if res else 'worse than uniform guessing'
 
     def judge(self,
         loss:float, # Nats per character
         what:str='validation', # Whose loss it is
     )->str: # A line
-        "The loss and what it has passed"
-        return f'{what} loss {loss:.3f}: {self.passed(loss)}'
+        "The loss, what it has passed, and what comes next"
+        res  = f'{what} loss {loss:.3f} ({loss/math.log(2):.2f} bits): '
+        met  = [f'{nm} ({o:.3f})' for nm,o in self.named() if loss<o]
+        ahead= [f'{nm} ({o:.3f})' for nm,o in self.named() if not loss<o]
+        if not ahead: return res+f'better than {met[-1]}'
+        if not met:   return res+f'not even as good as {ahead[0]}'
+        return res+f'better than {met[-1]}, not yet than {ahead[0]}'
 
-    def __repr__(self):
-        return ' | '.join(f'{nm} {"< "*(nm[:6]=="better")}{o:.3f}' for nm,o in self.named())+f' (nats per character, {self.split})'
+    def __repr__(self): return ', '.join(f'{nm} {o:.3f}' for nm,o in self.named())+f' (nats per character, {self.split})'
 
 # %% ../../nbs/15_train.yardstick.ipynb #01fac2f3
 def stuck_at(
@@ -75,12 +79,12 @@ def verdict(
     loss:float, # Nats per character
     what:str='validation', # Whose loss it is
     n_max:int=5_000_000, # Count no longer texts than this, unless it was done before
-)->str: # Two lines; empty where there is nothing to count, or too much
-    "The yardsticks of a text, and what a loss has passed"
+)->str: # A line; empty where there is nothing to count, or too much
+    "What a loss has passed on this text"
     codes = [getattr(o, 'codes', ()) for o in dls.loaders[:2]]
     if len(codes)<2 or min(map(len, codes))<2 or len(codes[0])>n_max and not hasattr(dls,'_yardsticks'): return ''
     ys = yardsticks(dls)
-    return f'{ys!r}\n{ys.judge(loss, what)}'
+    return ys.judge(loss, what)
 
 # %% ../../nbs/15_train.yardstick.ipynb #8d7d5454
 def epoch_losses(

@@ -7,7 +7,7 @@ __all__ = []
 
 # %% ../../nbs/25_use.learner.ipynb #370e0480
 from fastcore.all import *
-from ..text.stream import *
+from ..core import *
 from ..train.learner import *
 from .evaluation import *
 from .sampling import *

@@ -10,6 +10,7 @@ import operator,os,time
 import numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
+from ..core import *
 from ..text.ngrams import *
 from ..text.vocab import *
 from ..models import *
@@ -77,7 +78,7 @@ class _Draw:
         c = self.sums(x)
         if not c[:,-1].min()>0: raise ValueError(broken_logits)              # NaN is not above 0
         u = self.uniforms()*c[:,-1:]                                         # (batch, 1)
-        return c[0].searchsorted(u[0], side='right') if len(c)==1 else (c<=u).sum(-1)
+        return c[0].searchsorted(u[0], side='right') if len(c)==1 else (c<=u).sum(-1)    # both count the sums that are not above u
 
 # %% ../../nbs/23_use.sampling.ipynb #b1e8f53d
 class _Linear:
@@ -90,8 +91,11 @@ class _Linear:
             except (AttributeError,RuntimeError): pass
 
     def __call__(self, x): # float32, shape (rows, n_in) -> (rows, n_out), numpy both
+        if len(x)==1:                                                    # numpy's product of matrix and vector has the least overhead
+            y = self.w.numpy() @ x[0]
+            y += self.b.numpy()
+            return y[None]
         x = torch.from_numpy(x)
-        if len(x)==1: return torch.addmv(self.b, self.w, x[0]).numpy()[None]
         if self.packed is None: return F.linear(x, self.w, self.b).numpy()
         return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.b, 'none', [], '').numpy()
 
@@ -248,7 +252,7 @@ def generate(
     **kwargs
 ): # Yields codes, int64 in numpy, shape (batch,), without end
     "Draw characters one after the other; `kwargs` are temperature and filters as `next_probs` takes them"
-    draw = _Draw(batch, seed, **kwargs)
+    draw,model = _Draw(batch, seed, **kwargs),bare_model(model)           # a wrapper may hide that there is a state
     with reading(model):
         dev = next(model.parameters()).device
         x = np.broadcast_to(np.asarray(prompt).astype(np.int64), (batch,len(prompt)))   # (batch, n)

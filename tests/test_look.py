@@ -1,0 +1,239 @@
+"Views: every number against a slow and plain computation, every host that shows them, no trace in training"
+import html,math,re
+import numpy as np
+import pytest,torch
+from torch import nn
+from charrnn_fa.everything import *
+from charrnn_fa.look.trace import trace
+from charrnn_fa.look.marks import shown
+
+CELLS_AND_DEPTHS = [(c,n) for c in ('rnn','gru','lstm','mingru') for n in (1,3)]
+said = 'she sells (sea) shells by the "sea" shore.\nROMEO:\nO me!\n'*30
+vocab = CharVocab.from_text(said)
+
+def made(cell='lstm', n_layers=1, n_hid=7, seed=0, **kw):
+    torch.manual_seed(seed)
+    return CharRNN(len(vocab), cell, n_hid=n_hid, n_layers=n_layers, n_emb=5, **kw).eval()
+
+def trained(*args, **kw): return TrainedModel(made(*args, **kw), vocab, dict(config=None, corpus='a test'))
+
+def plain_losses(model, codes):
+    "One character after the other, no rows, no windows"
+    res = []
+    with torch.no_grad():
+        model.reset()
+        for a,b in zip(codes, codes[1:]):
+            p = model(torch.tensor([[int(a)]]))[0,0].double().softmax(0)
+            res.append(-math.log(p[int(b)]))
+        model.reset()
+    return res
+
+@pytest.mark.parametrize('cell,n_layers', CELLS_AND_DEPTHS)
+def test_surprise_is_the_plain_one(cell, n_layers):
+    tm = trained(cell, n_layers)
+    s  = said[:300]
+    v,want = tm.surprise(s),np.array(plain_losses(tm.model, vocab.encode(s)))
+    assert np.allclose(v.bits*math.log(2), want, atol=1e-5) and abs(v.nats-tm.evaluate(vocab.encode(s)).nats)<1e-6
+    assert np.allclose(v.lines[1], want[42:49].mean()/math.log(2), atol=1e-5)
+    tip = re.findall(r'title="([^"]*)"', v.html)[100]
+    assert html.unescape(tip).split('\n')[0]==f'{shown(s[100])} {want[99]/math.log(2):.2f} bits'
+
+def test_surprise_of_a_long_text_is_what_evaluate_says():
+    tm = trained('gru')
+    s  = said*4
+    assert len(s)>4096
+    assert abs(tm.surprise(s, n=None).nats-tm.evaluate(vocab.encode(s)).nats)<1e-6
+
+def test_loss_by_sums_to_the_whole():
+    tm = trained()
+    lb,want = tm.loss_by(said[:1000]),plain_losses(tm.model, vocab.encode(said[:1000]))
+    for rows in lb.tables.values(): assert abs(sum(r.part for r in rows)-np.mean(want))<1e-5 and sum(r.n for r in rows)==999
+    row, = [r for r in lb.tables['kind of character'] if r.group=='newline']
+    assert abs(row.nats-np.mean([l for l,c in zip(want, said[1:1000]) if c=='\n']))<1e-5
+
+def plain_lstm(model, codes):
+    "The LSTM's equations, number by number: h, c and the gates of a single layer"
+    w = {k:v.detach().double() for k,v in model.rnn.named_parameters()}
+    n = model.config['n_hid']
+    h,c,out = torch.zeros(n).double(),torch.zeros(n).double(),[]
+    for i in codes:
+        x = model.emb.weight[int(i)].detach().double()
+        a = w['weight_ih_l0']@x+w['bias_ih_l0']+w['weight_hh_l0']@h+w['bias_hh_l0']
+        i_,f,g,o = a[:n].sigmoid(),a[n:2*n].sigmoid(),a[2*n:3*n].tanh(),a[3*n:].sigmoid()
+        c = f*c+i_*g
+        h = o*c.tanh()
+        out.append((h,c,i_,f,o))
+    return [torch.stack(o).numpy() for o in zip(*out)]
+
+def test_trace_of_an_lstm_is_the_equations():
+    m,codes = made(n_hid=6),vocab.encode(said[:80])
+    t = trace(m, codes, gates=True)
+    for got,want in zip((t.h1, t.c1, *(t.gates[f'{k} 1'] for k in ('input','forget','output'))), plain_lstm(m, codes)): assert np.allclose(got, want, atol=1e-5)
+    v = TrainedModel(m, vocab, {}).gates(said[:80])
+    assert np.allclose(v.open['forget 1'], (plain_lstm(m, codes)[3]>0.9).mean(0))
+
+@pytest.mark.parametrize('cell,n_layers', CELLS_AND_DEPTHS)
+def test_trace_ends_in_the_state_of_one_pass(cell, n_layers):
+    m,codes = made(cell, n_layers),vocab.encode(said[:90])
+    t = trace(m, codes)
+    with reading(m):
+        m(torch.from_numpy(codes.astype(np.int64))[None])
+        state = m.get_state()
+    for nm,s in zip('hc', state):
+        for i in range(n_layers): assert np.allclose(t[f'{nm}{i+1}'][-1], s[i,0].numpy(), atol=1e-5)
+
+def test_gates_of_a_gru_make_its_state():
+    "h' = (1-z) n + z h with n from the cell: z and r as traced reproduce nn.GRU"
+    m,codes = made('gru', 2, n_hid=4),vocab.encode(said[:50])
+    t,w = trace(m, codes, gates=True),{k:v.detach().numpy() for k,v in m.rnn.named_parameters()}
+    n,x = 4,m.emb.weight.detach().numpy()[codes.astype(int)]
+    for l,(x,h) in enumerate(((x,t.h1),(t.h1,t.h2))):
+        was = np.vstack([np.zeros(n), h[:-1]])
+        r,z = t.gates[f'reset {l+1}'],t.gates[f'update {l+1}']
+        new = np.tanh(x@w[f'weight_ih_l{l}'][2*n:].T+w[f'bias_ih_l{l}'][2*n:]+r*(was@w[f'weight_hh_l{l}'][2*n:].T+w[f'bias_hh_l{l}'][2*n:]))
+        assert np.allclose((1-z)*new+z*was, h, atol=1e-5)
+
+class Cells(nn.Module):
+    "A loop over nn.LSTMCell, as people write it"
+    def __init__(self, v, n=6):
+        super().__init__()
+        self.emb,self.cell,self.head,self.h = nn.Embedding(v, 4),nn.LSTMCell(4, n),nn.Linear(n, v),None
+    def reset(self): self.h = None
+    def forward(self, x):
+        outs,h = [],self.h
+        for e in self.emb(x).unbind(1):
+            h = self.cell(e, h)
+            outs.append(h[0])
+        self.h = tuple(o.detach() for o in h)
+        return self.head(torch.stack(outs, 1))
+
+def test_a_module_of_ones_own():
+    tm = TrainedModel(Cells(len(vocab)), vocab, {})
+    assert tm.neurons(said[:60]).values['c1'].shape==(60,6) and tm.surprise(said[:60]).bits.shape==(59,) and tm.looks_back(said[:20]).pull.shape==(19,)
+    with pytest.raises(ValueError, match='no `reset`'): TrainedModel(nn.Sequential(nn.Embedding(len(vocab),len(vocab))), vocab, {}).neurons(said[:60])
+
+def test_auc_is_the_share_of_pairs():
+    rng = np.random.default_rng(0)
+    x,f = rng.integers(0, 5, (60,3)).astype(float),(rng.random(60)<0.4).astype(float)          # with many ties
+    for u,s in zip(x.T, weights(f)@ranks(x)):
+        a,b = u[f==1][:,None],u[f==0]
+        assert abs(s-(2*((a>b)+(a==b)/2).mean()-1))<1e-5
+
+def test_an_untrained_network_has_no_units_to_name():
+    words = np.random.default_rng(0).choice(['sea','shells','She','SELLS','(by the)','shore.\n'], 1500)
+    s = ' '.join(words)
+    v = CharVocab.from_text(s)
+    torch.manual_seed(5)
+    assert TrainedModel(CharRNN(len(v), 'lstm', n_hid=24), v, {}).find_neurons(s, n=6000).rows==[]
+
+def test_steering_writes_into_the_state():
+    tm,(k,i,x) = trained('lstm', 2),('c2',3,4.)
+    with reading(tm.model):
+        tm.model(torch.tensor([[1,2]]))
+        was = tm.model.get_state()
+        from charrnn_fa.look.neurons import _hold
+        _hold(tm.model, k, i, x)
+        h,c = tm.model.get_state()
+    assert torch.equal(h, was[0]) and (c[1,:,3]==4).all() and torch.equal(c[0], was[1][0])
+    v = tm.steer('c2[3]', 0., '\n', n=50)
+    assert v.free==str(tm.sample('\n', n=50, temperature=0.8, seed=0)) or len(v.free)==51
+
+def test_memory_is_the_plain_loss():
+    tm,codes = trained('gru'),vocab.encode(said)
+    ls = context_losses(tm.model, codes, (1,8), places=5)
+    at = np.linspace(8, len(codes)-1, 5).astype(int)
+    for i,k in enumerate((1,8)):
+        for j,p in enumerate(at): assert abs(ls[i,j]-plain_losses(tm.model, codes[p-k:p+1])[-1])<1e-5
+
+def test_copies_against_looking_everywhere():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        src,s = [''.join(rng.choice(list('ab\n'), n)) for n in (400,60)]
+        c = memorised(s, src, run=7, sizes=(3,5))
+        pieces = [(i,k) for k in range(1,61) for i in range(61-k) if s[i:i+k] in src]
+        assert len(c.longest)==max(k for _,k in pieces) and c.longest in src and s[c.start:c.start+len(c.longest)]==c.longest
+        mask = np.zeros(60, dtype=bool)
+        for i,k in pieces:
+            if k==7: mask[i:i+7] = True
+        assert (c.mask==mask).all() and abs(c.new[3]-(1-sum(k==3 for _,k in pieces)/58))<1e-9
+
+# What is shown
+ALL = '<script>alert(1)</script>&amp;"\'' + ''.join(chr(p*0x10000+o) for p in range(17) for o in (0x41,0x3b1,0x5d0,0x627,0x301,0x200d,0x202e,0xfffd)) + '\x00\x1b\x7f\t\r\n\n \ud800'
+
+def test_any_character_is_escaped():
+    v = CharVocab(ALL)
+    view = TrainedModel(CharRNN(len(v), 'gru', n_hid=4), v, {}).surprise(ALL)
+    s = view._repr_html_()
+    assert '<script' not in s and '\x00' not in s and len(view.bits)==len(ALL)-1
+    s.encode('utf-8')                                                                            # no lone surrogate is left
+    str(view).encode('utf-8')
+
+@pytest.mark.parametrize('std', [0.,3.])
+def test_two_thousand_characters_stay_small(std):
+    "Knowing nothing, where every character is shaded, and being sure, often wrongly"
+    text = ''.join(np.random.default_rng(0).choice(list('abcdefghij klmnop\nqrstuvwxyz<&"ABCDEFG'), 2000))
+    v = CharVocab.from_text(text)
+    m = CharRNN(len(v), 'gru', n_hid=8)
+    nn.init.normal_(m.head.weight, std=std)
+    assert len(TrainedModel(m, v, {}).surprise(text)._repr_html_().encode())<300_000
+
+def test_in_a_browser(browser, tmp_path):
+    "Offline, wide and narrow, light and dark: the frame takes over, hover tells, nothing is cut off; without scripts the plain part stays"
+    tm = trained(n_hid=9)
+    for nm,view in dict(surprise=tm.surprise(said[:400]), neurons=tm.neurons(said[:300]), loss_by=tm.loss_by(said)).items():
+        f = view.save(tmp_path/f'{nm}.html')
+        for width,scheme in ((1280,'light'),(390,'dark')):
+            c = browser.new_context(viewport=dict(width=width, height=800), color_scheme=scheme, offline=True)
+            p,errors = c.new_page(),[]
+            p.on('pageerror', lambda e: errors.append(str(e)))
+            p.goto(f.as_uri())
+            p.wait_for_function("document.querySelector('iframe').offsetHeight>40")
+            fr = p.frames[1]
+            if nm=='neurons': fr.wait_for_selector('select')
+            assert not errors and fr.evaluate('document.documentElement.classList.contains("dark")')==(scheme=='dark')
+            assert p.evaluate('document.documentElement.scrollWidth')<=width
+            if nm!='loss_by':
+                fr.locator('[data-tip]').nth(30).hover()
+                assert fr.locator('#tip').inner_text().startswith(shown(said[30])) or nm=='neurons' and fr.locator('#tip').inner_text()
+            c.close()
+        c = browser.new_context(java_script_enabled=False)
+        p = c.new_page()
+        p.goto(f.as_uri())
+        assert p.locator('iframe').bounding_box()['height']==0 and len(p.inner_text('body'))>200
+        c.close()
+
+# While it learns
+def fit(cbs, steps=22, n=None, **kw):
+    torch.manual_seed(0)
+    dls   = CharDataLoaders.from_text(said*4, bs=4, seq_len=16)
+    learn = char_learner(dls, 'lstm', n_hid=12, dropout=0.3, precision='fp32')
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(steps, cbs=cbs)
+    return learn
+
+def test_watching_leaves_no_trace():
+    a = fit([])
+    ra = torch.get_rng_state()
+    shows = ShowSamples(n=20)
+    b = fit([shows, ShowLoss()])
+    assert torch.equal(ra, torch.get_rng_state()) and [o['step'] for o in shows.samples]==[10,20]
+    for x,y in zip(a.model.parameters(), b.model.parameters()): assert torch.equal(x, y)
+    assert [float(o) for o in a.recorder.losses]==[float(o) for o in b.recorder.losses]
+
+def test_samples_survive_a_resume(tmp_path):
+    from fastai.callback.core import Callback,CancelFitException
+    class StopAt(Callback):
+        def after_batch(self):
+            if self.train_iter==13: raise CancelFitException()
+    whole = ShowSamples(n=20)
+    fit([whole])
+    fit([Resume(tmp_path/'r', every=1), ShowSamples(n=20), StopAt()])
+    # what was stopped at step 13 is marked as finished by a cancelled fit, so go on from the last checkpoint within the epoch
+    for o in (tmp_path/'r').glob('ck-*.2-*'): o.unlink()
+    again = ShowSamples(n=20)
+    fit([Resume(tmp_path/'r', every=1), again])
+    assert again.samples==whole.samples
+
+def test_the_axis_is_planned_steps():
+    cb = ShowLoss()
+    learn = fit([cb], steps=22)
+    assert cb.curve.planned==22 and len(cb.curve.losses)==22 and cb.curve.valid[-1][0]==22
