@@ -462,3 +462,49 @@ def test_exact_resume_through_freezing_and_slices(tmp_path):
         with pytest.raises(KeyboardInterrupt): cell(tmp_path/'killed', kill)
     back = cell(tmp_path/'killed')
     assert same(whole.model, back.model) and losses(whole)==losses(back)
+
+# --- Layouts and wrappers: one table, one helper ---
+
+class Laid(nn.Module):
+    "A `CharRNN` whose output is laid out otherwise, inside a module of somebody's own that has no `reset`"
+    def __init__(self, rnn, lay):
+        super().__init__()
+        self.rnn,self.lay = rnn,lay
+    def forward(self, x):
+        o = self.rnn(x)
+        return dict(btv=o, bvt=o.transpose(1,2), tbv=o.transpose(0,1), flat=o.flatten(0,1))[self.lay]
+
+wraps = dict(btv=lambda m: Laid(m, 'btv'), bvt=lambda m: Laid(m, 'bvt'), tbv=lambda m: Laid(m, 'tbv'), flat=lambda m: Laid(m, 'flat'),
+    parallel=nn.DataParallel, compiled=lambda m: torch.compile(m, backend='eager'))
+
+@pytest.mark.parametrize('wrap', wraps)
+def test_layouts_and_wrappers_change_nothing(wrap):
+    a,rnn = make(verse, cold=0),make(verse).model
+    b = make(verse, arch=wraps[wrap](rnn), n_hid=None, cold=0, lr=a.lr)
+    for learn in (a,b):
+        set_seed(1)
+        quiet(learn, lambda: learn.fit(2, 1e-2))
+    assert losses(a)==pytest.approx(losses(b), abs=1e-5) and a.validate()[0]==pytest.approx(b.validate()[0], abs=1e-5)
+    assert a.evaluate().nats==pytest.approx(b.evaluate().nats, abs=1e-5)
+    for kw in (dict(), dict(batch=3)): assert a.sample('to be', 60, seed=3, **kw)==b.sample('to be', 60, seed=3, **kw)
+    quiet(b, lambda: b.fit(1, 1e-2))
+    assert rnn.state is None                               # forgotten after the fit, through the wrapper
+
+@pytest.mark.parametrize('wrap', ['parallel','compiled'])
+def test_cold_starts_and_hidden_outputs_look_into_wrappers(wrap):
+    rnn   = make(verse).model
+    learn = make(verse, arch=wraps[wrap](rnn), n_hid=None, cold=1.)
+    seen  = []
+    rnn.forget = lambda rows: seen.append(int(rows.sum()))
+    quiet(learn, lambda: learn.fit(1, 1e-2, cbs=[HiddenOutputs(), RNNRegularizer(1., 1.)]))
+    assert seen and set(seen)=={4}
+
+def test_sizes_that_coincide_are_told_apart():
+    "A vocabulary of 5, and a model that returns (seq_len, bs, 5)"
+    vocab = CharVocab('abcde')
+    rnn   = CharRNN(5, 'gru', n_hid=8)
+    text  = 'abcdeedcba'*30
+    codes = vocab.encode(text)
+    want  = evaluate_codes(rnn, codes).nats
+    for lay in ('bvt','tbv','flat'): assert evaluate_codes(Laid(rnn, lay), codes).nats==pytest.approx(want, abs=1e-6)
+    with pytest.raises(ShapeError, match='should return'): evaluate_codes(nn.Sequential(nn.Embedding(5, 4), nn.Flatten()), codes)

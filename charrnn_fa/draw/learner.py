@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['draw_with']
 
-# %% ../../nbs/80_draw.learner.ipynb #fd65019d
+# %% ../../nbs/80_draw.learner.ipynb #49140296
 import os,numpy as np,torch
 from fastcore.all import *
 from ..text.vocab import *
@@ -17,7 +17,7 @@ from ..keep.trained import *
 from .strokes import *
 from .show import *
 
-# %% ../../nbs/80_draw.learner.ipynb #cd366490
+# %% ../../nbs/80_draw.learner.ipynb #791150d8
 @patch(cls_method=True)
 @delegates(CharDataLoaders.from_corpus, but=['x','vocab'])
 def from_drawings(cls:CharDataLoaders,
@@ -28,9 +28,9 @@ def from_drawings(cls:CharDataLoaders,
     "Loaders of drawings, one after the other; the vocabulary is the alphabet, whether or not every letter occurs"
     text = ''.join(strokes_to_text(o, alphabet) for o in drawings)
     if not text: raise ValueError('There are 0 drawings to learn from: give at least a few hundred')
-    return cls.from_text(text, vocab=CharVocab(letters(ALPHABETS[alphabet])), **kwargs)
+    return cls.from_text(text, vocab=CharVocab(letters(as_alphabet(alphabet))), **kwargs)
 
-# %% ../../nbs/80_draw.learner.ipynb #a113f640
+# %% ../../nbs/80_draw.learner.ipynb #b54dd230
 def _alphabet(vocab):
     a = alphabet_of(vocab)
     if a is None: raise ValueError(f'This model was not trained on drawings (its vocabulary is {vocab}): use `sample`, or train on `CharDataLoaders.from_drawings`')
@@ -44,7 +44,7 @@ def _begun(prompt, a):
     text = prompt if isinstance(prompt,str) else strokes_to_text(d, a)
     return text.rstrip(a['end']),len(d)
 
-# %% ../../nbs/80_draw.learner.ipynb #37d9ce58
+# %% ../../nbs/80_draw.learner.ipynb #837211c9
 @delegates(sample_text, but=['model','vocab','prompt','n','stop','batch','stream','unknown'])
 def draw_with(
     model, # Codes to logits
@@ -66,7 +66,7 @@ def draw_with(
     else: texts = sample_text(model, vocab, a['end']+begun, max_len, stop=a['end'], batch=n, **kwargs)
     return draw_grid([Drawing(t[1:], a['name'], given) for t in texts])
 
-# %% ../../nbs/80_draw.learner.ipynb #631f9a1d
+# %% ../../nbs/80_draw.learner.ipynb #13f4dde9
 @patch
 @delegates(draw_with, but=['model','vocab'])
 def draw(self:CharLearner, n:int=9, prompt=None, **kwargs)->Drawings:
@@ -79,7 +79,7 @@ def draw(self:TrainedModel, n:int=9, prompt=None, **kwargs)->Drawings:
     "Draw with the network, or finish the strokes in `prompt`; takes what `draw_with` takes"
     return draw_with(self.model, self.vocab, n, prompt, **kwargs)
 
-# %% ../../nbs/80_draw.learner.ipynb #dd4d9a29
+# %% ../../nbs/80_draw.learner.ipynb #efa5339d
 _as_text = Sample._ipython_display_
 
 @patch
@@ -89,7 +89,7 @@ def _ipython_display_(self:Sample):
     from IPython.display import display
     display(draw_grid(lines))
 
-# %% ../../nbs/80_draw.learner.ipynb #7e45b6e4
+# %% ../../nbs/80_draw.learner.ipynb #bc3f39ee
 @patch
 def draw_temperatures(self:CharLearner,
     temperatures=(.2,.4,.6,.8,1.,1.2), # A drawing for each
@@ -101,7 +101,7 @@ def draw_temperatures(self:CharLearner,
     res = [self.draw(1, prompt, temperature=t, seed=seed, **kwargs)[0] for t in temperatures]
     return draw_grid(res, titles=[f'{t:g}' for t in temperatures])
 
-# %% ../../nbs/80_draw.learner.ipynb #21e5a37b
+# %% ../../nbs/80_draw.learner.ipynb #6fa83960
 def _read_states(model, codes, at):
     "Hidden state of the top layer after each of `at` characters of a text, shape (len(at), n_hid)"
     res,last = [],0
@@ -112,7 +112,7 @@ def _read_states(model, codes, at):
             last = p
     return torch.stack(res)
 
-# %% ../../nbs/80_draw.learner.ipynb #a854904f
+# %% ../../nbs/80_draw.learner.ipynb #396413aa
 @patch
 def find_unit(self:CharLearner,
     drawings, # Drawings to read, 100 or so
@@ -133,7 +133,7 @@ def find_unit(self:CharLearner,
     i = int(r.abs().argmax())
     return i,float(r[i])
 
-# %% ../../nbs/80_draw.learner.ipynb #380abda6
+# %% ../../nbs/80_draw.learner.ipynb #f3659862
 def _steered(model, vocab, prompt, n, max_len, steer, kwargs):
     "Texts, as `sample_text` draws them, while units of the top layer are held"
     seed = kwargs.pop('seed')

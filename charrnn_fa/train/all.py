@@ -5,6 +5,7 @@ from .loss import *
 from .yardstick import *
 from .steps import *
 from .trial import *
+from .finetune import *
 from .learner import *
 from .scale import *
 from .minutes import *

@@ -6,18 +6,20 @@
 __all__ = ['CharLearner', 'choose_size', 'choose_lr', 'char_learner']
 
 # %% ../../nbs/19_train.learner.ipynb #31efdec5
-import contextlib,math,re,tempfile
+import contextlib,difflib,inspect,math,re,tempfile
 import numpy as np, torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
 from ..models import *
+from ..counted import *
 from .shapes import *
 from .loss import *
 from .yardstick import *
 from .steps import *
 from .trial import *
+from .finetune import *
 
 # %% ../../nbs/19_train.learner.ipynb #e03b9618
 def _listens(cb, event_name):
@@ -53,6 +55,7 @@ class CharLearner(Learner):
         if hasattr(self,'progress'): self.remove_cb(self.progress).add_cb(StepBar())
         self.precision,self.vocab = precision,dls.vocab
         self.last_step,self.first_epoch = math.inf,0    # where `Steps` ends a fit, and where a resumed one begins
+        self.trained_from = None                        # the trained model, or learner, that this one began with
         self.passes  = 1                                # over the text, between two validations
         self.minutes = None                             # what `fit_minutes` was given, while it runs
         self.guards  = []                               # each `FitGuard` that holds something now
@@ -178,7 +181,15 @@ def __call__(self:CharLearner, event_name):
 # %% ../../nbs/19_train.learner.ipynb #572b3a97
 @patch
 def _call_one(self:CharLearner, event_name):
-    for cb in self._listeners(event_name): cb(event_name)
+    for cb in self._listeners(event_name):
+        try: cb(event_name)
+        except Exception as e:
+            _plain_message(e)
+            raise
+
+def _plain_message(e):
+    "Take off what fastai puts before a message, the callback and the event: the traceback has both"
+    if e.args and isinstance(e.args[0],str): e.args = (re.sub(r'\AException occured in `\w+` when calling event `\w+`:\n\t', '', e.args[0]), *e.args[1:])
 
 # %% ../../nbs/19_train.learner.ipynb #ef18e22d
 def choose_size(
@@ -205,11 +216,26 @@ def _learner(dls, model, counts, cbs=None, **kwargs):
     dls,model,cb = with_counts(dls, model, counts)
     return CharLearner(dls, model, cbs=L(cbs)+[cb], **kwargs)
 
+# %% ../../nbs/19_train.learner.ipynb #a75d30d1
+def _train_on(dls, old, counts, dropout, n_hid=None, n_layers=None, **kwargs):
+    "A learner that begins with the weights of a trained model"
+    if not (hasattr(old,'model') and hasattr(old,'vocab')): raise ValueError(f'arch={old!r} should be a cell, a module, or a trained model (`load_trained(file)`)')
+    if n_hid or n_layers: raise ValueError('A trained model brings its sizes with it: leave out n_hid and n_layers')
+    was = bare_model(old.model)
+    model,match = matched_model(was, old.vocab, dls.vocab, dropout)
+    loss,share  = shared_loss(was, old.vocab, dls.vocab.decode(dls.valid.codes[:20_000]))
+    known = f'; on the {share:.1%} of the new text that it can read, its loss is {loss:.3f} nats = {loss/math.log(2):.3f} bits' if loss is not None else ''
+    print(f'{match}{known}')
+    if counts is None and isinstance(was,Counted): counts = was.tables.order
+    learn = _learner(dls, model, counts, **{'lr':choose_lr(model.config['cell']), **kwargs})
+    learn.trained_from = old
+    return learn
+
 # %% ../../nbs/19_train.learner.ipynb #82d7e503
 @delegates(CharLearner.__init__)
 def char_learner(
     dls, # Loaders of character streams
-    arch='lstm', # `'rnn'`, `'gru'`, `'lstm'`, `'mingru'`, or any module that maps codes `(bs, seq_len)` to logits
+    arch='lstm', # `'rnn'`, `'gru'`, `'lstm'`, `'mingru'`, any module from codes `(bs, seq_len)` to logits, or a trained model or learner to train on
     n_hid:int=None, # Width of the hidden state; chosen to suit the corpus if not given
     n_layers:int=None, # Recurrent layers; likewise
     n_emb:int=64, # Width of the embedding; 0 for one-hot
@@ -222,13 +248,25 @@ def char_learner(
     **kwargs
 )->CharLearner:
     "A learner for `dls`; sizes that are not given are chosen and said"
+    _check_args(dls, kwargs)
     if isinstance(arch,nn.Module): return _learner(dls, arch, counts, **kwargs)
+    if not isinstance(arch,str): return _train_on(dls, arch, counts, dropout, n_hid=n_hid, n_layers=n_layers, **kwargs)
     auto  = choose_size(dls.train.n_chars, loader_device(dls))
     given = {k:v for k,v in dict(n_hid=n_hid, n_layers=n_layers, dropout=dropout).items() if v is not None}
     cfg   = {**(auto if n_hid is None else {}), **given}
     model = CharRNN(len(dls.vocab), arch, n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init, **cfg)
     if n_hid is None: print(f"{arch} of {model.config['n_layers']} x {cfg['n_hid']}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
     return _learner(dls, model, counts, **{'lr':choose_lr(arch), **kwargs})
+
+# %% ../../nbs/19_train.learner.ipynb #a312e5fc
+def _check_args(dls, kwargs):
+    "Refuse what is not loaders, and a keyword that nobody takes"
+    if not hasattr(dls,'train'): raise TypeError(f'dls is a {type(dls).__name__}, not loaders: make them with CharDataLoaders.from_corpus(...)')
+    known = {**inspect.signature(char_learner).parameters, **inspect.signature(Learner.__init__).parameters}
+    for k in kwargs:
+        if k in known: continue
+        meant = first(difflib.get_close_matches(k, known, n=1))
+        raise TypeError(f'char_learner takes no {k!r}'+(f'. Did you mean {meant!r}?' if meant else f': it takes {", ".join(known)}'))
 
 # %% ../../nbs/19_train.learner.ipynb #7875de59
 @patch

@@ -68,7 +68,7 @@ def preserved(
 ):
     "Whatever happens inside, leave model, state, optimiser, stream position and random numbers as they were"
     model,dl = learn.model,learn.dls.train
-    was  = deepcopy(model.state_dict()),model.get_state() if hasattr(model,'get_state') else None,learn.opt and deepcopy(learn.opt.state_dict())
+    was  = deepcopy(model.state_dict()),[(m,m.get_state()) for m in carriers(model) if hasattr(m,'get_state')],learn.opt and deepcopy(learn.opt.state_dict())
     pos  = dl.state_dict() if hasattr(dl,'state_dict') else None
     rng  = rng_state()
     mode,n_epoch = model.training,getattr(learn,'n_epoch',1)
@@ -76,7 +76,7 @@ def preserved(
     finally:
         model.load_state_dict(was[0])
         model.train(mode)
-        if was[1] is not None: model.set_state(was[1])
+        for m,s in was[1]: m.set_state(s)
         if was[2]: learn.opt.load_state_dict(was[2])
         else: learn.opt = None
         if pos: dl.load_state_dict(pos)

@@ -13,6 +13,7 @@ from ..core import *
 from ..text.stream import *
 from ..models import *
 from ..counted import *
+from ..train.shapes import *
 from .adapt import *
 
 # %% ../../nbs/22_use.evaluation.ipynb #f22af698
@@ -31,7 +32,7 @@ def _at(codes, ix):
     return torch.from_numpy(np.asanyarray(codes)[ix.numpy()].astype(np.int64))
 
 # %% ../../nbs/22_use.evaluation.ipynb #a7fb4386
-def _read_rows(model, codes, starts, length, warm, win, dev):
+def _read_rows(model, run, codes, starts, length, warm, win, dev):
     "Predictions for rows `[s, s+length)` of `codes`, each read from `s-warm` on; targets are one ahead"
     n = len(codes)-1
     reset_state(model)
@@ -40,7 +41,7 @@ def _read_rows(model, codes, starts, length, warm, win, dev):
         ix   = pos+torch.arange(i, min(i+win, warm+length))             # (rows, <=win)
         keep = ((ix>=pos+warm) & (ix<n)).to(dev)
         ix   = ix.clamp(max=n-1)
-        yield ix+1,keep,model(_at(codes, ix).to(dev)).float(),_at(codes, ix+1).to(dev)
+        yield ix+1,keep,run(_at(codes, ix).to(dev)).float(),_at(codes, ix+1).to(dev)
         if i%2**16<win: release_pages(codes)                            # a large text comes from a file, and goes back there
 
 # %% ../../nbs/22_use.evaluation.ipynb #d7ccbb5c
@@ -56,8 +57,9 @@ def predictions(
     rows  = max(1, min(max_rows, n//(4*warm)))
     m     = math.ceil(n/rows)
     with reading(model):
-        yield from _read_rows(model, codes, [0], min(m,n), 0, win, dev)
-        if rows>1: yield from _read_rows(model, codes, [i*m for i in range(1,rows)], m, warm, win, dev)
+        run = in_rows(model, dev)                         # logits, however the model lays them out
+        yield from _read_rows(model, run, codes, [0], min(m,n), 0, win, dev)
+        if rows>1: yield from _read_rows(model, run, codes, [i*m for i in range(1,rows)], m, warm, win, dev)
 
 # %% ../../nbs/22_use.evaluation.ipynb #70df2104
 @delegates(predictions, but=['model','codes'])

@@ -15,6 +15,8 @@ from ..text.ngrams import *
 from ..text.vocab import *
 from ..models import *
 from ..counted import *
+from ..core import *
+from ..train.shapes import *
 
 # %% ../../nbs/23_use.sampling.ipynb #6dded341
 def _check_filters(temperature=1., top_k=None, top_p=None, min_p=None):
@@ -233,14 +235,14 @@ _steppers = {CharRNN:Stepper, Counted:CountedStepper}
 
 def _last(out): return out[:,-1].float().cpu().numpy()
 
-def _stepper(model, batch, dev):
+def _stepper(model, run, batch, dev):
     "Function from the last codes, numpy, to logits `(batch, n_vocab)`, with the state carried"
     if type(model) in _steppers and dev.type=='cpu': return _steppers[type(model)](model, batch)
-    if hasattr(model,'reset'): return lambda c: _last(model(torch.from_numpy(c)[:,None].to(dev)))
+    if carriers(model): return lambda c: _last(run(torch.from_numpy(c)[:,None].to(dev)))
     seen = []
     def _step(c):
         seen.append(torch.from_numpy(c))
-        return _last(model(torch.stack(seen[-256:], 1).to(dev)))
+        return _last(run(torch.stack(seen[-256:], 1).to(dev)))
     return _step
 
 # %% ../../nbs/23_use.sampling.ipynb #f3e75b19
@@ -256,9 +258,11 @@ def generate(
     with reading(model):
         dev = next(model.parameters()).device
         x = np.broadcast_to(np.asarray(prompt).astype(np.int64), (batch,len(prompt)))   # (batch, n)
-        if hasattr(model,'reset') and x.shape[1]>1: model(torch.from_numpy(x[:,:-1].copy()).to(dev))
-        step,c = _stepper(model, batch, dev),x[:,-1].copy()
-        if not hasattr(model,'reset'):
+        run = model if type(model) in _steppers else in_rows(model, dev)
+        reset_state(model)
+        if carriers(model) and x.shape[1]>1: run(torch.from_numpy(x[:,:-1].copy()).to(dev))
+        step,c = _stepper(model, run, batch, dev),x[:,-1].copy()
+        if not carriers(model):
             for i in range(x.shape[1]-1): step(x[:,i].copy())
         while True:
             c = draw(step(c))

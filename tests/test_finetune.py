@@ -1,0 +1,110 @@
+"Training on: characters are matched by what they are, never by their codes"
+import pytest, torch
+from types import SimpleNamespace
+from fastai.basics import set_seed
+from charrnn_fa.everything import *
+
+old_text = 'she sells sea shells by the sea shore. '*60
+new_text = 'SHE SELLS café crème, naïve ２ sea shells? '*60
+
+def make(text, arch='gru', **kwargs):
+    set_seed(0)
+    dls = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
+    return char_learner(dls, arch, precision='fp32', **kwargs)
+
+def fit(learn, n=60):
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(n, 1e-2)
+    return learn
+
+def permuted(model, vocab, seed=0):
+    "The same model with its characters in another order, made by hand: a vocabulary, and the model it belongs to"
+    order = torch.randperm(len(vocab), generator=torch.Generator().manual_seed(seed)).tolist()
+    ws = {k:v.clone() for k,v in model.state_dict().items()}
+    for k,v in ws.items():
+        if k in ('emb.weight','head.weight','head.bias'): ws[k] = v[order]
+        elif not model.config['n_emb'] and ('weight_ih_l0' in k or k=='rnn.zh.0.weight'): ws[k] = v[:,order]
+    res = CharRNN(**model.config)
+    res.load_state_dict(ws)
+    return res,SimpleNamespace(itos=[vocab.itos[i] for i in order])
+
+kinds = [dict(arch='gru', n_hid=16), dict(arch='lstm', n_hid=16, n_emb=0), dict(arch='mingru', n_hid=16, n_emb=0, n_layers=2), dict(arch='mingru', n_hid=16),
+    dict(arch='rnn', n_hid=16, n_emb=16, tie=True), dict(arch='lstm', n_hid=16, weight_drop=0.1, n_emb=0), dict(arch='gru', n_hid=16, learn_init=True)]
+
+@pytest.mark.parametrize('kw', kinds)
+def test_a_permuted_vocabulary_gives_the_same_loss(kw):
+    learn = fit(make(old_text, **kw), 20)
+    want  = learn.evaluate().nats
+    model,vocab = permuted(learn.model, learn.vocab)
+    codes = learn.dls.valid.codes
+    assert abs(evaluate_codes(model, codes).nats-want)>0.1                             # as it is: a substitution cipher
+    again = char_learner(learn.dls, SimpleNamespace(model=model, vocab=vocab), precision='fp32')
+    assert again.evaluate().nats==pytest.approx(want, abs=1e-5)
+
+def test_what_becomes_of_each_character():
+    a = fit(make(old_text, n_hid=16))
+    b = make(new_text, a)
+    m = match_vocabs(a.vocab, b.vocab)
+    assert m.borrowed['S']=='s' and m.borrowed['é']=='e' and m.borrowed['è']=='e' and 'ï' in m.new
+    assert '２' in m.new and '?' in m.new and '.' in m.lost and 's' in m.kept
+    code = lambda v,c: v.itos.index(c)
+    for part in ('emb.weight','head.weight','head.bias'):
+        w,u = a.model.state_dict()[part],b.model.state_dict()[part]
+        for c in m.kept: assert torch.equal(u[code(b.vocab, c)], w[code(a.vocab, c)])
+        for c,r in m.borrowed.items(): assert torch.equal(u[code(b.vocab, c)], w[code(a.vocab, r)])
+        for c in m.new: assert torch.allclose(u[code(b.vocab, c)], w.mean(0))
+    for k,w in a.model.state_dict().items():
+        if k.startswith('rnn.'): assert torch.equal(w, b.model.state_dict()[k])
+
+def test_a_trained_file_a_run_and_a_learner(tmp_path, capsys):
+    a = make(old_text, n_hid=16)
+    with a.no_bar(), a.no_logging(): a.fit_steps(60, 1e-2, cbs=Resume(tmp_path/'run'))
+    made = [char_learner(a.dls, o, precision='fp32') for o in (a, load_trained(a.save_trained(tmp_path/'m.safetensors')), load_run(str(tmp_path/'run')))]
+    for b in made: assert b.evaluate().nats==pytest.approx(a.evaluate().nats, abs=1e-6)
+    assert '0 borrowed, 0 new, 0 lost' in capsys.readouterr().out
+    fit(made[0], 5)
+    assert not torch.equal(made[0].model.emb.weight, a.model.emb.weight) and torch.equal(made[1].model.emb.weight, a.model.emb.weight)
+
+def test_it_begins_better_and_says_what_it_knew(capsys):
+    a = fit(make(old_text, n_hid=32), 150)
+    text = 'the shore sells shells. she sees the sea by the shells. '*40
+    b,c  = make(text, a),make(text, n_hid=32)
+    assert 'of the new text that it can read, its loss is' in capsys.readouterr().out
+    assert b.evaluate().nats<c.evaluate().nats-0.5
+    got = fit(b, 60).learnt(old_text)
+    (new0,new1),(old0,old1) = got['new text'],got['old text']
+    assert new1<new0 and old1>old0 and 'forgotten' in repr(got) and 'bits' in repr(got)
+    kept = make(text, a)
+    kept.dls = with_replay(kept.dls, old_text, 0.4, piece=100)
+    assert fit(kept, 60).learnt(old_text)['old text'][1]<old1
+    with pytest.raises(ValueError, match='random weights'): c.learnt()
+
+def test_shared_loss_is_the_loss_where_all_is_shared():
+    a = fit(make(old_text, n_hid=16))
+    loss,share = shared_loss(a.model, a.vocab, old_text, rows=1)
+    assert share==1 and loss==pytest.approx(a.evaluate(old_text).nats, abs=1e-4)
+    assert shared_loss(a.model, a.vocab, 'ЖЖЖ')==(None,0)
+    assert shared_loss(a.model, a.vocab, 'she Ж'*40)[1]==pytest.approx(0.8)
+
+def test_counts_are_those_of_the_new_text():
+    a = fit(make(old_text, n_hid=16, counts=3), 20)
+    b = make(new_text, a)
+    assert type(b.model).__name__=='Counted' and b.model.tables.n_vocab==len(b.vocab) and b.model.tables.order==a.model.tables.order
+    fit(b, 5)
+    assert b.evaluate().nats<2
+
+def test_what_does_not_go():
+    a = make(old_text, n_hid=16)
+    with pytest.raises(ValueError, match='brings its sizes'): char_learner(a.dls, a, n_hid=32)
+    with pytest.raises(ValueError, match='trained model'): char_learner(a.dls, 7)
+    with pytest.raises(ValueError, match='Sequential'): char_learner(a.dls, SimpleNamespace(model=torch.nn.Sequential(), vocab=a.vocab))
+    for share in (0,1,-0.1): pytest.raises(ValueError, with_replay, a.dls, old_text, share)
+
+def test_fine_tune_minutes(tmp_path):
+    a = fit(make(old_text, n_hid=16))
+    b = make(new_text, a)
+    was = [o.detach().clone() for o in b.model.parameters()]
+    with b.no_bar(), b.no_logging(): b.fine_tune_minutes(0.01)
+    assert all(p.requires_grad and not torch.equal(p, q) for p,q in zip(b.model.parameters(), was))
+    hi,lo = [h['lr'] for h in b.opt.hypers][::-2]
+    assert hi/lo==pytest.approx(10)
+    with pytest.raises(ValueError, match='two fits'): b.fine_tune_minutes(0.01, cbs=Resume(tmp_path))
