@@ -43,7 +43,7 @@ _arch,_precision,_newline,_dtype = (dict(choices=o.split()) for o in ('rnn gru l
 # %% ../nbs/90_cli.ipynb #af859ece
 def train(
     corpus:str, # File, folder, .zip, .gz, URL, or a name: shakespeare, python, demo
-    run:Annotated[str,_need], # Folder or store of the run; a run that was broken off is resumed
+    run:Annotated[str,_need], # Folder, gdrive:folder/run or URL such as s3://bucket/run; a run that was broken off is resumed
     minutes:Above0=2., # Wall-clock time to train for
     epochs:Above0=None, # Passes over the text, in place of minutes
     every:str='30s', # How often to write a checkpoint: 30s, 5m, or a number of steps
@@ -61,7 +61,8 @@ def train(
     newline:Annotated[str,_newline]='keep', # keep line ends, or make them all lf
     precision:Annotated[str,_precision]='auto', # auto is the faster, as measured
     seed:Seed=0, # Seed of weights and dropout
-    force:bool=False, # Move what the run holds to older.N in it, and start over
+    force:bool=False, # Move the files of an old run to older.N in its folder, and start over
+    more:bool=False, # Train on once the run is finished: a new schedule from its best weights
     json:bool=False, # Print one JSON object as the last line
 )->dict: # What `--json` prints
     "Train on a corpus; checkpoints and model are left in the run"
@@ -95,11 +96,12 @@ def evaluate(
     glob:str='**/*.txt', # Which files of a folder or of a .zip
     encoding:str=None, # Of the files, such as latin-1, or bytes; UTF-8 if not given
     newline:Annotated[str,_newline]='keep', # keep line ends, or make them all lf
+    force_text:bool=False, # Score the run's own text even if it has changed since
     json:bool=False, # Print one JSON object as the last line
 )->dict: # What `--json` prints
     "Loss of a run's model on the validation part of its corpus, or on all of another"
     from charrnn_fa.shell.read import evaluate_run
-    return evaluate_run(run, corpus, show=not json, glob=glob, encoding=encoding, newline=newline)
+    return evaluate_run(run, corpus, show=not json, force_text=force_text, glob=glob, encoding=encoding, newline=newline)
 
 # %% ../nbs/90_cli.ipynb #e2dff5e6
 def runs(
@@ -114,11 +116,12 @@ def runs(
 def doctor(
     run:str, # Folder or store of a run
     corpus:Annotated[str,_pos]=None, # Its text, where the run does not say where that is
+    force_text:bool=False, # Take the run's own text even if it has changed since
     json:bool=False, # Print one JSON object as the last line
 )->dict: # What `--json` prints
     "Examine a run: is its loss good for this text, and if not, why?"
     from charrnn_fa.shell.fit import doctor_run
-    return doctor_run(run, corpus, show=not json)
+    return doctor_run(run, corpus, show=not json, force_text=force_text)
 
 # %% ../nbs/90_cli.ipynb #0446d4a8
 def html(

@@ -298,7 +298,7 @@ def CharBlock(
 # %% ../nbs/10_data.ipynb #85f8310f
 class CharDataLoaders(DataLoaders):
     "Loaders of character streams; `from_corpus` takes anything `get_corpus` does"
-    split,corpus_name = None,'text'
+    split,corpus_name,source = None,'text',None        # `source`: what `get_corpus` takes to read the text again
 
 # %% ../nbs/10_data.ipynb #9c1e3de9
 @patch(cls_method=True)
@@ -317,11 +317,11 @@ def from_corpus(cls:CharDataLoaders,
     "Read, encode, split and batch a corpus"
     stream = get_stream(x, vocab=vocab, **kwargs)
     if not len(stream): raise ValueError('The text is empty: 0 characters. Give at least a few thousand')
-    splits = [slice(o.start, o.stop) if isinstance(o,range) else o for o in PositionSplitter(split)(stream)]   # a slice copies nothing
+    stream,splits = in_pieces(stream, PositionSplitter(split)(stream))                    # slices: fastai makes a list of anything else
     dsets  = Datasets(stream, [[CharNumericalize(stream.vocab)]], splits=splits, dl_type=CharStreamDL)
     res = cls(*dsets.dataloaders(bs=bs, val_bs=val_bs, seq_len=seq_len, device=device).loaders, path=path, device=device)
     if not all(len(o) for o in res.loaders): raise ValueError(f'split={split!r} of {len(stream):,} characters leaves nothing to validate on: use a larger share, such as 0.1')
-    res.split,res.corpus_name = str(split),stream.name
+    res.split,res.corpus_name,res.source = str(split),stream.name,stream.source
     return res
 
 # %% ../nbs/10_data.ipynb #8b5d0a48

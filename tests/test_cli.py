@@ -142,7 +142,9 @@ def test_a_run_that_diverges(shells, tmp_path):
     r = charrnn('train', shells, '--run', tmp_path/'r', '--epochs', .3, '--lr', 1e9, '--json', *small)
     res = json.loads(r.stdout.splitlines()[-1], parse_constant=lambda o: pytest.fail(f'{o} is not JSON'))
     assert r.returncode==1 and res['valid_nats'] is None and 'lower --lr' in r.stderr
-    assert not (tmp_path/'r/model.safetensors').exists()
+    best = load_run(tmp_path/'r')                          # the best sound checkpoint is the model
+    assert best.info['diverged'] and all(o.isfinite().all() for o in best.model.parameters())
+    assert charrnn('sample', tmp_path/'r', '-n', 20).returncode==0
 
 def test_reading_options(tmp_path):
     "--glob, --encoding and --newline reach the corpus, and come back with the run"

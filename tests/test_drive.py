@@ -46,7 +46,7 @@ def test_one_fault(srv, what, where):
     assert intact(srv, 'ck-1', data) and intact(srv, 'ck-2', b'two')
     assert [o.name for o in store.list()]==['ck-1','ck-2'] and store.get('ck-1')==data
     for o in store.list(): store.delete(o)
-    assert not srv.drive.blobs and len(srv.drive.titled('run1'))==1
+    assert not srv.drive.blobs and len(srv.drive.titled('run1'))==1 and store.quota()>0
     assert not srv.drive.faults[0].times
 
 def test_token_expires_in_the_middle(srv):
@@ -83,23 +83,17 @@ def test_revoked(srv):
     with pytest.raises(StoreError, match=r'setup_drive\(\) again'): opened(srv).list()
 
 def test_quota(srv):
-    store = opened(srv, look_again=0)
-    store.put('ck-1', b'x'*1000)
-    srv.drive.quota = 1500
-    assert store.quota()==500
-    n = len(srv.drive.sessions)
-    with pytest.raises(StoreError, match='1,000 bytes are needed, 500 are left') as e: store.put('ck-2', b'x'*1000)
-    assert e.value.permanent and len(srv.drive.sessions)==n
-    store.delete('ck-1')
-    assert store.put('ck-2', b'x'*1000).size==1000
-
-def test_quota_in_the_middle(srv):
-    "The Drive was filled by something else after it was looked at"
+    "A full Drive says so before a byte travels, at whatever moment it was filled; it costs no question beforehand"
     store = opened(srv)
     store.put('ck-1', b'x'*1000)
     srv.drive.quota = 1500
+    assert store.quota()==500
+    n,asked = len(srv.drive.sessions),len(srv.drive.log)
     with pytest.raises(StoreError, match='Google Drive is full') as e: store.put('ck-2', b'x'*1000)
-    assert e.value.permanent and [o.name for o in store.list()]==['ck-1']
+    assert e.value.permanent and e.value.full and len(srv.drive.sessions)==n and [o.name for o in store.list()]==['ck-1']
+    assert not [o for o in srv.drive.log[asked:] if '/about' in o[1]]
+    store.delete('ck-1')
+    assert store.put('ck-2', b'x'*1000).size==1000
 
 def test_lists_lag(srv):
     srv.drive.lag = 1.

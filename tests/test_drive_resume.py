@@ -35,7 +35,7 @@ def test_killed_in_a_storm(tmp_path, n=5):
         if kills<n:
             for line in p.stdout:
                 logs.append(line)
-                if line.startswith(('Checkpoints go to','Going on with')): break
+                if line.startswith(('Checkpoints go to','Resuming')): break
             time.sleep(rng.uniform(0.2, 1.2))
             p.kill()
         logs.append(finished(p))
@@ -44,5 +44,5 @@ def test_killed_in_a_storm(tmp_path, n=5):
         assert not newest or kept and kept[-1]>=newest # What was safe stays safe
         newest = kept[-1] if kept else newest
     srv.shutdown()
-    assert kills>=min(n,3) and sum('Going on with' in o for o in logs)>=2, logs
+    assert kills>=min(n,3) and sum('Resuming' in o for o in logs)>=2, logs
     assert not srv.drive.bad and json.loads(out.read_text())==json.loads((tmp_path/'whole.json').read_text())

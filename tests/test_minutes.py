@@ -87,3 +87,18 @@ def test_one_thread_or_all(monkeypatch):
             monkeypatch.setattr(m, 'time_step', lambda *a: 0.5 if torch.get_num_threads()==slow else 0.1)
             assert m.choose_threads(learner())==want and torch.get_num_threads()==2
     finally: torch.set_num_threads(was)
+
+def test_mistakes_in_a_notebook():
+    "A text for loaders, a text for minutes, a keyword misspelt"
+    dls = CharDataLoaders.from_text(text, bs=4, seq_len=16)
+    with pytest.raises(TypeError, match='dls is a str, not loaders'): char_learner('shakespeare')
+    with pytest.raises(TypeError, match="takes no 'n_hdi'. Did you mean 'n_hid'"): char_learner(dls, n_hdi=3)
+    with pytest.raises(TypeError, match='must be a number, such as 2'): learner().fit_minutes('2')
+
+def test_a_message_is_the_message(tmp_path):
+    "Nothing of fastai's stands before what a callback says"
+    with pytest.raises(Dies) as e: fit(tmp_path, DieAt(2))
+    assert str(e.value)=='at that step'
+
+def test_a_plot_before_a_fit():
+    with pytest.raises(ValueError, match='train first'): learner().plot_yardsticks()

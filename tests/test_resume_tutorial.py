@@ -24,7 +24,7 @@ def test_run_all_killed_and_run_all(tmp_path):
     os.killpg(p.pid, signal.SIGKILL)
     p.communicate()
     assert list(run.glob('ck-*'))
-    for said in ('Going on with','is finished'):
+    for said in ('Resuming','is finished'):
         p = execute(tmp_path)
         err = p.communicate(timeout=240)[1]
         assert p.returncode==0, err

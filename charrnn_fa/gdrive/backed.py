@@ -21,7 +21,8 @@ class BackedStore:
         self.far,self.near,self.again = far,near,again
         self._last,self._doomed,self._told,self._next = None,set(),None,0.
 
-    def __repr__(self): return f'BackedStore({self.far}, {self.near})'
+    def __repr__(self): return f'BackedStore({self.far!r}, {self.near!r})'
+    def __str__(self): return str(self.far)
     def __reduce__(self): return BackedStore, (self.far,self.near,self.again)
     def quota(self): return self.far.quota()
     @property

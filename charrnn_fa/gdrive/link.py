@@ -16,7 +16,9 @@ from .signin import *
 # %% ../../nbs/42_gdrive.link.ipynb #de2617ec
 class DriveRefused(StoreError):
     "Drive has understood and said no; `status` is the HTTP status, `reason` Google's word for it"
-    def __init__(self, msg, status, reason): super().__init__(msg, permanent=True) or store_attr('status,reason')
+    def __init__(self, msg, status, reason):
+        super().__init__(msg, permanent=True, missing=status==404, full=reason in ('quotaExceeded','storageQuotaExceeded'))
+        self.status,self.reason = status,reason
 
 # %% ../../nbs/42_gdrive.link.ipynb #be091a43
 DRIVE_FULL = 'Google Drive is full: free some space there, and empty its trash'

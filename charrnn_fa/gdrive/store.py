@@ -10,7 +10,6 @@ import hashlib,io,time
 from datetime import datetime
 from fastcore.all import *
 from ..core import *
-from ..core import *
 from ..keep.store import *
 from .backed import *
 from .link import *
@@ -32,7 +31,7 @@ class DriveStore:
         link:DriveLink=None, # None: a new one
         chunk:int=8*2**20, # Bytes of one request, a multiple of 256 KiB
         tries:int=5, # How often to start anew when an upload was lost on the way, or arrived damaged
-        look_again:float=60., # Seconds for which folders and free space are taken to be as they were
+        look_again:float=60., # Seconds for which folders are taken to be where they were
         **kwargs # What `DriveLink` takes
     ):
         self.path = [o for o in str(path).split('/') if o]
@@ -40,9 +39,10 @@ class DriveStore:
         if chunk<=0 or chunk%2**18: raise ValueError(f'`chunk` has to be a multiple of 262144 bytes, not {chunk}')
         self.link = link or DriveLink(**kwargs)
         self.chunk,self.tries,self.look_again = chunk,tries,look_again
-        self._names,self._dirs,self._seen,self._room,self._put,self._gone = None,[],0.,None,{},set()
+        self._names,self._dirs,self._seen,self._put,self._gone = None,[],0.,{},set()
 
     def __repr__(self): return f"DriveStore({'/'.join(self.path)!r})"
+    def __str__(self): return f"gdrive:{'/'.join(self.path)}"
     def __reduce__(self): return DriveStore, ('/'.join(self.path),self.link,self.chunk,self.tries,self.look_again)
     def _ask(self, what, f, end):
         return self.link.ask(f"{what} (gdrive:{'/'.join(self.path)})", lambda: f(self.link.files).execute(http=self.link.http), end)
@@ -120,31 +120,13 @@ def list(self:DriveStore)->list: # `Entry`s by name
 
 # %% ../../nbs/43_gdrive.store.ipynb #e56106be
 @patch
-def _free(self:DriveStore, end):
-    "Bytes that are left; None if there is no limit"
-    req = self.link.service.about().get(fields='quotaBytesTotal,quotaBytesUsedAggregate,quotaType')
-    d = self.link.ask('read the free space', lambda: req.execute(http=self.link.http), end)
-    total = 0 if d.get('quotaType')=='UNLIMITED' else int(d.get('quotaBytesTotal') or 0)
-    free = max(0, total-int(d.get('quotaBytesUsedAggregate') or 0)) if total else None
-    self._room = time.monotonic(),free
-    return free
-
-# %% ../../nbs/43_gdrive.store.ipynb #21a11f91
-@patch
-def _check_room(self:DriveStore, n, end):
-    "A permanent `StoreError` if `n` bytes more do not fit"
-    when,free = self._room or (0,None)
-    if self._room and time.monotonic()-when<self.look_again and (free is None or free>=n):
-        self._room = when,free and free-n
-        return
-    free = self._free(end)
-    if free is not None and free<n: raise StoreError(f'{DRIVE_FULL} ({n:,} bytes are needed, {free:,} are left)', permanent=True)
-
-# %% ../../nbs/43_gdrive.store.ipynb #425b5943
-@patch
 def quota(self:DriveStore): # Bytes; None if there is no limit
     "Free bytes in this Drive"
-    with self.link.within() as end: return self._free(end)
+    with self.link.within() as end:
+        req = self.link.service.about().get(fields='quotaBytesTotal,quotaBytesUsedAggregate,quotaType')
+        d = self.link.ask('read the free space', lambda: req.execute(http=self.link.http), end)
+    total = 0 if d.get('quotaType')=='UNLIMITED' else int(d.get('quotaBytesTotal') or 0)
+    return max(0, total-int(d.get('quotaBytesUsedAggregate') or 0)) if total else None
 
 # %% ../../nbs/43_gdrive.store.ipynb #2375b6ef
 @patch
@@ -182,7 +164,6 @@ def put(self:DriveStore,
     plain_name(name)
     with self.link.within(len(data)) as end:
         if self._names is None: self._look(end)
-        self._check_room(len(data), end)
         old,md5 = self._names.get(name,[]),_md5(data)
         for _ in range(self.tries):
             f = self._upload(name, data, md5, old[0]['id'] if old else None, end)
@@ -219,7 +200,7 @@ def get(self:DriveStore,
     with self.link.within(getattr(entry,'size',0)) as end:
         for _ in range(self.tries):
             f = first(self._find(entry, end))
-            if not f: raise StoreError(f"There is no {name} in gdrive:{'/'.join(self.path)}")
+            if not f: raise StoreError(f"There is no {name} in gdrive:{'/'.join(self.path)}", missing=True)
             data = self._fetch(f, end)
             if _md5(data)==f['md5Checksum']: return data
     raise StoreError(f'{name} was damaged on the way {self.tries} times')
@@ -244,7 +225,6 @@ def delete(self:DriveStore,
         known = (self._names or {}).get(plain_name(entry), [])
         for f in {o['id']:o for o in [*known,*self._find(entry, end)]}.values(): self._remove(f, end)
         if self._names: self._names.pop(plain_name(entry), None)
-        self._room = None
 
 # %% ../../nbs/43_gdrive.store.ipynb #97835148
 def open_drive(

@@ -2,7 +2,7 @@
 
 from .store import *
 from .file import *
-from .trained import *
 from .runs import *
+from .trained import *
 from .state import *
 from .resume import *

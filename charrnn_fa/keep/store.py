@@ -6,7 +6,7 @@
 __all__ = ['Entry', 'StoreError', 'plain_name', 'DirStore', 'FsspecStore', 'register_store', 'open_store']
 
 # %% ../../nbs/30_keep.store.ipynb #14c64bd1
-import os,shutil,time
+import errno,os,re,shutil,time
 from dataclasses import dataclass
 from fastcore.all import *
 from ..core import *
@@ -23,13 +23,20 @@ class Entry:
 
 # %% ../../nbs/30_keep.store.ipynb #5e02c247
 class StoreError(OSError):
-    "A store could not do what was asked; `permanent` says that trying again is no use"
+    "A store could not do what was asked: `permanent` says that trying again is no use, `missing` that there is no such name, `full` that there is no room"
     def __init__(self,
         msg:str, # What happened, and what to do
-        permanent:bool=False # Whether another try will fail alike
+        permanent:bool=False, # Whether another try will fail alike
+        missing:bool=False, # Whether the name is not there
+        full:bool=False # Whether there is no room left
     ):
         super().__init__(msg)
-        self.permanent = permanent
+        self.permanent,self.missing,self.full = permanent,missing,full
+
+# %% ../../nbs/30_keep.store.ipynb #3bb0175f
+def _why(e):
+    "What an error of the system says about a store"
+    return dict(permanent=isinstance(e,PermissionError), missing=isinstance(e,FileNotFoundError), full=e.errno in (errno.ENOSPC,errno.EDQUOT))
 
 # %% ../../nbs/30_keep.store.ipynb #820f5341
 def plain_name(
@@ -38,7 +45,7 @@ def plain_name(
     "Check that it is a name without a folder; a ValueError if not"
     name = getattr(o,'name',o)
     if not name or name.startswith('.') or set(name)&set('/\\\0'):
-        raise ValueError(f'{name!r} is no name for a file in a store: use letters, digits, dots and dashes')
+        raise ValueError(f'{name!r} is not a name for a file in a store: use letters, digits, dots and dashes')
     return name
 
 # %% ../../nbs/30_keep.store.ipynb #5a424915
@@ -49,8 +56,8 @@ class DirStore:
     ): self.path,self._swept = Path(path).expanduser(),False
 
     def __repr__(self): return f'DirStore({str(self.path)!r})'
-    def __str__(self): return str(self.path)                              # what messages say
-    def _fail(self, e, what): raise StoreError(f'{what}: {e.strerror or e}', permanent=isinstance(e,PermissionError)) from e
+    def __str__(self): return str(self.path)
+    def _fail(self, e, what): raise StoreError(f'{what}: {e.strerror or e}', **_why(e)) from e
 
     def put(self,
         name:str, # Without a folder, not starting with a dot
@@ -124,15 +131,20 @@ class FsspecStore:
         self.url = url
 
     def __repr__(self): return f'FsspecStore({self.url!r})'
+    def __str__(self): return self.url
     def _do(self, what, f, *args, **kwargs):
         try: return f(*args, **kwargs)
-        except OSError as e: raise StoreError(f'Cannot {what} in {self.url}: {e}', permanent=isinstance(e,PermissionError)) from e
+        except OSError as e: raise StoreError(f'Cannot {what} in {self.url}: {e}', **_why(e)) from e
 
     def _at(self, o): return f"{self.root.rstrip('/')}/{plain_name(o)}"
 
     def put(self, name:str, data:bytes)->Entry:
         "Keep `data` under `name`"
-        self._do(f'write {name}', self.fs.pipe_file, self._at(name), bytes(data))
+        try: self._do(f'write {name}', self.fs.pipe_file, self._at(name), bytes(data))
+        except StoreError as e:
+            if not e.missing: raise                                   # a bucket has no folders, but sftp:// and smb:// do
+            self._do('make the folder', self.fs.makedirs, self.root, exist_ok=True)
+            self._do(f'write {name}', self.fs.pipe_file, self._at(name), bytes(data))
         return first(o for o in self.list() if o.name==name)
 
     def list(self)->list:
@@ -140,7 +152,7 @@ class FsspecStore:
         self.fs.invalidate_cache()
         try: found = self._do('list', self.fs.ls, self.root, detail=True)
         except StoreError as e:
-            if isinstance(e.__cause__,FileNotFoundError): return []
+            if e.missing: return []
             raise
         return sorted((self._entry(o) for o in found if o['type']=='file'), key=lambda o: o.name)
 
@@ -156,7 +168,7 @@ class FsspecStore:
         "Remove it"
         try: self._do(f'delete {getattr(entry,"name",entry)}', self.fs.rm_file, self._at(entry))
         except StoreError as e:
-            if not isinstance(e.__cause__,FileNotFoundError): raise
+            if not e.missing: raise
 
     def quota(self): "Buckets have no end"
     def close(self): "Nothing to let go of"
@@ -173,12 +185,14 @@ def register_store(
 
 # %% ../../nbs/30_keep.store.ipynb #3b82da63
 def open_store(
-    where, # A folder, `'gdrive:folder/run'`, a URL such as `'s3://bucket/run'`, or a store
+    where, # A folder, `'gdrive:folder/run'`, a URL such as `'s3://bucket/run'` or `'file:///home/me/run'`, or a store
     **kwargs # What that kind of store takes
 ):
     "The store at `where`"
     if hasattr(where,'put'): return where
     s = str(where)
+    if not s.strip(): raise ValueError("The name of the run is empty: give a folder such as 'runs/a', or a URL")
+    if s.startswith('file://'): return DirStore(re.sub('^file://(localhost)?', '', s))
     kind,sep,rest = s.partition(':')
     if sep and kind in _openers: return _openers[kind](rest, **kwargs)
     if '://' in s: return FsspecStore(s, **kwargs)

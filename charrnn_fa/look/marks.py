@@ -54,7 +54,7 @@ def ink(
 # %% ../../nbs/59_look.marks.ipynb #ac9468f1
 _blue = [None,'#deebf7','#c6dbef','#9ecae1','#6baed6','#4292c6','#2171b5','#08306b']
 _blue_dark = [None,'#0b2545','#08306b','#08519c','#2171b5','#6baed6','#9ecae1','#f7fbff']
-_growing = ['','',*2*['border-bottom:1px dotted'],*2*['border-bottom:1px solid'],*2*['border-bottom:3px double']]
+_growing = ['','',*2*['border-bottom:1px dotted'],*2*['border-bottom:1px solid'],*2*['border-bottom:double']]
 BITS = (0.5,1,2,3,4,6,8) # where the levels of a surprise begin, in bits: a coin's worth is level 2, a blind guess among 64 is level 6
 SURPRISE = Scale(_blue, _blue_dark, _growing, ['<0.5','0.5','1','2','3','4','6','8 bits'])
 

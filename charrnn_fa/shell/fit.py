@@ -6,8 +6,7 @@
 __all__ = ['PlainLog', 'reading', 'train_run', 'doctor_run']
 
 # %% ../../nbs/86_shell.fit.ipynb #07c91c9e
-import contextlib,itertools,math,sys,time
-import torch
+import contextlib,math,sys,time
 from fastcore.all import *
 from fastai.basics import *
 from ..text.stream import *
@@ -18,7 +17,6 @@ from ..train.learner import *
 from ..train.scale import *
 from ..train.minutes import *
 from ..use.learner import *
-from ..keep.store import *
 from ..keep.trained import *
 from ..keep.runs import *
 from ..keep.state import *
@@ -61,16 +59,6 @@ def _learner(a):
     return char_learner(dls, a.arch, **sizes, lr=a.lr or choose_lr(a.arch), precision=a.precision)
 
 # %% ../../nbs/86_shell.fit.ipynb #c7c6120e
-def _make_room(run):
-    "Move what is in the folder of a run to `older.N` in it"
-    store = open_store(run)
-    if not isinstance(store,DirStore): raise ValueError(f'--force works for folders, not for {run}: choose another --run')
-    ps = [o for o in store.path.ls() if not o.name.startswith('older.')] if store.path.exists() else []
-    if not ps: return
-    to = first(o for o in (store.path/f'older.{i}' for i in itertools.count(1)) if not o.exists())
-    to.mkdir()
-    for o in ps: o.rename(to/o.name)
-
 def _every(a): return int(a.every) if str(a.every).isdigit() else a.every
 
 def reading(
@@ -80,9 +68,8 @@ def reading(
     return dict(glob=a.glob, encoding=a.encoding, newline=a.newline)
 
 # %% ../../nbs/86_shell.fit.ipynb #45aeffbc
-def _fit(a, learn):
-    "Train as the options say, watched by the doctor; the callback that kept the run"
-    cb = Resume(a.run, every=_every(a), info=dict(source=a.corpus, reading=reading(a), seed=a.seed))
+def _fit(a, learn, cb):
+    "Train as the options say, watched by the doctor and kept by `cb`"
     learn.remove_cb(YardstickFoot)                                    # `train` says it in the end, of the whole validation part
     with contextlib.ExitStack() as st:
         if not sys.stderr.isatty():
@@ -93,38 +80,40 @@ def _fit(a, learn):
             else: learn.fit_minutes(a.minutes, cbs=[cb,Doctor()])
         except KeyboardInterrupt:
             if not cb.stopped: raise                                  # before the first step: nothing to keep
-    return cb
 
 # %% ../../nbs/86_shell.fit.ipynb #2557b45a
 def train_run(
     a:AttrDict, # Options as `charrnn train` has them
 )->dict: # Figures and facts by name
-    "Train on a corpus; checkpoints and model are left in the run"
+    "Train on a corpus; checkpoints and model are left in the run, whose claim is held until the model is written"
     every_when(_every(a))
     PositionSplitter(a.split)
     set_seed(a.seed)
     with contextlib.redirect_stdout(sys.stderr):
         learn,start = _learner(a),time.perf_counter()
-        if a.force: _make_room(a.run)
-        cb = _fit(a, learn)
-    secs,steps,x = time.perf_counter()-start,learn.train_iter,learn.dls.train
-    res = dict(steps=steps, resumed_at=cb.began_at, train_seconds=secs, chars_per_second=(steps-cb.began_at)*x.bs*x.seq_len/secs,
-        n_params=n_params(learn.model), precision=learn.precision, corpus=learn.dls.corpus_name,
-        lr=learn.lr, bs=x.bs, seq_len=x.seq_len, seed=a.seed, stopped=cb.stopped, diverged=not _sound(learn), run=str(a.run))
-    if cb.stopped=='SIGTERM': return res
-    return _judge(a, learn, res)
+        with Resume(a.run, every=_every(a), same=dict(seed=a.seed), anew=a.force, more='next' if a.more else 0) as cb:
+            _fit(a, learn, cb)
+            res = _facts(a, learn, cb, time.perf_counter()-start)
+            return res if cb.stopped=='SIGTERM' else _judge(a, learn, cb, res)
 
-def _sound(learn): return all(torch.isfinite(o).all() for o in learn.model.parameters())
+def _facts(a, learn, cb, secs):
+    "What can be said of a fit without looking at the validation part"
+    steps,x = learn.train_iter,learn.dls.train
+    return dict(steps=steps, resumed_at=cb.began_at, segment=cb.segment, train_seconds=secs, chars_per_second=(steps-cb.began_at)*x.bs*x.seq_len/secs,
+        n_params=n_params(learn.model), precision=learn.precision, corpus=learn.dls.corpus_name,
+        lr=learn.lr, bs=x.bs, seq_len=x.seq_len, seed=a.seed, stopped=cb.stopped, diverged=bool(cb.diverged), run=str(a.run))
 
 # %% ../../nbs/86_shell.fit.ipynb #9bea50e6
-def _judge(a, learn, res):
+def _judge(a, learn, cb, res):
     "Evaluate, keep the model, and say how good it is and what can be done with it"
     if res['diverged']:
-        print(f"The loss became NaN or infinite: no model was saved. Train again with a lower --lr than {learn.lr:g}, in another --run", file=sys.stderr)
+        kept = cb.save_model(learn, train=res)
+        print(f'The loss became NaN or infinite: the model of {a.run} is that of its best checkpoint before that, {kept}. '
+            f'Train again with a lower --lr than {learn.lr:g}, in another --run', file=sys.stderr)
         return {**res, 'valid_nats':None, 'valid_bpc':None}
     ev = learn.evaluate()
     res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split)
-    if not res['stopped']: open_store(a.run).put('model.safetensors', model_bytes(learn, train=res, source=a.corpus, reading=reading(a)))
+    if not res['stopped']: cb.save_model(learn, train=res)
     print(ev, verdict(learn.dls, ev.nats), f'Saved in {a.run}. Try: charrnn sample {a.run}', sep='\n', file=sys.stderr)
     return res
 
@@ -133,20 +122,22 @@ def doctor_run(
     run:str, # A folder, or another store
     corpus:str=None, # Its text, where the run does not say where that is
     show:bool=True, # Print the findings
+    force_text:bool=False, # Take the run's own text even if it has changed since
 )->dict: # `findings`, `yardsticks`, `valid_nats`, checks that `passed` and `failed`
     "Examine a run: is its loss good for this text, and if not, why?"
     with contextlib.redirect_stdout(sys.stderr):
         _,tree = newest_checkpoint(run)
         if tree is None: raise ValueError(f'There is no checkpoint in {run}: train with `charrnn train CORPUS --run {run}`')
-        learn = _patient(tree, corpus or run_source(tree, 'doctor', run))
+        if not corpus: run_source(tree, 'doctor', run)
+        learn = _patient(tree, corpus, force_text)
         res = learn.doctor()
     if show: print(res)
     return dict(findings=[dict(o) for o in res], yardsticks=dict(res.yardsticks or {}), valid_nats=res.loss, passed=res.passed, failed=res.failed)
 
-def _patient(tree, corpus):
+def _patient(tree, corpus, force_text):
     "The learner of a checkpoint, with its history"
     tm,lay = trained_model(tree),tree['identity']['layout']
-    text  = named_corpus(corpus, **tree.get('reading', {}))
+    text  = named_corpus(corpus) if corpus else text_of_run(tree, tm.vocab, force_text)
     dls   = CharDataLoaders.from_corpus(text, vocab=tm.vocab, bs=lay['bs'], seq_len=lay['seq_len'], split=tree['split'])
     learn = char_learner(dls, tm.model, lr=max(listify(tree['plan']['lr'])), precision=tree['precision'])
     set_recorder_state(learn, tree['recorder'])

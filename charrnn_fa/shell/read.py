@@ -13,7 +13,7 @@ from ..text.corpus import *
 from ..text.stream import *
 from ..use.evaluation import *
 from ..keep.store import *
-from ..keep.file import *
+
 from ..keep.trained import *
 from ..keep.runs import *
 from ..gdrive.store import *
@@ -42,8 +42,8 @@ def run_model(
 )->TrainedModel: # The model
     "The model of a finished run, or of the newest checkpoint of one that is not"
     store = open_store(run)
-    if any(o.name=='model.safetensors' for o in store.list()): return trained_model(from_bytes(store.get('model.safetensors')))
-    if not checkpoints(store): raise ValueError(f'There is no trained model in {run}: train one with `charrnn train CORPUS --run {run}`')
+    if not any(o.name==MODEL_FILE for o in store.list()) and not checkpoints(store):
+        raise ValueError(f'There is no trained model in {run}: train one with `charrnn train CORPUS --run {run}`')
     with contextlib.redirect_stdout(sys.stderr): return load_run(store)
 
 # %% ../../nbs/85_shell.read.ipynb #5d212a9f
@@ -73,14 +73,15 @@ def evaluate_run(
     run:str, # A folder, or another store
     corpus:str=None, # Another text; the validation part of the run's own by default
     show:bool=True, # Print the figures
+    force_text:bool=False, # Score the run's own text even if it has changed since
     **kwargs
 )->dict: # Figures by name
-    "Loss of a run's model over a whole stream; further arguments say how to read `corpus`"
+    "Loss of a run's model over a whole stream; further arguments say how to read `corpus`. TextChanged if the run's own text is not what it was"
     tm = run_model(run)
     if corpus: codes,split = get_stream(named_corpus(corpus, **kwargs), vocab=tm.vocab).codes,'whole text'
     else:
-        split  = tm.info['split']
-        stream = get_stream(named_corpus(run_source(tm.info, 'evaluate', run), **tm.info.get('reading', {})), vocab=tm.vocab)
+        run_source(tm.info, 'evaluate', run)
+        split,stream = tm.info['split'],text_of_run(tm.info, tm.vocab, force_text)
         codes  = stream[PositionSplitter(split)(stream)[1]].codes
     ev = evaluate_codes(tm.model, codes, split)
     if show: print(ev)

@@ -6,7 +6,7 @@
 __all__ = ['CharLearner', 'choose_size', 'choose_lr', 'char_learner']
 
 # %% ../../nbs/19_train.learner.ipynb #31efdec5
-import contextlib,math,re,tempfile
+import contextlib,difflib,inspect,math,re,tempfile
 import numpy as np, torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
@@ -181,7 +181,15 @@ def __call__(self:CharLearner, event_name):
 # %% ../../nbs/19_train.learner.ipynb #572b3a97
 @patch
 def _call_one(self:CharLearner, event_name):
-    for cb in self._listeners(event_name): cb(event_name)
+    for cb in self._listeners(event_name):
+        try: cb(event_name)
+        except Exception as e:
+            _plain_message(e)
+            raise
+
+def _plain_message(e):
+    "Take off what fastai puts before a message, the callback and the event: the traceback has both"
+    if e.args and isinstance(e.args[0],str): e.args = (re.sub(r'\AException occured in `\w+` when calling event `\w+`:\n\t', '', e.args[0]), *e.args[1:])
 
 # %% ../../nbs/19_train.learner.ipynb #ef18e22d
 def choose_size(
@@ -240,6 +248,7 @@ def char_learner(
     **kwargs
 )->CharLearner:
     "A learner for `dls`; sizes that are not given are chosen and said"
+    _check_args(dls, kwargs)
     if isinstance(arch,nn.Module): return _learner(dls, arch, counts, **kwargs)
     if not isinstance(arch,str): return _train_on(dls, arch, counts, dropout, n_hid=n_hid, n_layers=n_layers, **kwargs)
     auto  = choose_size(dls.train.n_chars, loader_device(dls))
@@ -248,6 +257,16 @@ def char_learner(
     model = CharRNN(len(dls.vocab), arch, n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init, **cfg)
     if n_hid is None: print(f"{arch} of {model.config['n_layers']} x {cfg['n_hid']}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
     return _learner(dls, model, counts, **{'lr':choose_lr(arch), **kwargs})
+
+# %% ../../nbs/19_train.learner.ipynb #a312e5fc
+def _check_args(dls, kwargs):
+    "Refuse what is not loaders, and a keyword that nobody takes"
+    if not hasattr(dls,'train'): raise TypeError(f'dls is a {type(dls).__name__}, not loaders: make them with CharDataLoaders.from_corpus(...)')
+    known = {**inspect.signature(char_learner).parameters, **inspect.signature(Learner.__init__).parameters}
+    for k in kwargs:
+        if k in known: continue
+        meant = first(difflib.get_close_matches(k, known, n=1))
+        raise TypeError(f'char_learner takes no {k!r}'+(f'. Did you mean {meant!r}?' if meant else f': it takes {", ".join(known)}'))
 
 # %% ../../nbs/19_train.learner.ipynb #7875de59
 @patch

@@ -1,0 +1,135 @@
+"The quickstart in JupyterLab, in a browser: killed in the middle, stopped in the middle, and Run all again"
+import json, os, re, signal, socket, subprocess, sys, time, urllib.request
+from pathlib import Path
+import pytest
+from conftest import root
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+text = 'the cat sat on the mat. the dog sat on the log. '*2500
+
+def short(nb, run):
+    "The quickstart on a small text and network, trained for twenty seconds, whose run lies in `run`"
+    for c in nb['cells']:
+        s = ''.join(c['source'])
+        if s.startswith('try: corpus'): s = "corpus = Corpus('cats', text=open('cats.txt').read())\ncorpus"
+        s = re.sub(r"^minutes = .*", 'minutes = 0.3', s, flags=re.M)
+        s = re.sub(r"^run +=.*", f'run = {run!r}', s, flags=re.M)
+        s = re.sub(r"^prompt = .*", "prompt = 'the '", s, flags=re.M)
+        s = s.replace('n_hid=256', "n_hid=64, precision='fp32'").replace("every='10s'", "every='1s'")
+        c['source'] = s
+    return nb
+
+@pytest.fixture(scope='module')
+def lab(tmp_path_factory):
+    "URL and folder of a JupyterLab with two copies of the quickstart"
+    d = tmp_path_factory.mktemp('lab')
+    (d/'cats.txt').write_text(text)
+    quick = (root/'nbs/tutorials/quickstart.ipynb').read_text(encoding='utf-8')
+    for o in ('killed','stopped'): (d/f'{o}.ipynb').write_text(json.dumps(short(json.loads(quick), f'runs/{o}')), encoding='utf-8')
+    port = free_port()
+    env  = dict(os.environ, PYTHONPATH=str(root), JUPYTER_CONFIG_DIR=str(d/'cfg'), JUPYTER_DATA_DIR=str(d/'data'), OMP_NUM_THREADS='1')
+    p = subprocess.Popen([sys.executable,'-m','jupyterlab','--no-browser','--allow-root',f'--port={port}','--IdentityProvider.token=',
+        '--LabApp.expose_app_in_browser=True',f'--ServerApp.root_dir={d}','--LabApp.news_url=','--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate'],
+        env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        for _ in range(200):
+            try: urllib.request.urlopen(f'http://127.0.0.1:{port}/api')
+            except OSError: time.sleep(.3)
+            else: break
+        yield f'http://127.0.0.1:{port}',d
+    finally:
+        p.terminate()
+        try: p.wait(20)
+        except subprocess.TimeoutExpired: os.killpg(p.pid, signal.SIGKILL)
+
+class Page:
+    "A notebook in the browser"
+    def __init__(self, browser, url, name):
+        self.pg,self.name,self.shots = browser.new_page(viewport=dict(width=1280, height=1000)),name,os.environ.get('CHARRNN_SHOTS')
+        self.pg.goto(f'{url}/lab/workspaces/{name}/tree/{name}.ipynb')
+        self.ready()
+
+    def ready(self):
+        self.pg.wait_for_function("""name => { const c = window.jupyterapp?.shell.currentWidget?.context;
+            return c?.path==name+'.ipynb' && c.sessionContext?.session?.kernel?.status=='idle' }""", arg=self.name, timeout=120_000)
+
+    def run_all(self): self.pg.evaluate("() => { window.ended = null; window.jupyterapp.commands.execute('notebook:run-all-cells').then(o => window.ended = o, e => window.ended = String(e)) }")
+    def wait(self): self.pg.wait_for_function('window.ended !== null', timeout=240_000)
+    def cells(self): return self.pg.evaluate('() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells')
+    def outputs(self): return [o for c in self.cells() for o in c.get('outputs', [])]
+    def errors(self): return [(o['ename'],o['evalue'],o['traceback']) for o in self.outputs() if o['output_type']=='error']
+    def text(self): return '\n'.join(''.join(o.get('text', '')) for o in self.outputs())
+    def shot(self, when):
+        if not self.shots: return
+        self.pg.evaluate("() => { const p = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer'); if (p) p.scrollTop = 1300 }")
+        self.pg.wait_for_timeout(700)
+        self.pg.screenshot(path=f'{self.shots}/{self.name}-{when}.png')
+
+def kernels(d):
+    "Processes of the kernels that work in a folder"
+    res = []
+    for o in Path('/proc').iterdir():
+        if not o.name.isdigit(): continue
+        try:
+            if b'ipykernel_launcher' in (o/'cmdline').read_bytes() and os.readlink(o/'cwd')==str(d): res.append(int(o.name))
+        except OSError: continue
+    return res
+
+def until_kept(run, n=2):
+    "Wait until a run has some checkpoints"
+    end = time.monotonic()+180
+    while len(list(run.glob('ck*')))<n:
+        assert time.monotonic()<end, f'no checkpoints in {run}'
+        time.sleep(.1)
+
+def check_finished(page):
+    assert not page.errors(), page.errors()
+    said = page.text()
+    assert 'validation loss' in said and '<Axes' not in json.dumps(page.outputs()) and 'DirStore(' not in said
+    return said
+
+@pytest.mark.skipif(not Path('/proc').exists(), reason='finds the kernel in /proc')
+def test_kill_9_and_run_all_again(lab, browser):
+    url,d = lab
+    page  = Page(browser, url, 'killed')
+    page.shot('before')
+    page.run_all()
+    until_kept(d/'runs/killed')
+    page.shot('during')
+    pid = kernels(d)[0]
+    os.kill(pid, signal.SIGKILL)
+    end = time.monotonic()+60
+    while pid in kernels(d) or not kernels(d):                            # the server starts another
+        assert time.monotonic()<end
+        time.sleep(.2)
+    page.pg.reload()
+    page.ready()
+    page.run_all()
+    page.wait()
+    page.shot('after')
+    assert re.search(r'(Resuming|Going on with) \S+ at step [\d,]+', check_finished(page))
+    page.pg.close()
+
+def test_the_stop_button_and_run_all_again(lab, browser):
+    url,d = lab
+    page  = Page(browser, url, 'stopped')
+    page.run_all()
+    until_kept(d/'runs/stopped')
+    page.pg.locator('[data-command="notebook:interrupt-kernel"], button[title^="Interrupt"]').first.click()
+    page.wait()
+    page.shot('stopped')
+    errs = page.errors()
+    assert len(errs)==1 and errs[0][0]=='Stopped' and errs[0][2]==[errs[0][1]], errs
+    assert re.fullmatch(r'Stopped at step [\d,]+ of [\d,]+; run this cell again to resume', errs[0][1])
+    later = [c for c in page.cells() if 'learn.evaluate()' in ''.join(c['source'])]
+    assert not any(o for c in later for o in c['outputs']), 'Run all went on after the stop'
+    page.ready()
+    page.run_all()
+    page.wait()
+    page.shot('after')
+    assert re.search(r'(Resuming|Going on with) \S+ at step [\d,]+', check_finished(page))
+    page.pg.close()

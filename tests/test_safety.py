@@ -1,0 +1,451 @@
+"Nothing is lost, and nothing is mistaken for something else: one test a fault that was found, and two hundred random histories of processes on one run"
+import contextlib,io,json,os,random,re,signal,time,tracemalloc
+import pytest, torch
+import numpy as np
+from fastai.basics import Callback,load_learner,nn,set_seed
+from fastai.callback.all import CSVLogger,GradientAccumulation
+from charrnn_fa.everything import *
+from charrnn_fa.keep import runs as runs_module
+from resume_child import fit, make
+
+text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
+
+def quiet(f, *args, **kw):
+    "What `f` returns, and what it printed"
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out): res = f(*args, **kw)
+    return res,out.getvalue()
+
+class Break(Callback):
+    order = 300
+    def __init__(self, at): self.at = at
+    def after_batch(self):
+        if self.training and self.train_iter==self.at: raise RuntimeError('broken off')
+
+def elsewhere(store):
+    "A claim of a process that lives: the one that started this one"
+    p = runs_module.this_process()
+    p.update(pid=os.getppid(), began=runs_module._proc_start(os.getppid()), at='noon')
+    store.put('live-000005-00000000.json', json.dumps(p).encode())
+
+# Point 1
+def test_anew_looks_before_it_moves(tmp_path):
+    "Starting over where a living process trains is refused, and nothing has moved; the number of a claim is above all others"
+    fit(make(), Resume(tmp_path), n=1)
+    before = sorted(o.name for o in tmp_path.iterdir())
+    elsewhere(DirStore(tmp_path))
+    with pytest.raises(RunInUse): fit(make(), Resume(tmp_path, anew=True), n=1)
+    assert sorted(o.name for o in tmp_path.iterdir())==sorted([*before,'live-000005-00000000.json'])
+    cb = Resume(tmp_path, anew=True, force='session')
+    with cb:
+        fit(make(), cb, n=1)
+        assert cb.claim.number==6
+    assert sorted(o.name for o in (tmp_path/'older.1').iterdir())==before
+
+# Point 2
+def test_only_the_holder_writes_the_model(tmp_path):
+    learn = make()
+    with Resume(tmp_path) as a:
+        fit(learn, a, n=1)
+        with Resume(tmp_path, force='plan') as b:
+            fit(make(), b, n=1)
+            b.save_model(learn, by='b')
+        with pytest.raises(RunInUse, match='has taken over'): a.save_model(learn, by='a')
+    assert load_run(tmp_path).info['by']=='b'
+    with pytest.raises(ValueError, match='inside `with'): a.save_model(learn)
+
+def test_a_lost_process_writes_nothing_after_the_winner_is_through(tmp_path):
+    store,late = DirStore(tmp_path),Claim(DirStore(tmp_path))
+    late.take()
+    with Resume(tmp_path) as b: fit(make(), b, n=1)
+    with pytest.raises(RunInUse): late.put(checkpoint_name(10**6,0,late.session), b'')
+    assert not [o for o in store.list() if late.session in o.name]
+
+# Point 3
+def test_only_what_a_run_owns_moves(tmp_path, monkeypatch):
+    "A thesis, a repository, notes with a name like a checkpoint's and the corpus itself stay where they are"
+    (tmp_path/'.git').mkdir()
+    foreign = dict(thesis='years', **{'.git/HEAD':'ref', 'ck-notes.txt':'n', 'live-music.json':'m', 'model.safetensors.bak':'x', 't.txt':text})
+    for k,v in foreign.items(): (tmp_path/k).write_text(v)
+    monkeypatch.chdir(tmp_path)
+    def run(**kw):
+        set_seed(1)
+        learn = char_learner(CharDataLoaders.from_corpus('t.txt', bs=4, seq_len=16, device='cpu'), 'gru', n_hid=8, n_emb=8, precision='fp32')
+        fit(learn, Resume('.', **kw), n=1)
+    for kw in ({},dict(anew=True)): run(**kw)
+    assert all((tmp_path/k).read_text()==v for k,v in foreign.items())
+    assert sorted(o.name for o in tmp_path.iterdir() if not runs_module._name.fullmatch(o.name))==sorted({k.split('/')[0] for k in foreign}|{'older.1'})
+    for bad in ('',' '):
+        with pytest.raises(ValueError, match='is empty'): fit(make(), Resume(bad), n=1)
+
+# Point 4
+def test_export(tmp_path):
+    "After a fit with Resume, with it as a lasting callback, and where something cannot be pickled"
+    learn = make()
+    learn.path = tmp_path
+    fit(learn, Resume(tmp_path/'r'), n=1)
+    learn.add_cb(Resume(tmp_path/'r', more=1))
+    dls,opt = learn.dls,learn.opt
+    learn.export()
+    assert learn.dls is dls and learn.opt is opt
+    with pytest.warns(UserWarning): got = load_learner(tmp_path/'export.pkl')
+    assert got.sample('she', 20, seed=1)==learn.sample('she', 20, seed=1) and got.resume.more==1
+    for f in (lambda: got.fit(1), lambda: got.fit_steps(3), lambda: got.fit_minutes(.1), got.evaluate, got.doctor, got.lr_find, got.validate):
+        with pytest.raises(ValueError, match='holds no text'): f()
+    got.remove_cb(got.resume)
+    got.dls = CharDataLoaders.from_text(text, vocab=got.vocab, bs=4, seq_len=16, device='cpu')
+    fit(got, n=1)
+    class Bad(Callback):
+        def __init__(self): self.f = (i for i in ())
+    learn.add_cb(Bad())
+    before = (tmp_path/'export.pkl').read_bytes()
+    with pytest.raises(TypeError, match='pickle'): learn.export()
+    assert learn.dls is dls and learn.opt is opt and (tmp_path/'export.pkl').read_bytes()==before and not list(tmp_path.glob('.*tmp'))
+
+# Point 5
+class Small(DirStore):
+    "A folder on a disk with room for so many checkpoints"
+    room = 2
+    def put(self, name, data):
+        if name.startswith('ck') and len(checkpoints(self))>=self.room: raise StoreError(f'Cannot write {name}: No space left on device', full=True)
+        return super().put(name, data)
+    def quota(self): return None
+
+@pytest.mark.parametrize('room', [2,3])
+def test_a_small_disk_keeps_the_newest(room, tmp_path):
+    store = Small(tmp_path)
+    store.room = room
+    steps = []
+    class Watch(Callback):
+        def after_step(self): steps.append([o['step'] for o in run_table(tmp_path)])
+    fit(make(), [Resume(store, every=5), Watch()], n=2)
+    rows = run_table(tmp_path)
+    assert len(rows)==room and rows[-1]['phase']=='finished' and all(o['sound'] for o in rows)
+    last = [o[-1] for o in steps if o]
+    assert last==sorted(last)                                     # the newest safe one never went before a newer one was safe
+
+def test_the_warning_comes_back(tmp_path, monkeypatch, capsys):
+    class Full(DirStore):
+        def put(self, name, data):
+            if name.startswith('ck'): raise StoreError('No space left on device', full=True)
+            return super().put(name, data)
+    real,off = time.monotonic,[0]
+    monkeypatch.setattr(time, 'monotonic', lambda: real()+off[0])
+    class Minute(Callback):
+        def after_step(self): off[0] += 60
+    fit(make(), [Resume(Full(tmp_path), every=1), Minute()], n=1)
+    n = capsys.readouterr().out.count('could not be stored')
+    steps = len(make().dls.train)
+    assert steps/6<n<=steps/3+2
+
+# Point 6
+def test_a_damaged_model_is_named_and_not_used(tmp_path):
+    learn = make()
+    with Resume(tmp_path) as run:
+        fit(learn, run, n=1)
+        run.save_model(learn)
+    p = tmp_path/'model.safetensors'
+    p.write_bytes(p.read_bytes()[:-9])
+    tm,out = quiet(load_run, tmp_path)
+    assert 'model.safetensors' in out and 'damaged' in out and tm.sample('she', 20, seed=1)==learn.sample('she', 20, seed=1)
+    for o in learn.model.parameters(): o.data.fill_(float('nan'))
+    write_bytes(p, model_bytes(learn))
+    tm,out = quiet(load_run, tmp_path)
+    assert 'NaN' in out and all(o.isfinite().all() for o in tm.model.parameters())
+
+def test_a_run_that_diverged_keeps_its_best(tmp_path):
+    class Spoil(Callback):
+        def after_step(self):
+            if self.train_iter==100: next(self.model.parameters()).data.fill_(float('nan'))
+    learn = make()
+    with Resume(tmp_path, every=10) as run:
+        fit(learn, [run,Spoil()])
+        assert run.diverged
+        what = run.save_model(learn)
+    best = [o for o in run_table(tmp_path) if o['best']]
+    assert len(best)==1 and what==best[0]['name'] and load_run(tmp_path).info['diverged']
+
+# Point 7
+def test_the_text_scored_is_the_text_named(tmp_path, monkeypatch):
+    "Another folder's file of that name is not taken; an edited file is refused, with both hashes"
+    a,b = tmp_path/'a',tmp_path/'b'
+    for d,t in ((a,text),(b,text[::-1])):
+        d.mkdir()
+        (d/'t.txt').write_text(t)
+    monkeypatch.chdir(a)
+    learn = char_learner(CharDataLoaders.from_corpus('t.txt', bs=4, seq_len=16, device='cpu'), 'gru', n_hid=8, n_emb=8, precision='fp32')
+    with Resume('r') as run:
+        fit(learn, run, n=1)
+        run.save_model(learn)
+    for info in (load_run('r').info, newest_checkpoint('r')[1]):
+        monkeypatch.chdir(b)
+        assert info['source']['x']==str(a/'t.txt') and text_of_run(info, learn.vocab).text==text
+        (a/'t.txt').write_text(text[:1500]+text[3000:])
+        with pytest.raises(TextChanged, match=f'(?s){re.escape(info["hashes"]["train"][:12])}'): text_of_run(info, learn.vocab)
+        assert text_of_run(info, learn.vocab, force_text=True).text==text[:1500]+text[3000:]
+        (a/'t.txt').write_text(text[:-1]+'§')
+        with pytest.raises(TextChanged): text_of_run(info, learn.vocab)
+        (a/'t.txt').write_text(text)
+    with pytest.raises(ValueError, match='given as a str'): text_of_run(dict(source=None), learn.vocab)
+
+# Point 11
+@pytest.mark.parametrize('change,says', [(dict(cold=.5),'cold_start.p'), (dict(clip=.1),'gradient_clip.max_norm'), (dict(loss_func=nn.CrossEntropyLoss(label_smoothing=.1)),'loss'),
+    (dict(precision='bf16'),'precision fp32 in the run and bf16 here')])
+def test_what_changes_the_training_is_compared(change, says, tmp_path):
+    def new(**kw):
+        set_seed(1)
+        return char_learner(CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu'), 'gru', n_hid=8, n_emb=8, **{**dict(precision='fp32'), **kw})
+    fit(new(), Resume(tmp_path), n=1)
+    before = sorted(o.name for o in tmp_path.iterdir())
+    with pytest.raises(ValueError, match=re.escape(says)): fit(new(**change), Resume(tmp_path), n=1)
+    assert sorted(o.name for o in tmp_path.iterdir())==before
+    _,out = quiet(fit, new(), Resume(tmp_path), n=1)
+    assert 'nothing was trained' in out
+
+def test_more_that_is_compared(tmp_path):
+    "A frozen layer, accumulation, the structure of a model without a config, and what the user names"
+    class Net(nn.Module):
+        def __init__(self, v, p):
+            super().__init__()
+            self.e,self.d,self.l = nn.Embedding(v,8),nn.Dropout(p),nn.Linear(8,v)
+        def forward(self, x): return self.l(self.d(self.e(x)))
+    def go(name, p=.1, freeze=False, cbs=(), **kw):
+        dls = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
+        set_seed(1)
+        net = Net(len(dls.vocab), p)
+        net.e.weight.requires_grad_(not freeze)
+        fit(char_learner(dls, net, precision='fp32'), [Resume(tmp_path/name, **kw), *cbs], n=1)
+    for name,change,says in (('a',dict(p=.5),'structure'), ('b',dict(freeze=True),'training trained'), ('c',dict(cbs=[GradientAccumulation(8)]),'n_acc'), ('d',dict(same=dict(seed=1)),'same seed')):
+        go(name, same=dict(seed=0))
+        with pytest.raises(ValueError, match=says): go(name, **{'same':dict(seed=0), **change})
+
+# Point 14
+def test_a_failed_fit_gives_the_claim_back(tmp_path):
+    def bad(pred, y): raise ArithmeticError('no loss today')
+    for how,n in (('fit_minutes',.01), ('fit_steps',3), ('fit_steps','three'), ('fit_minutes','x')):
+        learn = make()
+        learn.loss_func = bad
+        with pytest.raises(Exception): getattr(learn, how)(n, cbs=Resume(tmp_path))
+        assert not list(tmp_path.glob('live*'))
+
+# Point 15
+def test_file_urls(tmp_path):
+    fit(make(), Resume(f'file://{tmp_path}/new/folder'), n=1)
+    assert checkpoints(tmp_path/'new/folder')
+
+# Point 16
+def test_char_rnn_split_is_small():
+    "At most twice the text beside the text itself, and the parts are those of char-rnn"
+    n,vocab = 20_000_000,CharVocab('abcdefgh')
+    codes = np.random.default_rng(0).integers(0, 8, n).astype(vocab.dtype)
+    tracemalloc.start()
+    dls = CharDataLoaders.from_corpus(CharStream(codes, vocab), split='char-rnn', bs=50, seq_len=50, device='cpu')
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak<2*n*codes.itemsize, f'{peak:,}'
+    n_win = n//2500
+    rows,cut = codes[:n_win*2500].reshape(50, -1),(n_win-round(n_win*.05))*50
+    assert np.array_equal(dls.train.codes, rows[:,:cut].ravel()) and np.array_equal(dls.valid.codes, rows[:,cut:].ravel())
+
+# Point 17
+def test_crafted_checkpoints(tmp_path):
+    "A good seal over a tree with a key missing, or something else in its place: the documented error, or a sound resume"
+    fit(make(), Resume(tmp_path, every=40), n=1)
+    e,tree = newest_checkpoint(tmp_path)
+    junk = [None,7,'x',[],{},[[]],{'a':1},torch.zeros(2),-1,float('nan')]
+    rnd,kinds = random.Random(3),set()
+    (tmp_path/'r').mkdir()
+    for k in [*tree, *(f'{g}/{o}' for g in ('recorder','loader','rng','plan','identity','optim') for o in tree[g])]:
+        for v in ('gone', *rnd.sample(junk, 2)):
+            g,_,sub = k.partition('/')
+            new = dict(tree)
+            if sub: new[g] = dict(new[g])
+            at,key = (new[g],sub) if sub else (new,g)
+            at.pop(key)
+            if not isinstance(v,str) or v!='gone': at[key] = v
+            ts = {}
+            (tmp_path/'r'/e.name).write_bytes(to_bytes(pack(new, ts), ts))
+            for f in (lambda: load_run(tmp_path/'r'), lambda: run_table(tmp_path/'r'), lambda: fit(make(), Resume(tmp_path/'r'), n=1)):
+                try: quiet(f)
+                except (CheckpointError,ValueError) as ex: kinds.add(type(ex).__name__)
+            for o in (tmp_path/'r').glob('*'): o.unlink()
+    assert 'CheckpointError' in kinds
+
+def test_other_metrics_on_resume(tmp_path):
+    "All rows of table, recorder and CSV have the width of the metrics that are measured now"
+    def go(metrics, *cbs):
+        learn = make()
+        learn.path,learn.metrics = tmp_path,metrics
+        with learn.no_bar(): quiet(learn.fit_one_cycle, 3, 1e-2, cbs=[Resume(tmp_path/'r', every=10), CSVLogger(append=True), *cbs])
+        return learn
+    with pytest.raises(RuntimeError): go([char_accuracy], Break(70))
+    learn = go([BitsPerChar(), char_accuracy])
+    rows = [o.split(',') for o in (tmp_path/'history.csv').read_text().splitlines()]
+    assert {len(o) for o in rows}=={6} and len(rows)==4 and rows[0][3]=='bits_per_char'
+    assert {len(o) for o in learn.recorder.values}=={4} and np.isnan(learn.recorder.values[0][2]) and learn.recorder.values[0][3]>0
+
+# A longer run
+def test_longer(tmp_path):
+    "A new segment from the best weights; killed, it is resumed bit for bit; the same cell again finds it finished; a model of the new segment replaces the old one"
+    def go(path, *cbs, steps=40, **kw):
+        learn,cb = make(),Resume(path, every=10, **kw)
+        with learn.no_bar(), learn.no_logging(), cb:
+            _,out = quiet(learn.fit_steps, steps, cbs=[cb,*cbs])
+            if not cbs: cb.save_model(learn)
+        return learn,cb,out
+    for o in 'ab': go(tmp_path/o, steps=60)
+    with pytest.raises(ValueError, match=r'more=1\)? makes a run longer'): go(tmp_path/'a')
+    a,cb,out = go(tmp_path/'a', more=1)
+    assert 'is made longer' in out and a.train_iter==40 and cb.segment==1
+    for at in (5,25):
+        with pytest.raises(RuntimeError): go(tmp_path/'b', Break(at), more=1)
+    b,cb,_ = go(tmp_path/'b', more=1)
+    assert cb.began_at==20 and all(torch.equal(x,y) for x,y in zip(a.model.parameters(), b.model.parameters())) and a.recorder.losses==b.recorder.losses
+    assert 'nothing was trained' in go(tmp_path/'a', more=1)[2]
+    rows = run_table(tmp_path/'a')
+    assert rows[-1]['step']==100 and rows[-1]['phase']=='finished' and rows[-1]['segment']==1
+    assert load_run(tmp_path/'a').sample('she', 30, seed=1)==a.sample('she', 30, seed=1)
+    c,cb,_ = go(tmp_path/'a', more='next')
+    assert cb.segment==2 and newest_checkpoint(tmp_path/'a')[1]['steps_before']==100
+
+# Random histories
+names = [chr(97+i) for i in range(26)]
+kinds = 'start','start','start','start','kill','kill','force','anew','rename','full','clock','edit','foreign'
+
+def hist_child(run, corpus, seed, how, store, act):
+    "In a forked process: train, killed or disturbed at some moment; never returns"
+    os.setsid()
+    devnull = os.open(os.devnull, os.O_RDWR)
+    for fd in (1,2): os.dup2(devnull, fd)
+    code = 0
+    try:
+        torch.manual_seed(seed)
+        dls = CharDataLoaders.from_corpus(corpus, bs=2, seq_len=8, split=.2, device='cpu')
+        learn = char_learner(dls, 'gru', n_hid=4, n_emb=4, precision='fp32')
+        class Act(Callback):
+            order = 250
+            def after_batch(self):
+                if self.training: act(self.train_iter)
+        with learn.no_bar(), learn.no_logging(), Resume(store, every=2, keep=2, **how) as cb:
+            learn.fit_steps(14, cbs=[cb,Act()])
+            cb.save_model(learn)
+    except (RunInUse,StoreError): code = 3
+    except ValueError: code = 4
+    except BaseException: code = 5
+    os._exit(code)
+
+class Logged(DirStore):
+    "A folder that notes each checkpoint once it is safe, and each that the run itself removed, before it does; now and then the disk is full"
+    full = False
+    def __init__(self, path, log):
+        super().__init__(path)
+        self.log = log
+    def note(self, what, name): os.write(self.log, f'{what} {name}\n'.encode())
+    def put(self, name, data):
+        if self.full and name.startswith('ck') and len(checkpoints(self))>=2: raise StoreError('No space left on device', full=True)
+        res = super().put(name, data)
+        if name.startswith('ck'): self.note('safe', name)
+        return res
+    def delete(self, entry):
+        self.note('gone', getattr(entry,'name',entry))
+        super().delete(entry)
+
+class History:
+    "One run, the processes on it, and what must be true of it"
+    def __init__(self, root, seed):
+        self.rnd,self.root,self.run,self.corpus = random.Random(seed),root,root/'run',root/'t.txt'
+        self.kids,self.paused,self.moved = [],[],0
+        self.text = ''.join(self.rnd.choice('abcd ') for _ in range(600))
+        self.corpus.write_text(self.text)
+        self.run.mkdir()
+        self.foreign = {'run/notes.md':'mine','run/ck-list.txt':'mine too','run/older.txt':'x'}
+        for k,v in self.foreign.items(): (root/k).write_text(v)
+        self.log = os.open(root/'log', os.O_RDWR|os.O_CREAT|os.O_APPEND)
+        self.safe,self.gone = set(),set()
+
+    def start(self, pause=False, **how):
+        "Fork a process that trains; it kills or stops itself at some step, or trains to its end"
+        what,at = self.rnd.choice(['kill','stop','kill','end']) if not pause else 'stop',self.rnd.randint(1,13)
+        store = Logged(self.run, self.log)
+        store.full = self.rnd.random()<.25
+        clock = self.rnd.choice([0,0,-3600,86400])
+        seed  = self.rnd.randrange(5)
+        def act(i):
+            if i==at and what!='end': os.kill(os.getpid(), signal.SIGKILL if what=='kill' else signal.SIGSTOP)
+        pid = os.fork()
+        if not pid:
+            if clock:
+                real = time.time
+                time.time = lambda: real()+clock
+            hist_child(self.run, self.corpus, seed, how, store, act)
+        _,st = os.waitpid(pid, os.WUNTRACED)
+        if os.WIFSTOPPED(st): self.paused.append((pid,self.run))
+        elif os.WIFEXITED(st): assert os.WEXITSTATUS(st) in (0,3,4), os.WEXITSTATUS(st)
+
+    def let_go(self, sig=signal.SIGCONT):
+        "A process that stood still comes back to life, or is killed"
+        pid,_ = self.paused.pop(self.rnd.randrange(len(self.paused)))
+        os.kill(pid, sig)
+        _,st = os.waitpid(pid, 0)
+        if os.WIFEXITED(st): assert os.WEXITSTATUS(st) in (0,3,4), os.WEXITSTATUS(st)
+
+    def act(self):
+        kind = self.rnd.choice(kinds)
+        if kind=='kill' and self.paused: self.let_go(self.rnd.choice([signal.SIGCONT,signal.SIGKILL]))
+        elif kind in ('force','anew') and len(self.paused)<2: self.start(anew=kind=='anew', force=self.rnd.choice([(),'session']))
+        elif kind=='rename':
+            self.run.rename(self.root/'away')
+            if self.rnd.random()<.5: self.run.mkdir()
+            self.start()
+            if self.run.exists():
+                self.moved += 1
+                self.run.rename(self.root/f'other{self.moved}')
+            (self.root/'away').rename(self.run)
+        elif kind=='edit':
+            self.text = self.text[:300]+self.text[300:][::-1] if self.rnd.random()<.5 else self.text
+            self.corpus.write_text(self.text)
+        elif kind=='foreign': (self.run/f'ck-{self.rnd.randrange(9)}.md').write_text('mine')
+        elif len(self.paused)<2: self.start()
+
+    def check(self):
+        "The invariants"
+        lines = (self.root/'log').read_text().splitlines()
+        safe,gone = ({o[5:] for o in lines if o.startswith(w)} for w in ('safe','gone'))
+        there = {o.name:o for o in self.root.rglob('ck-*.safetensors')}
+        lost  = safe-gone-set(there)
+        assert not lost, f'lost: {lost}'                                                     # nothing that was called safe
+        trees = {o.name:from_bytes(o.read_bytes()) for o in there.values()}                  # each is sound
+        mine  = sorted(o.name for o in self.run.glob('ck-*.safetensors'))
+        if mine: assert quiet(newest_checkpoint, self.run)[0][0].name==mine[-1]              # the newest one wins
+        for k,v in self.foreign.items(): assert (self.root/k).read_text()==v                 # nobody else's file has moved
+        for o in self.root.glob('run/older.*/*'): assert any(re.fullmatch(p, o.name) for p in RUN_FILES), o
+        if mine: self.check_text(trees[mine[-1]])
+
+    def check_text(self, tree):
+        "The text that would be scored is the one trained on, or it is refused"
+        vocab = CharVocab.from_json(tree['vocab'])
+        try: codes = text_of_run(tree, vocab).codes
+        except TextChanged: return
+        assert stream_hash(codes[:480])==tree['hashes']['train']
+
+    def close(self):
+        for pid,_ in self.paused:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        os.close(self.log)
+
+def histories(root, seeds):
+    for seed in seeds:
+        (root/str(seed)).mkdir()
+        h = History(root/str(seed), seed)
+        try:
+            for _ in range(h.rnd.randint(3,6)):
+                h.act()
+                h.check()
+        except Exception as e: raise AssertionError(f'history {seed}: {type(e).__name__}: {e}') from e
+        finally: h.close()
+
+def test_histories(tmp_path, n=200):
+    "Two and three processes on one run: started, killed, standing still and coming back, forced, renamed, on full disks, with clocks set back, the text edited"
+    torch.set_num_threads(1)
+    histories(tmp_path, range(n))
