@@ -38,7 +38,8 @@ def look_run(
     "A view into a run's model"
     tm = run_model(run)
     s,train = _text_of(tm, run, text)
-    kinds = dict(surprise=lambda: tm.surprise(s), neurons=lambda: tm.find_neurons(s), loss_by=lambda: tm.loss_by(s, train=train), memory=lambda: tm.memory(s, train))
+    kinds = dict(surprise=lambda: tm.surprise(s), neurons=lambda: tm.find_neurons(s),
+        loss_by=lambda: tm.loss_by(s, train=train), memory=lambda: tm.memory(s, train))
     view  = kinds[what]()
     if to: view.save(to)
     if show: print(f'Written to {to}' if to else view)
