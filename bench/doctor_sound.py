@@ -59,7 +59,7 @@ def setup(seed):
     text,opt = r.choice(list(TEXTS)),r.choice(list(OPTS))
     f,lr = OPTS[opt][0],r.choice(OPTS[opt][1])
     kind,p,lay = r.choice(('none','none','module','functional','gauss','rows','numpy')),r.choice((.1,.3,.5)),r.choice(list(LAYOUTS_OF))
-    dls  = zoo.loaders(TEXTS[text](r), bs=r.choice((4,8,16)), seq_len=r.choice((16,32,48)))
+    dls  = zoo.loaders(TEXTS[text](r), bs=r.choice((6,8,10)), seq_len=r.choice((16,32,48)))
     net,what = network(r, len(dls.vocab))
     if what[:3]!='cha': net = Setup(net, noise(kind, p), lay)
     return CharLearner(dls, net, opt_func=f, lr=lr, precision='fp32'),f'{seed}: {what}, {text}, {opt} {lr}, {kind} {p}, {lay}'

@@ -99,3 +99,6 @@ def test_a_message_is_the_message(tmp_path):
     "Nothing of fastai's stands before what a callback says"
     with pytest.raises(Dies) as e: fit(tmp_path, DieAt(2))
     assert str(e.value)=='at that step'
+
+def test_a_plot_before_a_fit():
+    with pytest.raises(ValueError, match='train first'): learner().plot_yardsticks()

@@ -25,8 +25,10 @@ def check_rows(p):
         if cell: fix = f'{dotted(cell, "self")} = nn.{type(p.model.get_submodule(cell)).__name__}(n_in, n_hid, batch_first=True)'
         return Finding('time_as_batch', f'changing row 0 moves {hit} of {n} other rows',
             'the network runs along the batch in place of time, or a view mixes the axes', fix)
-    hit = int(p.moved_next(rows=row)[1:].any(1).sum())
-    if hit: return Finding('rows_mixed', f'changing row 0 of a window moves {hit} of {n} other rows in the next one',
+    for i,others in ((0,slice(1,None)),(n,slice(0,n))):               # the first row's state may go to all, or the last one's
+        hit = int(p.moved_next(rows=slice(i,i+1))[others].any(1).sum())
+        if hit: break
+    if hit: return Finding('rows_mixed', f'changing row {i} of a window moves {hit} of {n} other rows in the next one',
         'the state of one row, or a mean, goes on to all: each row reads another place in the text', f'{p.state} = h.detach()  # (bs, n_hid), a row each')
 
 @check

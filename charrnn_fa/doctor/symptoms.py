@@ -6,9 +6,9 @@
 __all__ = ['check_frozen', 'check_rate', 'check_decay', 'check_clip', 'check_gradient', 'check_optimizer', 'check_vanishing',
            'check_first_loss', 'check_dropout', 'standing', 'exhausted', 'check_lr']
 
-# %% ../../nbs/55_doctor.symptoms.ipynb #e46e053b
+# %% ../../nbs/55_doctor.symptoms.ipynb #c1cf2f15
 import math, numpy as np
-import torch.nn as nn
+import torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.schedule import ParamScheduler
@@ -109,6 +109,8 @@ def check_gradient(p):
     if not loss.requires_grad: return Finding('no_gradient', 'the output has no gradient at all',
         'all of `forward` runs under `no_grad`, or the output is detached: nothing is trained', f'return {p.head}(out)  # no detach, no torch.no_grad()')
     loss.backward()
+    with torch.no_grad(): p.run(p.x, m)                               # weights of a state that begins at 0 have a gradient from the second window on
+    p.ce(p.x, p.y, m).backward()
     ps  = [(nm,o) for nm,o in m.named_parameters() if o.requires_grad]
     bad = [(nm,o) for nm,o in ps if o.grad is None or not o.grad.any()]
     if bad: return Finding('no_gradient', f'{len(bad)} of {len(ps)} parameters have no gradient: {_names([nm for nm,_ in bad])}',

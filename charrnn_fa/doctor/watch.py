@@ -277,6 +277,7 @@ def plot_yardsticks(self:CharLearner,
 ): # The axes
     "Training and validation loss of the last fit, with the yardsticks of the text as named lines"
     import matplotlib.pyplot as plt
+    if not getattr(self.recorder, 'losses', None): raise ValueError('There is no loss to plot yet: train first, with learn.fit_minutes(2) say')
     ax,ys,rec,ep = ax or plt.subplots(figsize=(8,5))[1],yardsticks(self.dls),self.recorder,epoch_losses(self)
     ls = [float(o) for o in rec.losses]
     ax.plot(range(skip, len(ls)), ls[skip:], lw=1, label='training')

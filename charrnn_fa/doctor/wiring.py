@@ -157,8 +157,8 @@ def check_units(p):
     w    = f'{p.cell}.weight_%s'+('_l0' if isinstance(p.model.get_submodule(cell), nn.RNNBase) else '') if cell else 'learn.model.weight_%s'
     if dead>0.5: return Finding('dead_units', f'{dead:.0%} of the hidden units give the same value for every character',
         'a unit that never moves has no gradient: a bias is far off', f'nn.init.zeros_({(w%"ih").replace("weight","bias")})')
-    # trained networks have up to a third of their units there; beyond 60 % hardly any gradient is left
-    if full>0.6: return Finding('saturated', f'{full:.0%} of the hidden values are above 0.99 or below -0.99',
+    # a trained tanh network may well have more than half of its units there; one that starts so has hardly any gradient
+    if full>(0.9 if p.trained else 0.6): return Finding('saturated', f'{full:.0%} of the hidden values are above 0.99 or below -0.99',
         'where tanh is flat no gradient comes through: weights are too large', f'nn.init.xavier_uniform_({w%"ih"})', 'slow')
     if grow>100: return Finding('exploding', f'hidden values are {grow:.2g} times as large after {h.shape[1]} characters',
         'recurrent weights multiply at every step, and the gradient with them', f'nn.init.orthogonal_({w%"hh"})')

@@ -10,6 +10,7 @@ __all__ = ['StateReset', 'ColdStart', 'HiddenOutputs', 'Steps', 'StepBar', 'FitG
 import contextlib,math,time
 from copy import copy
 import numpy as np, torch, torch.nn as nn
+from fastprogress import fastprogress
 from fastprogress.fastprogress import progress_bar
 from fastcore.all import *
 from fastai.basics import *
@@ -111,6 +112,10 @@ class StepBar(ProgressCallback):
         self.pbar = progress_bar(range(self.planned()), parent=getattr(self,'mbar',None), leave=False)
         self.first = self.pos_in_row() if self.training else 0
         self.pbar.update(0)
+
+    def before_fit(self):
+        fastprogress._style_shown = False                 # it shows its style once in a kernel, and a cell that is run again throws it away
+        super().before_fit()
 
     def after_fit(self):
         if hasattr(self,'pbar'): self.pbar.on_iter_end()  # a fit that was stopped leaves no half bar, on whose line others would print
