@@ -18,7 +18,6 @@ from ..train.steps import *
 from ..use.sampling import *
 from .patient import *
 from .data import *
-from .losses import *
 from .symptoms import *
 
 # %% ../../nbs/56_doctor.progress.ipynb #c45ce004
