@@ -1,5 +1,6 @@
 "Views: every number against a slow and plain computation, every host that shows them, no trace in training"
 import html,math,re
+from collections import Counter
 import numpy as np
 import pytest,torch
 from torch import nn
@@ -50,6 +51,54 @@ def test_loss_by_sums_to_the_whole():
     for rows in lb.tables.values(): assert abs(sum(r.part for r in rows)-np.mean(want))<1e-5 and sum(r.n for r in rows)==999
     row, = [r for r in lb.tables['kind of character'] if r.group=='newline']
     assert abs(row.nats-np.mean([l for l,c in zip(want, said[1:1000]) if c=='\n']))<1e-5
+
+def discounts(counts):
+    "Chen & Goodman's D1, D2, D3+, kept between 0.05 and what the count can give"
+    n = [max(1, sum(c==i for c in counts)) for i in (1,2,3,4)]
+    y = n[0]/(n[0]+2*n[1])
+    return [0]+[min(max(i-(i+1)*y*n[i]/n[i-1], 0.05), 0.95*i) for i in (1,2,3)]
+
+def plain_ngram(train, order, v):
+    "Modified Kneser-Ney with dictionaries of strings: a function from a context to the probabilities of all characters"
+    grams  = lambda i: [train[j:j+i] for j in range(len(train)-i+1)]
+    levels = [Counter(grams(i) if i==order else (g[1:] for g in set(grams(i+1)))) for i in range(1, order+1)]
+    ds = [discounts(o.values()) for o in levels]
+    def _probs(ctx):
+        res = dict.fromkeys(v, 1/len(v))
+        for i,(level,d) in enumerate(zip(levels, ds)):
+            h = ctx[len(ctx)-i:]
+            own = {c:level[h+c] for c in v if level[h+c]}
+            if len(ctx)<i or not own: break
+            tot = sum(own.values())
+            res = {c:(own.get(c,0)-d[min(3, own.get(c,0))]+res[c]*sum(d[min(3,o)] for o in own.values()))/tot for c in v}
+        return res
+    return _probs
+
+def test_loss_by_what_the_ngram_knew_is_the_plain_one():
+    rng  = np.random.default_rng(0)
+    text = ' '.join(rng.choice(['sea','shells','she','sells','shore','by'], 700))
+    dls  = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
+    learn,val = char_learner(dls, 'gru', n_hid=7),dls.vocab.decode(dls.valid.codes)
+    lb,want = learn.loss_by(),np.array(plain_losses(learn.model.eval(), dls.valid.codes))
+    train,v = dls.vocab.decode(dls.train.codes),list(dls.vocab.itos)
+    ngrams  = [plain_ngram(train, k, v) for k in range(1,8)]
+    rows    = [[f(val[:i]) for i in range(len(val))] for f in ngrams]
+    k = min(range(7), key=lambda k: -sum(math.log(p[c]) for p,c in zip(rows[k], val)))
+    sums = {}
+    for p,c,l in zip(rows[k][1:], val[1:], want):
+        top = max(p, key=p.get)
+        nm  = 'unsure' if p[top]<0.5 else 'sure and right' if top==c else 'sure and wrong'
+        n,s = sums.get(nm, (0,0.))
+        sums[nm] = n+1,s+l
+    table = {r.group:r for r in lb.tables['what the best n-gram already knew']}
+    assert table.keys()==sums.keys()=={'unsure','sure and right','sure and wrong'} and f'order {k+1}' in str(lb)
+    for nm,(n,s) in sums.items(): assert table[nm].n==n and abs(table[nm].nats-s/n)<1e-4
+    assert abs(sum(r.part for r in table.values())-want.mean())<1e-5
+
+def test_loss_by_without_a_training_text_says_so():
+    tm = trained()
+    assert 'what the best n-gram already knew' not in tm.loss_by(said).tables and 'is left out' in str(tm.loss_by(said)) and 'is left out' in tm.loss_by(said).html
+    assert 'what the best n-gram already knew' in tm.loss_by(said, train=vocab.encode(said)).tables
 
 def plain_lstm(model, codes):
     "The LSTM's equations, number by number: h, c and the gates of a single layer"
