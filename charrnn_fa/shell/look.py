@@ -34,7 +34,9 @@ def look_run(
     "A view into a run's model"
     tm = run_model(run)
     s,train = _text_of(tm, run, text)
-    view = dict(surprise=lambda: tm.surprise(s), neurons=lambda: tm.find_neurons(s), loss_by=lambda: tm.loss_by(s), memory=lambda: tm.memory(s, train))[what]()
+    kinds = dict(surprise=lambda: tm.surprise(s), neurons=lambda: tm.find_neurons(s),
+        loss_by=lambda: tm.loss_by(s, train=train), memory=lambda: tm.memory(s, train))
+    view  = kinds[what]()
     if to: view.save(to)
     if show: print(f'Written to {to}' if to else view)
     return dict(what=what, file=to, **_figures[what](view))
