@@ -10,10 +10,6 @@ import os
 from pathlib import Path
 from ..text.corpus import *
 from ..text.stream import *
-from ..look.render import *
-from ..look.surprise import *
-from ..look.find import *
-from ..look.memory import *
 from .read import *
 
 # %% ../../nbs/88_shell.look.ipynb #0de42348
