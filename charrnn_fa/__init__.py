@@ -22,7 +22,7 @@ __all__ = [
     # the doctor
     'Doctor', 'Diagnosis', 'Finding',
     # looking inside
-    'ShowSamples', 'ShowLoss', 'memorised',
+    'ShowSamples', 'ShowLoss', 'memorised', 'compare_run', 'run_samples',
     # drawings
     'faces', 'Drawing', 'draw_grid', 'get_drawings', 'strokes_to_text', 'text_to_strokes',
 ]

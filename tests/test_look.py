@@ -4,6 +4,7 @@ from collections import Counter
 import numpy as np
 import pytest,torch
 from torch import nn
+from fastai.callback.core import Callback
 from charrnn_fa.everything import *
 from charrnn_fa.look.trace import trace
 from charrnn_fa.look.marks import shown
@@ -269,7 +270,7 @@ def test_watching_leaves_no_trace():
     assert [float(o) for o in a.recorder.losses]==[float(o) for o in b.recorder.losses]
 
 def test_samples_survive_a_resume(tmp_path):
-    from fastai.callback.core import Callback,CancelFitException
+    from fastai.callback.core import CancelFitException
     class StopAt(Callback):
         def after_batch(self):
             if self.train_iter==13: raise CancelFitException()
@@ -281,6 +282,52 @@ def test_samples_survive_a_resume(tmp_path):
     again = ShowSamples(n=20)
     fit([Resume(tmp_path/'r', every=1), again])
     assert again.samples==whole.samples
+
+class WaitForEach(Callback):
+    "A checkpoint that still waits to be written when the next is due gives way to it: here none does"
+    order = 300
+    def after_batch(self): self.learn.resume.writer.drain()
+
+@pytest.fixture(scope='module')
+def kept(tmp_path_factory):
+    "A run with all its checkpoints, the samples that were shown, and the weights after each tenth step"
+    d,shows,weights = tmp_path_factory.mktemp('run'),ShowSamples(n=20),{}
+    class Note(WaitForEach):
+        def before_train(self): weights[0] = copy_model(self.model).eval()
+        def after_batch(self):
+            if self.train_iter%10==0: weights[self.train_iter] = copy_model(self.model).eval()
+            super().after_batch()
+    learn = fit([Resume(d, every=10, keep=9), shows, Note()])
+    return d,shows,{**weights, 22:learn.model.eval()},learn
+
+def test_all_checkpoints_of_a_run_side_by_side(kept):
+    d,_,weights,learn = kept
+    texts = compare_run(d, temperatures=(0.5,), prompt='she', n=30, seed=4).texts
+    assert list(texts)==[f'step {i}, temperature 0.5' for i in sorted(weights)] and len({*texts.values()})>1
+    for i,m in weights.items(): assert texts[f'step {i}, temperature 0.5']==str(sample_text(m, learn.vocab, 'she', 30, temperature=0.5, seed=4))
+
+def test_checkpoints_of_a_module_of_ones_own(tmp_path):
+    dls = CharDataLoaders.from_text(said*4, bs=4, seq_len=16)
+    learn,given = CharLearner(dls, Cells(len(dls.vocab))),Cells(len(dls.vocab))
+    was = {k:v.clone() for k,v in given.state_dict().items()}
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(22, lr=0.01, cbs=[Resume(tmp_path, every=10, keep=9), WaitForEach()])
+    tms = run_models(tmp_path, given)
+    assert list(tms)==['step 0','step 10','step 20','step 22'] and all(torch.equal(v, was[k]) for k,v in given.state_dict().items())
+    assert not torch.equal(tms['step 10'].model.head.weight, tms['step 22'].model.head.weight)
+    assert torch.equal(tms['step 22'].model.head.weight, learn.model.head.weight)
+
+def test_samples_are_read_back_from_a_run(kept, tmp_path):
+    d,shows,*_ = kept
+    v = run_samples(d)
+    assert v.rows==shows.samples and all(shown(c) in v.html for o in shows.samples for c in o['text'] if c.isalpha()) and 'step 20' in str(v)
+    with pytest.raises(ValueError, match='no sound checkpoint'): run_samples(tmp_path/'none')
+    with pytest.raises(ValueError, match='no sound checkpoint'): compare_run(tmp_path/'none')
+    fit([Resume(tmp_path/'bare')])
+    with pytest.raises(ValueError, match='has no samples'): run_samples(tmp_path/'bare')
+
+def test_a_damaged_checkpoint_is_left_out(kept, tmp_path, capsys):
+    for o in kept[0].glob('ck-*'): (tmp_path/o.name).write_bytes(o.read_bytes()[:-1 if '10.0' in o.name else None])
+    assert list(run_models(tmp_path))==['step 0','step 20','step 22'] and 'is left out' in capsys.readouterr().out
 
 def test_the_axis_is_planned_steps():
     cb = ShowLoss()
