@@ -10,14 +10,20 @@ import os
 from pathlib import Path
 from ..text.corpus import *
 from ..text.stream import *
+from ..keep.trained import *
+from ..look.render import *
+from ..look.surprise import *
+from ..look.neurons import *
+from ..look.find import *
+from ..look.memory import *
 from .read import *
 
 # %% ../../nbs/88_shell.look.ipynb #0de42348
 def _text_of(tm, run, text):
     "The text to look at, and codes to count n-grams on where they are known"
     if text is not None: return (get_corpus(Path(text)).text if os.path.isfile(text) else text),None
-    src    = run_source(tm.info, 'look', run)
-    stream = get_stream(named_corpus(src, **tm.info.get('reading', {})), vocab=tm.vocab)
+    run_source(tm.info, 'look', run)
+    stream = text_of_run(tm.info, tm.vocab)
     train,valid = [stream[o] for o in PositionSplitter(tm.info['split'])(stream)[:2]]
     return valid.text,train.codes
 
