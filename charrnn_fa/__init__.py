@@ -12,7 +12,7 @@ __all__ = [
     'CharRNN', 'MinGRU', 'Counted', 'n_params', 'reset_state',
     # training
     'CharLoss', 'ShapeError', 'char_accuracy', 'BitsPerChar', 'adamw', 'StateReset', 'ColdStart', 'YardstickFoot', 'Yardsticks', 'yardsticks',
-    'CharLearner', 'char_learner', 'choose_size', 'choose_lr',
+    'CharLearner', 'char_learner', 'choose_size', 'choose_lr', 'FitGuard', 'HiddenOutputs', 'with_replay',
     # using
     'Evaluation', 'evaluate_codes', 'Sample', 'sample_text',
     # keeping
@@ -22,7 +22,7 @@ __all__ = [
     # the doctor
     'Doctor', 'Diagnosis', 'Finding',
     # looking inside
-    'View', 'ShowSamples', 'ShowLoss', 'memorised',
+    'ShowSamples', 'ShowLoss', 'memorised', 'compare_run', 'run_samples',
     # drawings
     'faces', 'Drawing', 'draw_grid', 'get_drawings', 'strokes_to_text', 'text_to_strokes',
 ]

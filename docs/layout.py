@@ -1,4 +1,4 @@
-"Write the table of modules into README.md and the front page, from the notebooks themselves: `python docs/layout.py [--check]`"
+"Write the table of modules into README.md and the front page, and the reference into the sidebar, from the notebooks themselves: `python docs/layout.py [--check]`"
 import json, re, sys
 from pathlib import Path
 
@@ -15,10 +15,19 @@ def row(fn):
 def table(): return head+''.join(map(row, sorted((root/'nbs').glob('[0-9]*.ipynb'))))
 def put(text): return re.sub(re.escape(head)+r'(?:\|.*\n)*', lambda m: table(), text)
 
+def reference():
+    "The reference part of the sidebar: a section for each package, modules without one first"
+    names = sorted(o.name for o in (root/'nbs').glob('[0-9]*.ipynb'))
+    package = lambda o: o[3:].split('.')[0] if o.count('.')>1 else 'core'
+    groups = dict.fromkeys(['core', *map(package, names)])
+    rows = [f'      - section: "Reference: {g}"\n        contents:\n'+''.join(f'          - {o}\n' for o in names if package(o)==g) for g in groups]
+    return ''.join(rows)
+
 def changed(path):
     "The text of a file with the table of today, if that differs from what is there"
     old = path.read_text(encoding='utf-8')
     if path.suffix=='.md': new = put(old)
+    elif path.suffix=='.yml': new = re.sub(r'      - section: "Reference: core"\n(?:.*\n?)*', lambda m: reference(), old)
     else:
         nb = json.loads(old)
         for c in nb['cells']:
@@ -26,6 +35,6 @@ def changed(path):
         new = json.dumps(nb, indent=1, ensure_ascii=False)+'\n'
     return new if new!=old else None
 
-stale = {o:s for o in (root/'README.md', root/'nbs/index.ipynb') if (s := changed(o))}
-if '--check' in sys.argv: sys.exit(f'The table of modules is out of step in {", ".join(o.name for o in stale)}: python docs/layout.py' if stale else 0)
+stale = {o:s for o in (root/'README.md', root/'nbs/index.ipynb', root/'nbs/sidebar.yml') if (s := changed(o))}
+if '--check' in sys.argv: sys.exit(f'The list of modules is out of step in {", ".join(o.name for o in stale)}: python docs/layout.py' if stale else 0)
 for o,s in stale.items(): o.write_text(s, encoding='utf-8')

@@ -1,8 +1,10 @@
 "Views: every number against a slow and plain computation, every host that shows them, no trace in training"
 import html,math,re
+from collections import Counter
 import numpy as np
 import pytest,torch
 from torch import nn
+from fastai.callback.core import Callback
 from charrnn_fa.everything import *
 from charrnn_fa.look.trace import trace
 from charrnn_fa.look.marks import shown
@@ -50,6 +52,54 @@ def test_loss_by_sums_to_the_whole():
     for rows in lb.tables.values(): assert abs(sum(r.part for r in rows)-np.mean(want))<1e-5 and sum(r.n for r in rows)==999
     row, = [r for r in lb.tables['kind of character'] if r.group=='newline']
     assert abs(row.nats-np.mean([l for l,c in zip(want, said[1:1000]) if c=='\n']))<1e-5
+
+def discounts(counts):
+    "Chen & Goodman's D1, D2, D3+, kept between 0.05 and what the count can give"
+    n = [max(1, sum(c==i for c in counts)) for i in (1,2,3,4)]
+    y = n[0]/(n[0]+2*n[1])
+    return [0]+[min(max(i-(i+1)*y*n[i]/n[i-1], 0.05), 0.95*i) for i in (1,2,3)]
+
+def plain_ngram(train, order, v):
+    "Modified Kneser-Ney with dictionaries of strings: a function from a context to the probabilities of all characters"
+    grams  = lambda i: [train[j:j+i] for j in range(len(train)-i+1)]
+    levels = [Counter(grams(i) if i==order else (g[1:] for g in set(grams(i+1)))) for i in range(1, order+1)]
+    ds = [discounts(o.values()) for o in levels]
+    def _probs(ctx):
+        res = dict.fromkeys(v, 1/len(v))
+        for i,(level,d) in enumerate(zip(levels, ds)):
+            h = ctx[len(ctx)-i:]
+            own = {c:level[h+c] for c in v if level[h+c]}
+            if len(ctx)<i or not own: break
+            tot = sum(own.values())
+            res = {c:(own.get(c,0)-d[min(3, own.get(c,0))]+res[c]*sum(d[min(3,o)] for o in own.values()))/tot for c in v}
+        return res
+    return _probs
+
+def test_loss_by_what_the_ngram_knew_is_the_plain_one():
+    rng  = np.random.default_rng(0)
+    text = ' '.join(rng.choice(['sea','shells','she','sells','shore','by'], 700))
+    dls  = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
+    learn,val = char_learner(dls, 'gru', n_hid=7),dls.vocab.decode(dls.valid.codes)
+    lb,want = learn.loss_by(),np.array(plain_losses(learn.model.eval(), dls.valid.codes))
+    train,v = dls.vocab.decode(dls.train.codes),list(dls.vocab.itos)
+    ngrams  = [plain_ngram(train, k, v) for k in range(1,8)]
+    rows    = [[f(val[:i]) for i in range(len(val))] for f in ngrams]
+    k = min(range(7), key=lambda k: -sum(math.log(p[c]) for p,c in zip(rows[k], val)))
+    sums = {}
+    for p,c,l in zip(rows[k][1:], val[1:], want):
+        top = max(p, key=p.get)
+        nm  = 'unsure' if p[top]<0.5 else 'sure and right' if top==c else 'sure and wrong'
+        n,s = sums.get(nm, (0,0.))
+        sums[nm] = n+1,s+l
+    table = {r.group:r for r in lb.tables['what the best n-gram already knew']}
+    assert table.keys()==sums.keys()=={'unsure','sure and right','sure and wrong'} and f'order {k+1}' in str(lb)
+    for nm,(n,s) in sums.items(): assert table[nm].n==n and abs(table[nm].nats-s/n)<1e-4
+    assert abs(sum(r.part for r in table.values())-want.mean())<1e-5
+
+def test_loss_by_without_a_training_text_says_so():
+    tm = trained()
+    assert 'what the best n-gram already knew' not in tm.loss_by(said).tables and 'is left out' in str(tm.loss_by(said)) and 'is left out' in tm.loss_by(said).html
+    assert 'what the best n-gram already knew' in tm.loss_by(said, train=vocab.encode(said)).tables
 
 def plain_lstm(model, codes):
     "The LSTM's equations, number by number: h, c and the gates of a single layer"
@@ -220,7 +270,7 @@ def test_watching_leaves_no_trace():
     assert [float(o) for o in a.recorder.losses]==[float(o) for o in b.recorder.losses]
 
 def test_samples_survive_a_resume(tmp_path):
-    from fastai.callback.core import Callback,CancelFitException
+    from fastai.callback.core import CancelFitException
     class StopAt(Callback):
         def after_batch(self):
             if self.train_iter==13: raise CancelFitException()
@@ -232,6 +282,52 @@ def test_samples_survive_a_resume(tmp_path):
     again = ShowSamples(n=20)
     fit([Resume(tmp_path/'r', every=1), again])
     assert again.samples==whole.samples
+
+class WaitForEach(Callback):
+    "A checkpoint that still waits to be written when the next is due gives way to it: here none does"
+    order = 300
+    def after_batch(self): self.learn.resume.writer.drain()
+
+@pytest.fixture(scope='module')
+def kept(tmp_path_factory):
+    "A run with all its checkpoints, the samples that were shown, and the weights after each tenth step"
+    d,shows,weights = tmp_path_factory.mktemp('run'),ShowSamples(n=20),{}
+    class Note(WaitForEach):
+        def before_train(self): weights[0] = copy_model(self.model).eval()
+        def after_batch(self):
+            if self.train_iter%10==0: weights[self.train_iter] = copy_model(self.model).eval()
+            super().after_batch()
+    learn = fit([Resume(d, every=10, keep=9), shows, Note()])
+    return d,shows,{**weights, 22:learn.model.eval()},learn
+
+def test_all_checkpoints_of_a_run_side_by_side(kept):
+    d,_,weights,learn = kept
+    texts = compare_run(d, temperatures=(0.5,), prompt='she', n=30, seed=4).texts
+    assert list(texts)==[f'step {i}, temperature 0.5' for i in sorted(weights)] and len({*texts.values()})>1
+    for i,m in weights.items(): assert texts[f'step {i}, temperature 0.5']==str(sample_text(m, learn.vocab, 'she', 30, temperature=0.5, seed=4))
+
+def test_checkpoints_of_a_module_of_ones_own(tmp_path):
+    dls = CharDataLoaders.from_text(said*4, bs=4, seq_len=16)
+    learn,given = CharLearner(dls, Cells(len(dls.vocab))),Cells(len(dls.vocab))
+    was = {k:v.clone() for k,v in given.state_dict().items()}
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(22, lr=0.01, cbs=[Resume(tmp_path, every=10, keep=9), WaitForEach()])
+    tms = run_models(tmp_path, given)
+    assert list(tms)==['step 0','step 10','step 20','step 22'] and all(torch.equal(v, was[k]) for k,v in given.state_dict().items())
+    assert not torch.equal(tms['step 10'].model.head.weight, tms['step 22'].model.head.weight)
+    assert torch.equal(tms['step 22'].model.head.weight, learn.model.head.weight)
+
+def test_samples_are_read_back_from_a_run(kept, tmp_path):
+    d,shows,*_ = kept
+    v = run_samples(d)
+    assert v.rows==shows.samples and all(shown(c) in v.html for o in shows.samples for c in o['text'] if c.isalpha()) and 'step 20' in str(v)
+    with pytest.raises(ValueError, match='no sound checkpoint'): run_samples(tmp_path/'none')
+    with pytest.raises(ValueError, match='no sound checkpoint'): compare_run(tmp_path/'none')
+    fit([Resume(tmp_path/'bare')])
+    with pytest.raises(ValueError, match='has no samples'): run_samples(tmp_path/'bare')
+
+def test_a_damaged_checkpoint_is_left_out(kept, tmp_path, capsys):
+    for o in kept[0].glob('ck-*'): (tmp_path/o.name).write_bytes(o.read_bytes()[:-1 if '10.0' in o.name else None])
+    assert list(run_models(tmp_path))==['step 0','step 20','step 22'] and 'is left out' in capsys.readouterr().out
 
 def test_the_axis_is_planned_steps():
     cb = ShowLoss()

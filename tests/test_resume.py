@@ -166,12 +166,14 @@ def test_second_process_is_told(tmp_path):
     "While one process trains a run another is refused; when the first is killed it is not"
     code = 'import sys; from resume_child import *; learn = make(); fit(learn, Resume(sys.argv[1], every=5), n=100000)'
     p = subprocess.Popen([sys.executable,'-c',code,str(tmp_path)], cwd=root/'tests')
-    while not checkpoints(tmp_path):
-        assert p.poll() is None
-        time.sleep(.05)
-    with pytest.raises(RunInUse, match=f'Process {p.pid} on this machine has been training'): fit(make(), Resume(tmp_path))
-    p.kill()
-    p.wait()
+    try:
+        while not checkpoints(tmp_path):
+            assert p.poll() is None
+            time.sleep(.05)
+        with pytest.raises(RunInUse, match=f'Process {p.pid} on this machine has been training'): fit(make(), Resume(tmp_path))
+    finally:
+        p.kill()
+        p.wait()
     with pytest.raises(ValueError, match='plan n_epoch 100000'): fit(make(), Resume(tmp_path))
 
 def test_taken_over(tmp_path, capsys):

@@ -12,7 +12,6 @@ from functools import partial
 import numpy as np
 from fastcore.all import *
 from fastai.basics import *
-from ..core import *
 from ..text.ngrams import *
 from ..models import *
 from ..train.yardstick import *

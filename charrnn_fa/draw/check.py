@@ -8,8 +8,6 @@ __all__ = ['is_inside', 'check_face', 'Copies']
 # %% ../../nbs/79_draw.check.ipynb #6c52e2c0
 import numpy as np
 from collections import Counter,defaultdict
-from fastcore.all import *
-from .strokes import *
 from .show import *
 
 # %% ../../nbs/79_draw.check.ipynb #406d3d7b

@@ -206,7 +206,7 @@ def _snapshot(self:Resume, phase, best=False):
     name = checkpoint_name(self.steps_before+learn.train_iter, phase, self.claim.session)
     tree = dict(**learner_state(learn, self.series), **self.info, times=self.times, best=self.best, best_name=name if best else self.best_name,
         plan=self.plan, identity=self.identity, elapsed=time.time()-getattr(r, 'start_epoch', time.time()), at=time.time(),
-        valid=next((float(v[1]) for v in reversed(r.values) if len(v)>1), None),
+        valid=next((float(v[1]) for v in reversed(r.values) if len(v)>1 and v[1] is not None), None),
         segment=self.segment, steps_before=self.steps_before, segments=self.segments)
     self.best_name,ts = tree['best_name'],{}
     self.writer.submit(name, pack(tree, ts), ts, best)

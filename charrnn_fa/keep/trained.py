@@ -80,11 +80,18 @@ class TrainedModel:
         return evaluate_codes(self.model, codes, self.info.get('split'))
 
 # %% ../../nbs/33_keep.trained.ipynb #0ef37bf6
+class _Unfilled(torch.overrides.TorchFunctionMode):
+    "Inside, new weights are not filled: on `meta` that would import torch's compiler, which takes longer than all of a sample"
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if getattr(func, '__name__', '') in ('normal_','uniform_'): return args[0] if args else kwargs['tensor']
+        return func(*args, **kwargs)
+
 def _build(config, ws):
     "A model of this kind and of these sizes, if they are those of the tensors"
     if config is None: raise CheckpointError('of a model that is not a CharRNN: pass one as `model=` to load the weights into')
     if not 1<=config['n_layers']<=len(ws): raise CheckpointError(f"damaged: {config['n_layers']} layers, but {len(ws)} tensors")
-    with torch.device('meta'): want = {k:tuple(o.shape) for k,o in build_model(config).state_dict().items()}
+    with torch.device('meta'), _Unfilled(): want = {k:tuple(o.shape) for k,o in build_model(config).state_dict().items()}
     have = {k:tuple(o.shape) for k,o in ws.items()}
     if want!=have: raise CheckpointError(f'damaged: the sizes {config} do not fit its tensors')
     return build_model(config)

@@ -9,7 +9,6 @@ __all__ = ['BITS', 'SURPRISE', 'SIGNED', 'COPIED', 'DIFFERS', 'SCALES', 'muted',
 # %% ../../nbs/59_look.marks.ipynb #74f2424b
 import html,unicodedata
 from functools import lru_cache
-from fastcore.all import *
 from ..core import *
 
 # %% ../../nbs/59_look.marks.ipynb #5abe47ad

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log_steps', 'Samples', 'known_yardsticks', 'ShowSamples', 'planned_steps', 'LossCurve', 'ShowLoss', 'Compared',
-           'compare_models', 'Marked']
+           'compare_models', 'run_models', 'compare_run', 'run_samples', 'Marked']
 
 # %% ../../nbs/65_look.samples.ipynb #4783c4d2
 import math,time
@@ -13,10 +13,14 @@ from fastcore.all import *
 from fastai.basics import *
 from ..core import *
 from ..text.stream import *
+from ..models import *
 from ..train.yardstick import *
 from ..train.learner import *
 from ..use.sampling import *
 from ..use.copies import memorised as _memorised
+from ..keep.store import *
+from ..keep.file import *
+from ..keep.runs import *
 from ..keep.trained import *
 from .marks import *
 from .render import *
@@ -184,6 +188,41 @@ def compare(self:CharLearner|TrainedModel,
 )->Compared: # A view
     "Samples at several temperatures, and of other models, side by side; takes what `sample_text` takes"
     return compare_models({'this model' if others else '':self, **(others or {})}, temperatures, **kwargs)
+
+# %% ../../nbs/65_look.samples.ipynb #8a95a63d
+def run_models(
+    store, # A store, or what `open_store` takes
+    model=None, # The module to load the weights into, if it is not a `CharRNN`
+)->dict: # `TrainedModel`s by `step 1,000`, oldest first
+    "The models of all sound checkpoints of a run; of several at one step the last"
+    store,res = open_store(store),{}
+    for e in checkpoints(store):
+        own = None if model is None else copy_model(model)               # each checkpoint's weights in a module of their own
+        try: tm = trained_model(whole_checkpoint(from_bytes(store.get(e))), own)
+        except (CheckpointError,StoreError) as ex: print(f'{e.name} is left out: {ex}')
+        else: res[f'step {step_and_phase(e.name)[0]:,}'] = tm
+    if not res: raise ValueError(f'There is no sound checkpoint in {store}: train there with cbs=Resume(...), and keep= as many as are to be compared')
+    return res
+
+@delegates(compare_models, but='models')
+def compare_run(
+    store, # A store, or what `open_store` takes
+    model=None, # The module to load the weights into, if it is not a `CharRNN`
+    **kwargs
+)->Compared: # A view; `.texts` holds the samples
+    "Samples of all checkpoints of a run side by side; takes what `compare_models` takes"
+    return compare_models(run_models(store, model), **kwargs)
+
+# %% ../../nbs/65_look.samples.ipynb #6459f8d4
+def run_samples(
+    store # A store, or what `open_store` takes
+)->Samples: # The strip
+    "What `ShowSamples` kept in a run, out of its newest checkpoint"
+    e,tree = newest_checkpoint(store)
+    if tree is None: raise ValueError(f'There is no sound checkpoint in {open_store(store)}: train there with cbs=[Resume(...), ShowSamples()]')
+    rows = first(o['samples'] for k,o in tree['callbacks'].items() if k.startswith('show_samples.') and o['samples'])
+    if rows is None: raise ValueError(f'{e.name} has no samples: fit with ShowSamples() beside Resume, for 10 steps at least')
+    return Samples(rows)
 
 # %% ../../nbs/65_look.samples.ipynb #93245641
 class Marked(View):

@@ -10,8 +10,10 @@ import os
 from pathlib import Path
 from ..text.corpus import *
 from ..text.stream import *
+from ..keep.trained import *
 from ..look.render import *
 from ..look.surprise import *
+from ..look.neurons import *
 from ..look.find import *
 from ..look.memory import *
 from .read import *
@@ -20,8 +22,8 @@ from .read import *
 def _text_of(tm, run, text):
     "The text to look at, and codes to count n-grams on where they are known"
     if text is not None: return (get_corpus(Path(text)).text if os.path.isfile(text) else text),None
-    src    = run_source(tm.info, 'look', run)
-    stream = get_stream(named_corpus(src, **tm.info.get('reading', {})), vocab=tm.vocab)
+    run_source(tm.info, 'look', run)
+    stream = text_of_run(tm.info, tm.vocab)
     train,valid = [stream[o] for o in PositionSplitter(tm.info['split'])(stream)[:2]]
     return valid.text,train.codes
 
@@ -38,7 +40,9 @@ def look_run(
     "A view into a run's model"
     tm = run_model(run)
     s,train = _text_of(tm, run, text)
-    view = dict(surprise=lambda: tm.surprise(s), neurons=lambda: tm.find_neurons(s), loss_by=lambda: tm.loss_by(s), memory=lambda: tm.memory(s, train))[what]()
+    kinds = dict(surprise=lambda: tm.surprise(s), neurons=lambda: tm.find_neurons(s),
+        loss_by=lambda: tm.loss_by(s, train=train), memory=lambda: tm.memory(s, train))
+    view  = kinds[what]()
     if to: view.save(to)
     if show: print(f'Written to {to}' if to else view)
     return dict(what=what, file=to, **_figures[what](view))

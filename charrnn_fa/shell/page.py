@@ -9,6 +9,7 @@ __all__ = ['html_run']
 import contextlib,sys
 from pathlib import Path
 from ..text.stream import *
+from ..keep.trained import *
 from ..share.page import *
 from ..share.folder import *
 from ..share.learner import *
@@ -17,7 +18,7 @@ from .read import *
 # %% ../../nbs/87_shell.page.ipynb #eb976fc6
 def _parts(tm):
     "Codes to train on and to validate on, of the text of a run"
-    stream = get_stream(named_corpus(tm.info['source'], **tm.info.get('reading', {})), vocab=tm.vocab)
+    stream = text_of_run(tm.info, tm.vocab)
     return [stream[o].codes for o in PositionSplitter(tm.info['split'])(stream)[:2]]
 
 def _measured(tm):
