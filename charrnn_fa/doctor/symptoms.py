@@ -17,8 +17,6 @@ from ..models import *
 from ..train.yardstick import *
 from ..train.steps import *
 from .patient import *
-from .losses import *
-from .wiring import *
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #43324e56
 def _names(nms, n=3):
