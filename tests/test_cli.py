@@ -1,7 +1,8 @@
 "The charrnn command as a process: pipes, Ctrl-C, mistakes, and the main job on the real text"
 import json,os,signal,subprocess,sys,time
 import pytest
-from charrnn_fa import load_run
+from charrnn_fa import PositionSplitter,load_run
+from charrnn_fa.keep.trained import text_of_run
 
 code = 'import sys; from charrnn_fa.cli import main; sys.exit(main())'
 
@@ -122,6 +123,27 @@ def trained(shells, tmp_path_factory):
     r = charrnn('train', shells.with_name('umlauts.txt'), '--run', run, '--epochs', 1, '--json', *small)
     assert r.returncode==0 and f'Saved in {run}. Try: charrnn sample {run}' in r.stderr, r.stderr
     return run
+
+@pytest.mark.parametrize('view', ['--surprise','--neurons','--loss-by','--memory'])
+def test_look(view, trained, capsys, monkeypatch, tmp_path):
+    "Each view of a run's own validation text: its figures, a file, and print"
+    rc,out,err = in_process(f'look {trained} {view} --json --html v.html', capsys, monkeypatch, tmp_path)
+    res,page = json.loads(out.splitlines()[-1]),(tmp_path/'v.html').read_text(encoding='utf-8')
+    assert rc==0 and res['what']==view[2:].replace('-','_') and res['file']=='v.html' and page.startswith('<!doctype html>') and '<iframe' in page, err
+    tm = load_run(trained)
+    s  = text_of_run(tm.info, tm.vocab)
+    train,valid = (s[o].codes for o in PositionSplitter(tm.info['split'])(s)[:2])
+    if view=='--surprise': assert len(res['bits'])==1999 and res['nats']==pytest.approx(tm.evaluate(valid[:2000]).nats, abs=1e-6)
+    if view=='--neurons':
+        found = tm.find_neurons(tm.vocab.decode(valid))
+        assert found.title in page and res['units']==json.loads(json.dumps(found.rows))
+    if view=='--memory': assert list(res['nats'])==[str(2**i) for i in range(11)] and set(res['ngram'])=={str(i) for i in range(1,7)}
+    if view=='--loss-by':
+        assert res['nats']==pytest.approx(tm.evaluate(valid).nats, abs=1e-6)
+        for rows in res['tables'].values(): assert sum(o['part'] for o in rows)==pytest.approx(res['nats'], abs=1e-9)
+        assert res['tables']==json.loads(json.dumps(tm.loss_by(tm.vocab.decode(valid), train=train).tables))
+        rc,out,err = in_process(f'look {trained} {view}', capsys, monkeypatch, tmp_path)
+        assert rc==0 and 'kind of character' in out and 'The n-gram has order' in out, err
 
 def test_a_closed_pipe_is_silent(trained):
     cmd = f'{sys.executable} -c "{code}" sample {trained} -n 20000 | head -1; echo ${{PIPESTATUS[0]}}'

@@ -234,7 +234,8 @@ def test_copied_run_is_the_longest():
     for _ in range(200):
         a,b = (''.join(rnd.choices('ab', k=rnd.randint(0,12))) for _ in range(2))
         best = max((a[i:j] for i in range(len(a)) for j in range(i, len(a)+1) if a[i:j] in b), key=len, default='')
-        assert len(copied_run(a, b))==len(best) and copied_run(a, b) in b and copied_run(a, b) in a
+        own  = memorised(a, b, sizes=()).longest
+        assert len(own)==len(best) and own in b and own in a
 
 def test_result_shows_itself():
     d = zoo.softmax_in_model().doctor()

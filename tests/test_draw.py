@@ -90,7 +90,7 @@ def test_faces_pass_and_are_unlike():
 
 def test_gaps_in_a_head_are_found():
     f = faces(1)[0]
-    head = trace(f.strokes[0])
+    head = stroke_pixels(f.strokes[0])
     assert not check_face([head, *f.strokes[1:]])
     for cut in (1,2,5): assert ('open' in check_face([head[:-cut], *f.strokes[1:]]))==(np.abs(head[-1-cut]-head[0]).max()>1)
 

@@ -2,7 +2,7 @@
 import inspect,argparse,random
 from functools import lru_cache
 import torch, torch.nn as nn, torch.nn.functional as F
-from fastai.basics import CrossEntropyLossFlat,ItemTransform,SGD
+from fastai.basics import CrossEntropyLossFlat,ItemTransform,L,SGD
 from charrnn_fa.everything import *
 
 BROKEN,SOUND = {},{}
@@ -272,7 +272,7 @@ class Unused(Net):
 @broken('no_gradient', held=True)
 def layer_unused(): return learner(Unused)
 @broken('not_in_optimizer')
-def only_the_head_is_trained(): return learner(Net, opt_func=lambda ps,lr: adamw(list(ps)[-2:], lr=lr))
+def only_the_head_is_trained(): return learner(Net, opt_func=lambda ps,lr: adamw(list(L(ps).concat())[-2:], lr=lr))
 
 # Broken: numbers
 def _scaled(m, **kw):

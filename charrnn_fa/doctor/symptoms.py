@@ -183,8 +183,9 @@ def standing(
     level = float(np.mean(losses[-50:])) if level is None else level
     hot = losses if lrs is None or len(lrs)!=len(losses) else losses[np.asarray(lrs)>=0.2*np.max(lrs)]
     a,b = (np.mean(hot[-100:-50]),np.mean(hot[-50:])) if len(hot)>=100 else (math.inf,0.)
-    if level>1.02*ys.unigram: return 'nothing',ys.uniform
-    if level>0.97*ys.unigram or level>1.02*ys.bigram and a-b<0.01*a: return 'letter frequencies',ys.unigram
+    flat = a-b<0.01*a                                                 # a slow start still falls
+    if level>1.02*ys.unigram and flat: return 'nothing',ys.uniform
+    if level>1.02*ys.bigram and flat: return 'letter frequencies',ys.unigram
     if ys.bigram<0.97*ys.unigram and abs(level/ys.bigram-1)<0.02 and a-b<0.005*a and len(losses)>=300: return 'pairs of letters',ys.bigram
 
 def exhausted(

@@ -91,7 +91,7 @@ def braille(self:Drawing
     "The drawing in Braille dots, for a terminal"
     g = ALPHABETS[self.alphabet]['grid']
     on = np.zeros((-(-g//4)*4, -(-g//2)*2), bool)
-    for s in self.strokes: on[tuple(trace(s).T[::-1])] = True
+    for s in self.strokes: on[tuple(stroke_pixels(s).T[::-1])] = True
     bits = np.array([[1,8],[2,16],[4,32],[64,128]])                                     # Unicode's numbering of the dots
     cells = (on.reshape(len(on)//4, 4, -1, 2)*bits[:,None]).sum((1,3))                  # (lines, characters)
     return '\n'.join(''.join(chr(0x2800+c) for c in row) for row in cells)
