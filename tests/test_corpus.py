@@ -150,7 +150,7 @@ def test_texts(x): assert get_corpus(x).text==x
 
 @pytest.mark.parametrize('x', [None,3,b'bytes',['a']])
 def test_no_corpus(x):
-    with pytest.raises(CorpusError, match='is no corpus'): get_corpus(x)
+    with pytest.raises(CorpusError, match='is not a corpus'): get_corpus(x)
 
 def test_url(served, cache):
     d,url = served

@@ -88,7 +88,7 @@ def test_cached(src):
     codes,v = enc(src)
     assert isinstance(codes, np.memmap) and v.decode(codes)==src.read_text(encoding='utf-8') and len(files(src))==2
     was = written(src)
-    codes[0] = 0
+    with pytest.raises(ValueError, match='read-only'): codes[0] = 0
     codes2,v2 = enc(src)
     assert written(src)==was and v2==v and v2.decode(codes2)==src.read_text(encoding='utf-8')
     assert np.array_equal(codes2, enc(src, cache=False)[0]) and not isinstance(enc(src, cache=False)[0], np.memmap)
