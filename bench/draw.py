@@ -64,7 +64,7 @@ def run(a, ds, held, alpha):
     ev = learn.evaluate()
     print(f'\n{alpha}: {per:.0f} characters a drawing; {a.steps} steps of {a.bs} x {a.seq_len}, lstm {a.n_hid}, {secs:.0f} s ({cpu:.0f} s of processor time)\n'
         f'{ev.nats:.4f} nats a character, {ev.nats*per:.1f} a drawing; best n-gram (order {order}) {best:.1f}', flush=True)
-    copies = Copies(ds[:-a.n//10]) if alpha=='points' else None
+    copies = DrawingCopies(ds[:-a.n//10]) if alpha=='points' else None
     if copies: print(f'share of a held-out drawing found in one training drawing: mean {np.mean([copies.share(o) for o in held[:200]]):.3f}')
     got = made(learn, a.samples, held, copies, a.kind=='faces')
     if not a.out: return

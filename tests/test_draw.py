@@ -86,7 +86,7 @@ def test_braille_has_a_dot_for_every_pixel():
 def test_faces_pass_and_are_unlike():
     fs = faces(500, seed=99)
     assert sum(not check_face(o) for o in fs)>=495
-    assert len({o.text for o in fs})==500 and Copies(fs[:450]).share(fs[450])<.5
+    assert len({o.text for o in fs})==500 and DrawingCopies(fs[:450]).share(fs[450])<.5
 
 def test_gaps_in_a_head_are_found():
     f = faces(1)[0]
@@ -114,7 +114,7 @@ def test_a_network_learns_one_face():
     with learn.no_bar(), learn.no_logging(): learn.fit_steps(300)
     assert learn.draw(1, temperature=0)[0]==f
     assert learn.draw(2, prompt=f[:2], temperature=0)[1]==f
-    assert Copies([f]).share(learn.draw(1, temperature=0)[0])==1
+    assert DrawingCopies([f]).share(learn.draw(1, temperature=0)[0])==1
     out = []
     import IPython.display as d
     was,d.display = d.display,out.append

@@ -71,3 +71,10 @@ def test_no_idle_star_import(fn):
 def test_no_private_imports(fn):
     bad = [o.name for n in ast.walk(tree(module(fn))) if isinstance(n,ast.ImportFrom) and n.level for o in n.names if o.name.startswith('_')]
     assert not bad, f'{fn.name} imports private names: {bad}'
+
+def test_a_name_is_exported_once():
+    "No later module hides a name of an earlier one in what gathers them all"
+    seen = {}
+    for m in map(module, nbs):
+        for o in public(m): seen.setdefault(o, []).append(m)
+    assert not {k:v for k,v in seen.items() if len(v)>1 and not any(m.startswith('shell.') or m=='cli' for m in v)}

@@ -28,10 +28,16 @@ def table_html(
     rows:list, # Lists of strings; HTML where a cell starts with `<`, escaped else
 )->str: # HTML
     "A table whose first column is text and whose others are numbers"
-    def _cells(tag, row): return ''.join(f'<{tag} style="text-align:{"left" if i==0 or o[:1] in "<"+_blocks else "right"};padding:.15em .4em;vertical-align:top;background:transparent{";color:#2171b5" if o[:1] in _blocks and o else ""}">'
-        f'{o if o[:1]=="<" else _html.escape(o)}</{tag}>' for i,o in enumerate(row))
+    def _style(i, o):
+        is_bar = o[:1] in _blocks and o!=''
+        side   = 'left' if i==0 or is_bar or o[:1]=='<' else 'right'
+        look   = ';color:#2171b5;font-size:.7em;white-space:nowrap' if is_bar else ';min-width:6em' if i==0 else ''      # narrow screens show a bar whole
+        return f'text-align:{side};padding:.15em .4em;vertical-align:top;background:transparent{look}'
+    def _cells(tag, row):
+        return ''.join(f'<{tag} style="{_style(i,o)}">{o if o[:1]=="<" else _html.escape(o)}</{tag}>' for i,o in enumerate(row))
     body = ''.join(f'<tr style="background:transparent">{_cells("td", o)}</tr>' for o in rows)
-    return f'<div style="overflow-x:auto"><table style="border-collapse:collapse;font-size:inherit;color:inherit;margin:.3em 0"><tr style="background:transparent">{_cells("th", head)}</tr>{body}</table></div>'
+    table = f'<table style="border-collapse:collapse;font-size:inherit;color:inherit;margin:.3em 0"><tr style="background:transparent">{_cells("th", head)}</tr>{body}</table>'
+    return f'<div style="overflow-x:auto">{table}</div>'
 
 def table_text(
     head:list, # Names of the columns
