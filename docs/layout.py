@@ -1,4 +1,4 @@
-"Write the table of modules into README.md and the front page, and the reference into the sidebar, from the notebooks themselves: `python docs/layout.py [--check]`"
+'Write the table of modules into README.md and "Where things are", and the reference into the sidebar, from the notebooks themselves: `python docs/layout.py [--check]`'
 import json, re, sys
 from pathlib import Path
 
@@ -35,6 +35,6 @@ def changed(path):
         new = json.dumps(nb, indent=1, ensure_ascii=False)+'\n'
     return new if new!=old else None
 
-stale = {o:s for o in (root/'README.md', root/'nbs/index.ipynb', root/'nbs/sidebar.yml') if (s := changed(o))}
+stale = {o:s for o in (root/'README.md', root/'nbs/where_things_are.ipynb', root/'nbs/sidebar.yml') if (s := changed(o))}
 if '--check' in sys.argv: sys.exit(f'The list of modules is out of step in {", ".join(o.name for o in stale)}: python docs/layout.py' if stale else 0)
 for o,s in stale.items(): o.write_text(s, encoding='utf-8')
