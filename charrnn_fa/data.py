@@ -12,6 +12,7 @@ import torch, torch.distributed as dist
 from fastai.text.data import TensorText
 from fastcore.all import *
 from fastai.data.all import *
+from fastai.interpret import dispatch    # from there, since its methods for any types have to be known before those for our types, or they win
 from .core import *
 from .text.corpus import *
 from .text.vocab import *

@@ -182,7 +182,8 @@ def standing(
     if len(losses)<100: return None
     level = float(np.mean(losses[-50:])) if level is None else level
     hot = losses if lrs is None or len(lrs)!=len(losses) else losses[np.asarray(lrs)>=0.2*np.max(lrs)]
-    a,b = (np.mean(hot[-100:-50]),np.mean(hot[-50:])) if len(hot)>=100 else (math.inf,0.)
+    n   = min(50, len(hot)//2)                                        # fewer than 20 steps say nothing
+    a,b = (np.mean(hot[-2*n:-n]),np.mean(hot[-n:])) if n>=20 else (math.inf,0.)
     flat = a-b<0.01*a                                                 # a slow start still falls
     if level>1.02*ys.unigram and flat: return 'nothing',ys.uniform
     if level>1.02*ys.bigram and flat: return 'letter frequencies',ys.unigram
