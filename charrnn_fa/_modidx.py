@@ -527,6 +527,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'charrnn_fa/draw/strokes.py'),
                                          'charrnn_fa.draw.strokes.Pen.__init__': ( 'draw.strokes.html#pen.__init__',
                                                                                    'charrnn_fa/draw/strokes.py'),
+                                         'charrnn_fa.draw.strokes.Pen.close': ('draw.strokes.html#pen.close', 'charrnn_fa/draw/strokes.py'),
                                          'charrnn_fa.draw.strokes.Pen.finish': ( 'draw.strokes.html#pen.finish',
                                                                                  'charrnn_fa/draw/strokes.py'),
                                          'charrnn_fa.draw.strokes.Pen.go': ('draw.strokes.html#pen.go', 'charrnn_fa/draw/strokes.py'),
