@@ -2,10 +2,10 @@
 
 llms.txt (see llmstxt.org) lists the pages for a language model that helps somebody; llms-ctx.txt holds those that a user reads,
 llms-ctx-full.txt the reference as well."""
-import re, sys, yaml
+import re, sys
 from pathlib import Path
+from sidebar import root, sections
 
-root = Path(__file__).resolve().parent.parent
 site = Path(sys.argv[1]) if len(sys.argv)>1 else root/'_docs'
 skip = 'Reference'
 
@@ -13,10 +13,6 @@ def html_name(nb):
     "The page that a notebook becomes: its number is left out"
     p = Path(nb)
     return (p.parent/re.sub(r'^\d\d_', '', p.stem)).as_posix()+'.html'
-
-def sections():
-    "Title of each section of the sidebar, and its notebooks"
-    for o in yaml.safe_load((root/'nbs/sidebar.yml').read_text())['website']['sidebar']['contents']: yield o['section'],o['contents']
 
 def markdown(nb):
     "The page in markdown, without pictures in text form and without HTML, which say nothing to a reader of text"

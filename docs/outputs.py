@@ -4,22 +4,16 @@ nbs/outputs.json remembers from which source each output came, so that `--check`
 A cell with `#| output: false` keeps none: that is for cells which show a passage of someone else's text."""
 import argparse, base64, hashlib, io, json, os, re, sys, tempfile, time
 from pathlib import Path
-import nbformat, yaml
+import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
+from sidebar import pages, root
 
-root = Path(__file__).resolve().parent.parent
 nbs  = root/'nbs'
 manifest = nbs/'outputs.json'
 picture_max = 60_000    # bytes of one picture
 page_max    = 400_000   # bytes of a notebook: what GitHub and a reader's patience take
-
-def pages():
-    "Every page of the site, in the order of its sidebar"
-    def flat(items):
-        for o in items: yield from flat(o['contents']) if 'section' in o else [o if isinstance(o,str) else o['href']]
-    return list(flat(yaml.safe_load((nbs/'sidebar.yml').read_text())['website']['sidebar']['contents']))
 
 def small(png):
     "A base64 PNG in fewer bytes: fewer colours where it is too large"

@@ -92,6 +92,15 @@ def check_finished(page):
     assert 'validation loss' in said and '<Axes' not in json.dumps(page.outputs()) and 'DirStore(' not in said
     return said
 
+def resume(page):
+    "Run all again, to the end: the run goes on where it was"
+    page.ready()
+    page.run_all()
+    page.wait()
+    page.shot('after')
+    assert re.search(r'(Resuming|Going on with) \S+ at step [\d,]+', check_finished(page))
+    page.pg.close()
+
 @pytest.mark.skipif(not Path('/proc').exists(), reason='finds the kernel in /proc')
 def test_kill_9_and_run_all_again(lab, browser):
     url,d = lab
@@ -107,12 +116,7 @@ def test_kill_9_and_run_all_again(lab, browser):
         assert time.monotonic()<end
         time.sleep(.2)
     page.pg.reload()
-    page.ready()
-    page.run_all()
-    page.wait()
-    page.shot('after')
-    assert re.search(r'(Resuming|Going on with) \S+ at step [\d,]+', check_finished(page))
-    page.pg.close()
+    resume(page)
 
 def test_the_stop_button_and_run_all_again(lab, browser):
     url,d = lab
@@ -127,9 +131,4 @@ def test_the_stop_button_and_run_all_again(lab, browser):
     assert re.fullmatch(r'Stopped at step [\d,]+ of [\d,]+; run this cell again to resume', errs[0][1])
     later = [c for c in page.cells() if 'learn.evaluate()' in ''.join(c['source'])]
     assert not any(o for c in later for o in c['outputs']), 'Run all went on after the stop'
-    page.ready()
-    page.run_all()
-    page.wait()
-    page.shot('after')
-    assert re.search(r'(Resuming|Going on with) \S+ at step [\d,]+', check_finished(page))
-    page.pg.close()
+    resume(page)

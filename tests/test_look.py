@@ -333,3 +333,11 @@ def test_the_axis_is_planned_steps():
     cb = ShowLoss()
     learn = fit([cb], steps=22)
     assert cb.curve.planned==22 and len(cb.curve.losses)==22 and cb.curve.valid[-1][0]==22
+
+def test_the_axis_counts_the_passes_that_share_a_row():
+    "A short text: several passes over it are one row of the table"
+    dls   = CharDataLoaders.from_text('she sells sea shells by the sea shore. '*30, bs=4, seq_len=32)
+    learn = char_learner(dls, 'gru', n_hid=12, precision='fp32')
+    cb = ShowLoss()
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(300, cbs=cb)
+    assert learn.passes>1 and cb.curve.planned==300==len(cb.curve.losses)

@@ -223,9 +223,7 @@ def timed(self:Doctor, f):
 def in_nats(self:Doctor, losses):
     "Losses of the learner in nats; as they are where they measure something else"
     if isinstance(self.learn.loss_func,CharLoss): return losses
-    with preserved(self.learn), torch.enable_grad():
-        if self.patient is None: self.patient = Patient(self.learn, model=copy_model(bare_model(self.model)))
-        res = self.patient.nats(losses)
+    with preserved(self.learn), torch.enable_grad(): res = self.first_patient().nats(losses)
     return losses if res is None else res.tolist()
 
 @patch
@@ -240,13 +238,18 @@ def look(self:Doctor):
         self.try_next()
         now = time.perf_counter()
 
+# %% ../../nbs/57_doctor.watch.ipynb #f1257a02
+@patch
+def first_patient(self:Doctor):
+    "The learner as it was when a check first asked for it, made once a fit"
+    if self.patient is None: self.patient = Patient(self.learn, model=copy_model(bare_model(self.model)))
+    return self.patient
+
 # %% ../../nbs/57_doctor.watch.ipynb #c24f0d09
 @patch
 def try_next(self:Doctor):
     "Try the next quick check"
-    with preserved(self.learn), torch.enable_grad():
-        if self.patient is None: self.patient = Patient(self.learn, model=copy_model(bare_model(self.model)))
-        res = examine(self.patient, [self.todo.pop(0)])
+    with preserved(self.learn), torch.enable_grad(): res = examine(self.first_patient(), [self.todo.pop(0)])
     for k,v in res.failed.items(): print(f'{k} could not be run ({v})')
     self.failed.update(res.failed)
     if res and res[0].final: self.todo = []

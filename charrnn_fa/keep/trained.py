@@ -184,9 +184,9 @@ def text_of_run(
     want = {} if force_text else _hashes(info)
     try: stream = get_stream(get_corpus(**kw), vocab=vocab)
     except UnknownCharError as e: raise TextChanged(f"{kw['x']} is not the text that this run was trained on: {e}") from None
-    parts = PositionSplitter(info.get('split') or 'nanogpt')(stream) if want else ()
+    parts = split_stream(stream, info.get('split') or 'nanogpt') if want else ()
     for k,o in zip(('train','valid'), parts):
-        h = stream_hash(stream[slice(o.start, o.stop) if isinstance(o,range) else o].codes)
+        h = stream_hash(o.codes)
         if h!=want.get(k, h): raise TextChanged(f"{kw['x']} is not the text that this run was trained on: its {k} part has {len(o):,} characters with the "
             f'hash {h[:12]}, that of the run has the hash {want[k][:12]}. Put the old text back, or pass `force_text` to take the text as it is now')
     return stream

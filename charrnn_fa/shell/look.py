@@ -23,8 +23,7 @@ def _text_of(tm, run, text):
     "The text to look at, and codes to count n-grams on where they are known"
     if text is not None: return (get_corpus(Path(text)).text if os.path.isfile(text) else text),None
     run_source(tm.info, 'look', run)
-    stream = text_of_run(tm.info, tm.vocab)
-    train,valid = [stream[o] for o in PositionSplitter(tm.info['split'])(stream)[:2]]
+    train,valid = split_stream(text_of_run(tm.info, tm.vocab), tm.info['split'])[:2]
     return valid.text,train.codes
 
 _figures = dict(surprise=lambda v: dict(nats=v.nats, bits=v.bits.tolist()), loss_by=lambda v: dict(nats=v.nats, tables=v.tables),

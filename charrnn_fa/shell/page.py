@@ -16,15 +16,10 @@ from ..share.learner import *
 from .read import *
 
 # %% ../../nbs/87_shell.page.ipynb #eb976fc6
-def _parts(tm):
-    "Codes to train on and to validate on, of the text of a run"
-    stream = text_of_run(tm.info, tm.vocab)
-    return [stream[o].codes for o in PositionSplitter(tm.info['split'])(stream)[:2]]
-
 def _measured(tm):
     "The model with its figures, where its text is at hand"
     if not tm.info.get('source'): return tm
-    try: train,valid = _parts(tm)
+    try: train,valid = [o.codes for o in split_stream(text_of_run(tm.info, tm.vocab), tm.info['split'])[:2]]
     except (OSError,ValueError) as e:
         print(f'The text of the run is not at hand ({str(e).splitlines()[0]}), so the page does not say how good the model is', file=sys.stderr)
         return tm

@@ -13,7 +13,6 @@ from ..text.corpus import *
 from ..text.stream import *
 from ..use.evaluation import *
 from ..keep.store import *
-
 from ..keep.trained import *
 from ..keep.runs import *
 from ..gdrive.store import *
@@ -81,8 +80,8 @@ def evaluate_run(
     if corpus: codes,split = get_stream(named_corpus(corpus, **kwargs), vocab=tm.vocab).codes,'whole text'
     else:
         run_source(tm.info, 'evaluate', run)
-        split,stream = tm.info['split'],text_of_run(tm.info, tm.vocab, force_text)
-        codes  = stream[PositionSplitter(split)(stream)[1]].codes
+        split = tm.info['split']
+        codes = split_stream(text_of_run(tm.info, tm.vocab, force_text), split)[1].codes
     ev = evaluate_codes(tm.model, codes, split)
     if show: print(ev)
     return dict(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), perplexity=ev.perplexity, accuracy=ev.accuracy,

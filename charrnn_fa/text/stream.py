@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['encode_corpus', 'release_pages', 'RowPositions', 'CharStream', 'get_stream', 'PositionSplitter', 'in_pieces',
-           'stream_hash']
+           'split_stream', 'stream_hash']
 
 # %% ../../nbs/04_text.stream.ipynb #4138ac8b
 import hashlib,json,mmap
@@ -205,6 +205,15 @@ def in_pieces(
         codes[slices[-1]].reshape(v.shape)[:] = v
         at += len(o)
     return CharStream(codes, stream.vocab, stream.name, stream.source),slices
+
+# %% ../../nbs/04_text.stream.ipynb #03af9b74
+def split_stream(
+    stream:CharStream, # A whole stream
+    split='nanogpt', # As `PositionSplitter` takes it
+)->list: # `CharStream`s to train on, to validate on, and to test on where the split has such a part
+    "The parts of a stream; views of it where they are in one piece"
+    whole,slices = in_pieces(stream, PositionSplitter(split)(stream))
+    return [whole[o] for o in slices]
 
 # %% ../../nbs/04_text.stream.ipynb #b539f6b8
 def stream_hash(

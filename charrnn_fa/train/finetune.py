@@ -74,7 +74,7 @@ def matched_model(
     dropout:float=None, # Another dropout than it was trained with
 )->tuple: # A `CharRNN` for the new vocabulary, and what was matched
     "A copy of a model that knows the characters of another text"
-    if isinstance(model,Counted): model = model.cell
+    model = cell_of(model)
     if not isinstance(model,CharRNN): raise ValueError(f'Characters can be matched in a CharRNN, not in a {type(model).__name__}: pass the module itself, with the same vocabulary')
     match,ws = match_vocabs(old, new),model.state_dict()
     cfg = {**model.config, 'n_vocab':len(new.itos), 'dropout':ifnone(dropout, model.config['dropout'])}

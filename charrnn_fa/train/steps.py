@@ -58,8 +58,7 @@ class HiddenOutputs(Callback):
     def _keep(self, module, inp, out): self.raw_out,self.out = inp[0],out     # each (bs, seq_len, n_hid)
 
     def before_fit(self):
-        model = bare_model(self.model)
-        if isinstance(model,Counted): model = model.cell
+        model = cell_of(self.model)
         if not isinstance(model,CharRNN): raise ValueError(f'HiddenOutputs knows where a CharRNN has its hidden outputs, not a {type(model).__name__}')
         self._let_go()                                  # of a fit that failed
         self.hook = model.out_drop.register_forward_hook(self._keep)
@@ -245,8 +244,7 @@ def char_splitter(
     model:nn.Module # Model, wrapped or not
 )->list: # Lists of parameters
     "The groups that a model has itself (`layer_groups`), or all parameters in one"
-    model = bare_model(model)
-    if isinstance(model,Counted): model = model.cell      # counts are not trained
+    model = cell_of(model)                                # counts are not trained
     f = getattr(model, 'layer_groups', None)
     return f() if f else [trainable_params(model)]
 
