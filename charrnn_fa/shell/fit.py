@@ -54,7 +54,7 @@ class PlainLog(Callback):
 def _learner(a):
     "Loaders and learner from the options"
     corpus = named_corpus(a.corpus, **reading(a))
-    dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=a.split, device=default_device())
+    dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=a.split)
     sizes = dict(n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, counts=a.counts)
     return char_learner(dls, a.arch, **sizes, lr=a.lr or choose_lr(a.arch), precision=a.precision)
 
