@@ -11,7 +11,6 @@ import importlib.metadata,platform
 import torch, torch.nn as nn
 from fastcore.all import *
 from ..core import *
-from ..text.corpus import *
 from ..text.vocab import *
 from ..text.stream import *
 from ..models import *
@@ -182,7 +181,7 @@ def text_of_run(
         'say which text to take, or use learn.evaluate() in the notebook that trained it')
     kw   = src if isinstance(src,dict) else dict(info.get('reading', {}), x=src)        # files of earlier versions have a name
     want = {} if force_text else _hashes(info)
-    try: stream = get_stream(get_corpus(**kw), vocab=vocab)
+    try: stream = get_stream(vocab=vocab, **kw)
     except UnknownCharError as e: raise TextChanged(f"{kw['x']} is not the text that this run was trained on: {e}") from None
     parts = split_stream(stream, info.get('split') or 'nanogpt') if want else ()
     for k,o in zip(('train','valid'), parts):
