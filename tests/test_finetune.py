@@ -1,7 +1,7 @@
 "Training on: characters are matched by what they are, never by their codes"
-import pytest, torch
+import numpy as np, pytest, torch
 from types import SimpleNamespace
-from fastai.basics import set_seed
+from fastai.basics import Callback,set_seed
 from charrnn_fa.everything import *
 
 old_text = 'she sells sea shells by the sea shore. '*60
@@ -108,3 +108,41 @@ def test_fine_tune_minutes(tmp_path):
     hi,lo = [h['lr'] for h in b.opt.hypers][::-2]
     assert hi/lo==pytest.approx(10)
     with pytest.raises(ValueError, match='two fits'): b.fine_tune_minutes(0.01, cbs=Resume(tmp_path))
+
+def test_counts_can_be_mixed():
+    a = fit(make(old_text, n_hid=16, counts=4), 20)
+    text = 'she sees the ж sea. shells, shore '*40
+    plain,b = make(text, a),make(text, a, old_counts=0.3)
+    new = plain.model.counts
+    assert b.model.tables.order==a.model.tables.order and [len(t['ctx']) for t in b.model.counts.tables]>[len(t['ctx']) for t in new.tables]
+    def probs(counts, vocab, s): return count_rows(counts, vocab.encode(s).astype(np.int64)[None])[0]
+    both,old,new = probs(b.model.counts, b.vocab, 'she'),probs(a.model.counts, a.vocab, 'she'),probs(new, b.vocab, 'she')
+    same = [c for c in b.vocab.itos if c in a.vocab]
+    # 'she' is in both texts, and so is each end of it: every order is mixed, so a character that both know lies between the two
+    for c in same:
+        p,q = old[a.vocab.stoi[c]],new[b.vocab.stoi[c]]
+        assert min(p, q)-1e-4<=both[b.vocab.stoi[c]]<=max(p, q)+1e-4
+    was,only,none = (probs(o.model.counts, o.vocab, 'a s')[o.vocab.stoi['h']] for o in (a,b,plain))
+    assert none<was-0.1 and abs(only-was)<0.1                          # 'a s' is in the old text alone
+    assert both.sum()==pytest.approx(1, abs=1e-5) and both[b.vocab.stoi['ж']]>0
+    assert evaluate_codes(fit(b, 5).model, b.vocab.encode(old_text, 'skip')).nats<evaluate_codes(fit(plain, 5).model, plain.vocab.encode(old_text, 'skip')).nats
+    for x,kw in ((a,dict(old_counts=1.5)), ('lstm',dict(old_counts=0.5)), (make(old_text, n_hid=16),dict(old_counts=0.5))):
+        with pytest.raises(ValueError, match='old_counts'): make(text, x, **kw)
+
+def test_a_run_with_mixed_counts_resumes_without_the_start(tmp_path):
+    a = fit(make(old_text, n_hid=16, counts=3), 20)
+    def go(arch, run, stop=None, **kw):
+        learn = make(new_text, arch, **kw)
+        class Stop(Callback):
+            def after_batch(self):
+                if self.training and self.train_iter==stop: raise KeyboardInterrupt
+        try:
+            with learn.no_bar(), learn.no_logging(): learn.fit_steps(40, 1e-2, cbs=[Resume(run, every=5), Stop()])
+        except KeyboardInterrupt: pass
+        return learn
+    whole = go(a, tmp_path/'whole', old_counts=0.4)
+    go(a, tmp_path/'run', stop=23, old_counts=0.4)
+    model = trained_model(newest_checkpoint(tmp_path/'run')[1]).model
+    again = go(model, tmp_path/'run', counts=model.tables.order)
+    for k,w in whole.model.state_dict().items(): assert torch.equal(w, again.model.state_dict()[k]), k
+    assert float(whole.model.weight)!=0.7
