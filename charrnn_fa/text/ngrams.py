@@ -200,10 +200,6 @@ def count_probs(
     return np.concatenate(parts)
 
 # %% ../../nbs/05_text.ngrams.ipynb #60b662d7
-def _entries(t, v):
-    "The groups of a table as numbers, each with its share"
-    return np.repeat(t['ctx'], np.diff(t['starts']))*v+t['last'],t['share']
-
 def _as_table(keys, share, ctx, rest, v):
     "A table from groups with their shares, and contexts with what they leave to the order below; both in order, each once"
     own = keys//v
@@ -249,6 +245,6 @@ def _mixed(a, b, share, v):
     keys,shares,ctxs,rests = [],[],[],[]
     for t,other,w in ((a,b,1-share),(b,a,share)):
         w = np.where(np.isin(t['ctx'], other['ctx']), w, 1.)                                # (n,) a weight for each context
-        k,s = _entries(t, v)
-        for o,x in zip((keys,shares,ctxs,rests), (k, s*np.repeat(w, np.diff(t['starts'])), t['ctx'], t['rest']*w)): o.append(x)
+        n = np.diff(t['starts'])
+        for o,x in zip((keys,shares,ctxs,rests), (np.repeat(t['ctx'], n)*v+t['last'], t['share']*np.repeat(w, n), t['ctx'], t['rest']*w)): o.append(x)
     return _as_table(*_merge(*map(np.concatenate, (keys,shares))), *_merge(*map(np.concatenate, (ctxs,rests))), v)
