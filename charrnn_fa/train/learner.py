@@ -166,6 +166,8 @@ def _to(learn, precision, scaling=None):
 
 @patch
 def to_fp16(self:CharLearner, **kwargs): return _to(self, 'fp16', kwargs)
+
+# %% ../../nbs/19_train.learner.ipynb #6bdec1fc
 @patch
 def to_bf16(self:CharLearner): return _to(self, 'bf16')
 @patch

@@ -7,7 +7,7 @@ __all__ = ['StateReset', 'ColdStart', 'HiddenOutputs', 'Steps', 'StepBar', 'FitG
            'clip_norm', 'held_back', 'WeighCounts', 'with_counts']
 
 # %% ../../nbs/16_train.steps.ipynb #4209e130
-import contextlib,math,time
+import math,time
 from copy import copy
 import numpy as np, torch, torch.nn as nn
 from fastprogress import fastprogress
