@@ -6,7 +6,7 @@
 __all__ = ['Entry', 'StoreError', 'plain_name', 'DirStore', 'FsspecStore', 'register_store', 'open_store']
 
 # %% ../../nbs/30_keep.store.ipynb #14c64bd1
-import errno,os,re,shutil,time
+import errno,re,shutil,time
 from dataclasses import dataclass
 from fastcore.all import *
 from ..core import *
