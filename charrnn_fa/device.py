@@ -6,8 +6,7 @@
 __all__ = ['HALF', 'has_bf16', 'precisions', 'autocast', 'LossScale', 'synchronize', 'device_rng_state', 'set_device_rng_state']
 
 # %% ../nbs/06_device.ipynb #0a74e009
-import contextlib
-import torch
+import contextlib,torch
 from fastcore.all import *
 from fastai.callback.core import *
 from fastai.callback.fp16 import MixedPrecision
