@@ -7,7 +7,6 @@ __all__ = ['HALF', 'has_bf16', 'precisions', 'autocast', 'LossScale', 'synchroni
 
 # %% ../nbs/06_device.ipynb #0a74e009
 import contextlib,torch
-from fastcore.all import *
 from fastai.callback.core import *
 from fastai.callback.fp16 import MixedPrecision
 

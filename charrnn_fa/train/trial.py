@@ -13,7 +13,6 @@ import torch, torch.nn as nn
 from fastcore.all import *
 from ..device import *
 from ..models import *
-from .steps import *
 
 # %% ../../nbs/17_train.trial.ipynb #2d2ab17e
 def time_step(
