@@ -61,6 +61,99 @@ def test_a_lost_process_writes_nothing_after_the_winner_is_through(tmp_path):
     with pytest.raises(RunInUse): late.put(checkpoint_name(10**6,0,late.session), b'')
     assert not [o for o in store.list() if late.session in o.name]
 
+def test_a_process_that_loses_its_run_while_it_writes(tmp_path, monkeypatch):
+    "The run is taken over while the bytes are on their way to the disk: they never get the name"
+    a,b = Claim(DirStore(tmp_path)),Claim(DirStore(tmp_path))
+    a.take()
+    real = os.fsync
+    def fsync(fd):
+        monkeypatch.setattr(os, 'fsync', real)
+        b.take(force=True)
+        b.put(MODEL_FILE, b'theirs')
+    monkeypatch.setattr(os, 'fsync', fsync)
+    with pytest.raises(RunInUse): a.put(MODEL_FILE, b'ours')
+    assert (tmp_path/MODEL_FILE).read_bytes()==b'theirs' and not list(tmp_path.glob('.*'))
+
+@pytest.mark.parametrize('same', [True,False])
+def test_trained_between_looking_and_claiming(same, tmp_path):
+    "Another process trains, and ends, after this one has looked for a checkpoint and before it claims the run: what it has kept is resumed, or refused"
+    class Slow(DirStore):
+        then = True
+        def put(self, name, data):
+            if self.then:
+                self.then = False
+                fit(make(n_hid=24 if same else 16), Resume(tmp_path, every=10), n=1)
+            return super().put(name, data)
+    cb = Resume(Slow(tmp_path))
+    if same:
+        fit(make(), cb, n=1)
+        assert cb.began_at==len(make().dls.train)
+    else:
+        with pytest.raises(ValueError, match='is another run'): fit(make(), cb, n=1)
+        assert not list(tmp_path.glob('live*'))
+
+class Away(DirStore):
+    "A store far away that can be switched off, and notes what is written and removed"
+    off = False
+    def __init__(self, path):
+        super().__init__(path)
+        self.did = []
+    def _on(self):
+        if self.off: raise StoreError('away')
+    def put(self, name, data):
+        self._on()
+        self.did.append(name)
+        return super().put(name, data)
+    def list(self):
+        self._on()
+        return super().list()
+    def delete(self, entry):
+        self._on()
+        self.did.append(getattr(entry, 'name', entry))
+        super().delete(entry)
+
+@pytest.mark.parametrize('end', ['put','delete','close','give_back','small'])
+@pytest.mark.filterwarnings('ignore:away')
+def test_what_waits_is_not_sent_by_a_process_that_lost_its_run(end, tmp_path):
+    "Drive is away, another machine takes the run over, Drive comes back: nothing is sent or removed there by the first"
+    far = Away(tmp_path/'far')
+    store = BackedStore(far, DirStore(tmp_path/'near'))
+    a = Claim(store)
+    a.take()
+    for i in (2,4): a.put(checkpoint_name(i,0,a.session), b'ours')
+    far.off = True
+    a.put(checkpoint_name(6,0,a.session), b'ours')
+    store.put(MODEL_FILE, b'ours')
+    store.delete(checkpoint_name(2,0,a.session))                     # pruned, here
+    b = Claim(DirStore(tmp_path/'far'))
+    b.take(force=True)                                               # on another machine
+    b.put(MODEL_FILE, b'theirs')
+    b.put(checkpoint_name(8,0,b.session), b'theirs')
+    b.give_back()
+    far.off,store._next,far.did = False,0.,[]
+    before = {o.name:o.read_bytes() for o in (tmp_path/'far').iterdir()}
+    if end=='small': store.near.put = lambda *a: (_ for _ in ()).throw(StoreError('no room', full=True))
+    with pytest.raises(RunInUse, match='has taken over'):
+        if end in ('put','small'): a.put(checkpoint_name(10,0,a.session), b'ours')
+        elif end=='delete': store.delete(checkpoint_name(4,0,a.session))
+        elif end=='close': store.close()
+        else: a.give_back()
+    assert not far.did and {o.name:o.read_bytes() for o in (tmp_path/'far').iterdir()}==before
+    assert MODEL_FILE in store.waiting                               # and nothing is thrown away
+
+@pytest.mark.filterwarnings('ignore:away')
+def test_what_waits_is_sent_by_the_holder(tmp_path):
+    "The same without another machine: all of it arrives, and the claim is gone"
+    far = Away(tmp_path/'far')
+    store = BackedStore(far, DirStore(tmp_path/'near'))
+    a = Claim(store)
+    a.take()
+    far.off = True
+    a.put(checkpoint_name(6,0,a.session), b'ours')
+    far.off = False
+    a.give_back()
+    assert [o.name for o in far.list()]==[checkpoint_name(6,0,a.session)] and not store.waiting
+
 # Point 3
 def test_only_what_a_run_owns_moves(tmp_path, monkeypatch):
     "A thesis, a repository, notes with a name like a checkpoint's and the corpus itself stay where they are"

@@ -13,13 +13,14 @@ from ..keep.store import *
 # %% ../../nbs/41_gdrive.backed.ipynb #8a1e81a0
 class BackedStore:
     "A store far away, and one nearby that keeps what cannot get there now; told once, with a warning, and sent on later"
+    guard = None                                                     # called before anything is sent; whoever may not write raises in it
     def __init__(self,
         far, # The store that counts
         near, # Keeps what is on the way; a `DirStore`
         again:float=60. # Seconds before a store that is away is tried again
     ):
         self.far,self.near,self.again = far,near,again
-        self._last,self._doomed,self._told,self._next = None,set(),None,0.
+        self._last,self._doomed,self._told,self._next,self._seen = None,set(),None,0.,False
 
     def __repr__(self): return f'BackedStore({self.far!r}, {self.near!r})'
     def __str__(self): return str(self.far)
@@ -39,11 +40,21 @@ def _went(self:BackedStore, e):
     place = getattr(self.near, 'path', self.near)
     warnings.warn(f'{e}. Training goes on; checkpoints are kept in {place} and sent when it is back', stacklevel=3)
 
+# %% ../../nbs/41_gdrive.backed.ipynb #c959cf24
+@patch
+def _may_send(self:BackedStore):
+    "Whether the far store can be asked now; the guard raises if nothing may be sent there"
+    if self.guard is None: return True
+    self._next = 0.                                                  # what was seen before it was away says nothing about now
+    self.guard()
+    return self._seen
+
 # %% ../../nbs/41_gdrive.backed.ipynb #7551ed93
 @patch
 def flush(self:BackedStore)->dict: # An `Entry` for each name that was sent
     "Send what waits, the newest first, and delete what was to be deleted"
     sent = {}
+    if not self._may_send(): return sent
     try:
         for o in sorted(self.near.list(), key=lambda o: o.created, reverse=True):
             sent[o.name] = self.far.put(o.name, self.near.get(o))
@@ -64,7 +75,9 @@ def put(self:BackedStore, name:str, data:bytes)->Entry:
     "Keep `data` under `name`: far away if that can be reached, else nearby"
     self._doomed.discard(name)
     try: here = self.near.put(name, data)
-    except StoreError: return self.far.put(name, data)
+    except StoreError:
+        if not self._may_send(): raise
+        return self.far.put(name, data)
     return here if self._away() else self.flush().get(name, here)
 
 # %% ../../nbs/41_gdrive.backed.ipynb #55993e39
@@ -72,8 +85,9 @@ def put(self:BackedStore, name:str, data:bytes)->Entry:
 def list(self:BackedStore)->list:
     "What is in either store; a `StoreError` if the far one was never reached"
     if self._last is None or not self._away():
-        try: self._last = {o.name:o for o in self.far.list()}
+        try: self._last,self._seen = {o.name:o for o in self.far.list()},True
         except StoreError as e:
+            self._seen = False
             if self._last is None: raise
             self._went(e)
     found = {**{k:v for k,v in self._last.items() if k not in self._doomed}, **{o.name:o for o in self.near.list()}}
@@ -101,5 +115,6 @@ def delete(self:BackedStore, entry):
 @patch
 def close(self:BackedStore):
     "Try once more to send what waits"
-    if self.waiting or self._doomed: self.flush()
-    self.far.close()
+    try:
+        if self.waiting or self._doomed: self.flush()
+    finally: self.far.close()
