@@ -1,14 +1,15 @@
 """Random histories of processes on one run, and what must be true after each event: `python histories.py FIRST LAST` (seeds).
 Each process is forked from this warm one, so that it starts in a tenth of a second, and what kills it kills a real process."""
-import contextlib,errno,hashlib,io,os,random,re,shutil,signal,sys,tempfile,time
+import contextlib,errno,hashlib,io,json,os,random,re,shutil,signal,sys,tempfile,time
 from collections import Counter
 from pathlib import Path
 import torch
 import torch._dynamo                                               # every optimiser imports it: here once, for all processes
 from fastai.basics import Callback
 from charrnn_fa.everything import *
-from charrnn_fa.keep import store as store_module
+from charrnn_fa.keep import file as file_module, runs as runs_module, store as store_module, trained as trained_module
 
+own_files = [*RUN_FILES]
 events = dict(start=4, anew=2, force=2, race=2, go_on=4, kill=1, rename=2, full=2, room=1, edit=2, back=1, foreign=1, damage=1)
 phases = 'step','step','claim','put','write','written','prune','pruned','model'
 def sha(data): return hashlib.sha256(data).hexdigest()[:16]
@@ -82,7 +83,7 @@ def train(root, plan, note):
     def take(self, *args):
         self.store.session = self.session
         real_take(self, *args)
-        note('began', self.session, cb.entry.name if cb.entry else '-', sha(text), inode(root/'run'))
+        note('began', self.session, sha(text))
     def put(self, name, data):
         res = real_put(self, name, data)
         note('safe', name, sha(data), self.session, inode(root/'run'))
@@ -90,6 +91,7 @@ def train(root, plan, note):
     Claim.put,Claim.take = put,take
     class Steps(Callback):
         order = 250
+        def before_fit(self): note('from', cb.claim.session, cb.entry.name if cb.entry else '-')
         def after_batch(self):
             if not self.training: return
             moment_no[0] += 1
@@ -216,12 +218,12 @@ class History:
         self.check_lineages(lines, there)
         self.check_model(lines)
         for k,v in self.foreign.items(): assert (self.root/k).read_bytes()==v, f'{k} has moved or changed'
-        for o in self.root.glob('*/older.*/*'): assert any(re.fullmatch(p, o.name) for p in RUN_FILES), f'{o} was moved'
+        for o in self.root.glob('*/older.*/*'): assert any(re.fullmatch(p, o.name) for p in own_files), f'{o} was moved'
         for d in {o.parent for o in there.values()}: self.check_newest(lines, d)
 
     def check_lineages(self, lines, there):
         "Of each training, through all its processes, the furthest checkpoint that was called safe and not damaged is there"
-        parent = {o[1]:o[2] for o in lines if o[0]=='began'}
+        parent = {o[1]:o[2] for o in lines if o[0]=='from'}
         def root(session):
             while parent[session]!='-': session = parent[session].rsplit('-',1)[1][:8]
             return session
@@ -245,7 +247,7 @@ class History:
         names = sorted(o.name for o in folder.glob('ck-*.safetensors') if o.name not in self.damaged)
         with contextlib.redirect_stdout(io.StringIO()): e,tree = newest_checkpoint(folder)
         assert e.name==names[-1], f'{e.name} is taken for the newest of {names}'
-        named = next(o[3] for o in lines if o[0]=='began' and o[1]==self.roots[e.name[-20:-12]])
+        named = next(o[2] for o in lines if o[0]=='began' and o[1]==self.roots[e.name[-20:-12]])
         is_it = sha((self.root/'t.txt').read_bytes())==named
         os.chdir(self.root/'decoy')
         try: text_of_run(tree, CharVocab.from_json(tree['vocab']))
@@ -272,20 +274,45 @@ def history(seed, folder, did):
         did.update(h.did)
     shutil.rmtree(root)
 
-def main(first, last, bad=0):
-    torch.set_num_threads(1)
-    shm,did = Path('/dev/shm'),Counter()                              # a disk would wait for each of thousands of files
-    folder = tempfile.mkdtemp(prefix='histories', dir=shm if os.access(shm, os.W_OK) else None)
+def prune_all_but_the_oldest(self, name):
+    for o in checkpoints(self.store)[1:]: self.store.delete(o)
+@contextlib.contextmanager
+def write_in_place(path, private=False):
+    with open(path, 'wb') as f: yield f
+
+# Ways to break the library, each of which the histories have to find: where, what, and what is there instead
+faults = dict(prune=(Writer,'_prune',prune_all_but_the_oldest), loser=(Claim,'_check',ignored), start_over=(Resume,'_find',ignored), look_once=(Resume,'_grown',ignored),
+    other_text=(trained_module,'_hashes',lambda info: {}), move_all=(runs_module,'RUN_FILES',['.*']), in_place=(store_module,'whole_file',write_in_place),
+    no_seal=(file_module,'_header',lambda data: bytes(data[8:8+int.from_bytes(data[:8],'little')])))
+
+def found_after(fault, folder, most=200):
+    "How many histories it takes to find a fault; None if they do not"
+    where,name,new = faults[fault]
+    old = getattr(where, name)
+    setattr(where, name, new)
+    try:
+        for seed in range(most):
+            try: history(seed, folder, Counter())
+            except AssertionError: return seed+1
+    finally: setattr(where, name, old)
+
+def place():
+    "A folder for histories in memory, where there is such a place: a disk would wait for each of thousands of files"
+    folder = tempfile.mkdtemp(prefix='histories', dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else None)
     os.environ['CHARRNN_CACHE'] = f'{folder}/cache'
+    return folder
+
+def main(first, last, *which):
+    "Run the histories with these seeds, and then see how many it takes to find each of some faults; what happened goes out as JSON"
+    torch.set_num_threads(1)
+    folder,did,bad = place(),Counter(),[]
     for seed in range(int(first), int(last)):
         try: history(seed, folder, did)
-        except AssertionError as e:
-            bad += 1
-            print(e)
-    print(dict(sorted(did.items())))
-    print(f'{bad} of {int(last)-int(first)} histories failed')
+        except AssertionError as e: bad.append(str(e))
+    found = {o:found_after(o, folder) for o in which}
     os.chdir('/')
-    if not bad: shutil.rmtree(folder)
-    return bad>0
+    shutil.rmtree(folder)
+    print(*bad, sep='\n\n', file=sys.stderr)
+    print(json.dumps(dict(failed=len(bad), found=found, did=dict(sorted(did.items())))))
 
-if __name__=='__main__': sys.exit(main(*sys.argv[1:]))
+if __name__=='__main__': main(*sys.argv[1:])
