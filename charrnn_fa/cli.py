@@ -38,7 +38,7 @@ Temper = Number(float, 0, 1_000)
 
 # %% ../nbs/90_cli.ipynb #6171c5c5
 _need,_pos,_many = dict(opt=True, required=True),dict(opt=False, nargs='?'),dict(action='append')
-_arch,_precision,_newline,_dtype = (dict(choices=o.split()) for o in ('rnn gru lstm mingru', 'auto fp32 bf16', 'keep lf', 'int8 float32'))
+_arch,_precision,_newline,_dtype = (dict(choices=o.split()) for o in ('rnn gru lstm mingru', 'auto fp32 bf16 fp16', 'keep lf', 'int8 float32'))
 
 # %% ../nbs/90_cli.ipynb #af859ece
 def train(

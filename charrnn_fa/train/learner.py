@@ -12,6 +12,7 @@ from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
+from ..device import *
 from ..models import *
 from ..counted import *
 from .shapes import *
@@ -38,7 +39,7 @@ class CharLearner(Learner):
         opt_func=adamw, # Makes the optimiser from parameters and `lr`
         splitter=char_splitter, # Groups of parameters, for freezing and slices of learning rates
         metrics=None, # Metrics; accuracy, perplexity and bits per character if none are given
-        precision:str='auto', # `'fp32'`, `'bf16'`, or `'auto'` for the faster as measured at the first fit
+        precision:str='auto', # `'fp32'`, `'bf16'`, `'fp16'`, or `'auto'` for the faster as measured at the first fit
         clip:float=1., # Norm to clip gradients to; 0 for no clipping
         cold:float=0.01, # Share of rows that start a training window with an empty state; 0 for none
         moms:tuple=(0.9,0.9,0.9), # Momentum through a one-cycle schedule
@@ -46,14 +47,14 @@ class CharLearner(Learner):
         cbs=None, # Callbacks
         **kwargs
     ):
-        if precision not in ('auto','fp32','bf16'): raise ValueError(f"precision={precision!r} must be 'auto', 'fp32' or 'bf16'")
+        if precision not in ('auto','fp32',*HALF): raise ValueError(f"precision={precision!r} must be 'auto', 'fp32', 'bf16' or 'fp16'")
         if loss_func is None: loss_func = CharLoss(len(dls.vocab))
         if metrics is None: metrics = [char_accuracy, Perplexity(), BitsPerChar()]
         cbs = L(cbs)+[StateReset(),ColdStart(cold),YardstickFoot()]
         if clip: cbs.append(GradientClip(clip))
         super().__init__(dls, model, loss_func=loss_func, opt_func=opt_func, splitter=splitter, metrics=metrics, moms=moms, lr=lr, cbs=cbs, **kwargs)
         if hasattr(self,'progress'): self.remove_cb(self.progress).add_cb(StepBar())
-        self.precision,self.vocab = precision,dls.vocab
+        self.precision,self.vocab,self.scaling = precision,dls.vocab,{}     # `scaling`: what `LossScale` takes
         self.last_step,self.first_epoch = math.inf,0    # where `Steps` ends a fit, and where a resumed one begins
         self.trained_from = None                        # the trained model, or learner, that this one began with
         self.passes  = 1                                # over the text, between two validations
@@ -70,8 +71,11 @@ class CharLearner(Learner):
         self('after_loss')
         if self.training and len(self.yb): self._do_grad_opt()
 
-    def choose_precision(self):
-        "Measure, if the precision is not chosen yet"
+    def choose_precision(self, cbs=None):
+        "Do as a `MixedPrecision` of fastai's says, or measure, if the precision is not chosen yet"
+        for o in [*self.cbs, *L(cbs)]:
+            if isinstance(o,MixedPrecision): self.precision,self.scaling = o.amp_mode.value,{k:v for k,v in o.kwargs.items() if k!='enabled'}
+        self.remove_cb(MixedPrecision)
         if self.precision!='auto': return
         b = to_device(self.dls.train.one_batch(), loader_device(self.dls))
         ts = measure_precision(self.model, b, self.loss_func)
@@ -147,10 +151,27 @@ def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     was = self.logger
     preflight(self)
     with self.guarded(cbs):
-        self.choose_precision()
+        self.choose_precision(cbs)
+        cbs = L(o for o in L(cbs) if not isinstance(o,MixedPrecision))
+        if self.precision=='fp16': cbs.append(LossScale(**self.scaling))
         self.last_step,self.first_epoch,self.passes = math.inf,0,1
         try: return Learner.fit(self, n_epoch, lr=lr, wd=wd, cbs=cbs, **kwargs)
         finally: self.logger,self._heard = was,None     # who listened in this fit is not kept: an export would take it along
+
+# %% ../../nbs/19_train.learner.ipynb #c575392f
+def _to(learn, precision, scaling=None):
+    learn.remove_cb(MixedPrecision)
+    learn.precision,learn.scaling = precision,scaling or {}
+    return learn
+
+@patch
+def to_fp16(self:CharLearner, **kwargs): return _to(self, 'fp16', kwargs)
+
+# %% ../../nbs/19_train.learner.ipynb #6bdec1fc
+@patch
+def to_bf16(self:CharLearner): return _to(self, 'bf16')
+@patch
+def to_fp32(self:CharLearner): return _to(self, 'fp32')
 
 # %% ../../nbs/19_train.learner.ipynb #98561e66
 @patch
