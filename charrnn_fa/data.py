@@ -14,6 +14,7 @@ from fastcore.all import *
 from fastai.data.all import *
 from fastai.interpret import dispatch    # from there, since its methods for any types have to be known before those for our types, or they win
 from .core import *
+from .text.documents import *
 from .text.corpus import *
 from .text.vocab import *
 from .text.stream import *
@@ -301,6 +302,14 @@ class CharDataLoaders(DataLoaders):
     "Loaders of character streams; `from_corpus` takes anything `get_corpus` does"
     split,corpus_name,source = None,'text',None        # `source`: what `get_corpus` takes to read the text again
 
+# %% ../nbs/10_data.ipynb #c3612e93
+def _say_fate(x, vocab, unknown, kwargs):
+    "Print what becomes of characters that are not in the vocabulary; returns the corpus"
+    if not isinstance(x,(CharStream,Corpus)): x = get_corpus(x, **kwargs)
+    pieces = [x.text] if isinstance(x,CharStream) else x.chunks()
+    print(vocab.fate(vocab.strangers(pieces), unknown))
+    return x
+
 # %% ../nbs/10_data.ipynb #9c1e3de9
 @patch(cls_method=True)
 @delegates(get_corpus, but=['x'])
@@ -313,10 +322,12 @@ def from_corpus(cls:CharDataLoaders,
     val_bs:int=None, # Rows for validation, `bs` by default
     path='.', # Where the learner keeps its files
     device=None, # Where the streams lie
+    unknown:str='error', # With `vocab`, for characters that it lacks: `'error'`, `'skip'`, `'relative'` (e for é), or a character in their place
     **kwargs
 )->CharDataLoaders: # Training and validation loader, and a test loader where the split has one
     "Read, encode, split and batch a corpus"
-    stream = get_stream(x, vocab=vocab, **kwargs)
+    if vocab is not None and unknown!='error': x = _say_fate(x, vocab, unknown, kwargs)
+    stream = get_stream(x, vocab=vocab, unknown=unknown, **kwargs)
     if not len(stream): raise ValueError('The text is empty: 0 characters. Give at least a few thousand')
     stream,splits = in_pieces(stream, PositionSplitter(split)(stream))                    # slices: fastai makes a list of anything else
     dsets  = Datasets(stream, [[CharNumericalize(stream.vocab)]], splits=splits, dl_type=CharStreamDL)
@@ -333,7 +344,7 @@ def from_text(cls:CharDataLoaders,
     **kwargs
 )->CharDataLoaders: # As `from_corpus`
     "Loaders from a text in memory, which is never taken for a path or name"
-    vocab = kwargs.pop('vocab', None) or CharVocab.from_text(text)
+    vocab = CharVocab.from_text(text)
     return cls.from_corpus(CharStream(vocab.encode(text), vocab), **kwargs)
 
 # %% ../nbs/10_data.ipynb #db679157

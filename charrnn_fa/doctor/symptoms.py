@@ -139,7 +139,7 @@ def check_vanishing(p):
     if not loss.requires_grad: return
     loss.backward()
     ps  = [(nm,o) for nm,o in m.named_parameters() if o.grad is not None and o.grad.any()]
-    rms = {nm:o.grad.double().pow(2).mean().sqrt().item() for nm,o in ps if o.dim()>1}
+    rms = {nm:o.grad.cpu().double().pow(2).mean().sqrt().item() for nm,o in ps if o.dim()>1}
     top = max(rms.values(), default=0.)
     # a millionth of the largest, and of the size of Adam's eps, 1e-8
     low = [nm for nm,o in rms.items() if o<1e-6*top and o<1e-7]

@@ -95,7 +95,7 @@ class _Numbers(TorchFunctionMode):
 def _line(a, c):
     "Whether `a` is a straight line in the codes `c` that is not flat; two different codes alone would always lie on one"
     if not a.is_floating_point() or a.numel()!=c.numel() or len(c.unique())<3: return False
-    a,c = a.detach().double().flatten(),c.double().flatten()
+    a,c = a.detach().cpu().double().flatten(),c.cpu().double().flatten()
     a,c = a-a.mean(),c-c.mean()
     return bool(a.norm()>0 and (a@c).abs()>(1-1e-6)*a.norm()*c.norm())
 

@@ -11,6 +11,7 @@ import torch
 from fastcore.all import *
 from fastai.basics import *
 from ..core import *
+from ..device import *
 from .steps import *
 from .trial import *
 from .learner import *
@@ -39,7 +40,7 @@ def valid_seconds(
     t = time.perf_counter()
     with torch.no_grad(), autocast(learn.precision, dev):
         for x,_ in itertools.islice(dl.new(), n): learn.model(to_device(x, dev))
-        if dev.type=='cuda': torch.cuda.synchronize()
+        synchronize(dev)
     return (time.perf_counter()-t)/min(n,len(dl))*len(dl)
 
 # %% ../../nbs/21_train.minutes.ipynb #3ec40c90
@@ -163,7 +164,7 @@ def fit_minutes(self:CharLearner,
         with self.guarded(kwargs.get('cbs')):
             n = first(filter(None, [o.planned_steps(self, minutes) for o in self.guards]))
             if n: return self.fit_for(Minutes(n, fixed=True), **kwargs)      # a run that is resumed brings its own decisions
-            self.choose_precision()
+            self.choose_precision(kwargs.get('cbs'))
             self.model.to(loader_device(self.dls))
             with preserved(self): threads = choose_threads(self)
             with _threads(threads):

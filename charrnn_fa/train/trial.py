@@ -12,8 +12,8 @@ import numpy as np
 import torch, torch.nn as nn
 from fastcore.all import *
 from ..core import *
+from ..device import *
 from ..models import *
-from .steps import *
 
 # %% ../../nbs/17_train.trial.ipynb #e4e79473
 def trial_step(
@@ -38,7 +38,7 @@ def time_step(
     model:nn.Module, # Model, on its device
     loss, # Loss of `(logits, y)`
     b, # A batch `(x,y)`, each int64 of shape (bs, seq_len), on that device
-    precision:str, # `'fp32'` or `'bf16'`
+    precision:str, # `'fp32'`, `'bf16'` or `'fp16'`
     opt=None, # Optimiser, for a whole step; None: forward and backward pass alone, the gradients are left in the model
     clip:float=None, # Norm to clip gradients to
 )->float: # Seconds
@@ -48,7 +48,7 @@ def time_step(
         return loss(pred.float(), b[1])
     t = time.perf_counter()
     trial_step(model, _loss, opt, clip)
-    if b[0].is_cuda: torch.cuda.synchronize()
+    synchronize(b[0].device)
     return time.perf_counter()-t
 
 # %% ../../nbs/17_train.trial.ipynb #f5161cfd
@@ -58,20 +58,17 @@ def measure_precision(
     loss, # Loss of `(logits, y)`
     n:int=8, # Steps of each kind
 )->dict: # Seconds a step by precision, faster first
-    "How long a step takes in fp32 and bf16 on this machine; bf16 only where the device has it in hardware"
-    cpu_bf16 = getattr(torch.ops.mkldnn, '_is_mkldnn_bf16_supported', lambda: False)
-    has = torch.cuda.is_bf16_supported() if b[0].is_cuda else b[0].device.type=='cpu' and cpu_bf16()
-    model = copy_model(model).to(b[0].device).train()
-    kinds = ['fp32']+['bf16']*has
-    with torch.random.fork_rng(): ts = [[time_step(model, loss, b, p) for p in kinds] for _ in range(n+1)]
+    "How long a step takes in fp32, and in the half precision that the device has in hardware"
+    model,kinds,rng = copy_model(model).to(b[0].device).train(),precisions(b[0].device),rng_state()
+    ts = [[time_step(model, loss, b, p) for p in kinds] for _ in range(n+1)]
+    set_rng_state(rng)
     return dict(sorted(zip(kinds, map(min, zip(*ts[1:]))), key=lambda o: o[1]))
 
 # %% ../../nbs/17_train.trial.ipynb #b5a446db
 def rng_state(
-)->dict: # `python`, `numpy`, `torch`, `cuda` of every device
+)->dict: # `python`, `numpy`, `torch`, and what `device_rng_state` gives
     "The state of every global random number generator"
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return dict(python=random.getstate(), numpy=np.random.get_state(legacy=False), torch=torch.get_rng_state(), cuda=cuda)
+    return dict(python=random.getstate(), numpy=np.random.get_state(legacy=False), torch=torch.get_rng_state(), **device_rng_state())
 
 # %% ../../nbs/17_train.trial.ipynb #fec4ef03
 def set_rng_state(
@@ -81,7 +78,7 @@ def set_rng_state(
     random.setstate(s['python'])
     np.random.set_state(s['numpy'])
     torch.set_rng_state(s['torch'])
-    for i,o in enumerate(s['cuda'][:torch.cuda.device_count()]): torch.cuda.set_rng_state(o, i)
+    set_device_rng_state(s)
 
 # %% ../../nbs/17_train.trial.ipynb #5d3b39ed
 @contextlib.contextmanager
