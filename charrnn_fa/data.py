@@ -7,7 +7,8 @@ __all__ = ['TensorChars', 'CharNumericalize', 'CharStreamDL', 'Window', 'Windows
            'tensorboard_log', 'wandb_process', 'CharBlock', 'CharDataLoaders', 'default_shape', 'suited_shape']
 
 # %% ../nbs/10_data.ipynb #fca2dcfb
-import numpy as np, pandas as pd
+import html, numpy as np
+from IPython.display import HTML,display
 import torch, torch.distributed as dist
 from fastai.text.data import TensorText
 from fastcore.all import *
@@ -237,12 +238,21 @@ def _decode_batch(self:CharStreamDL, b, max_n=9, full=True):
     return L(tuple(self.vocab.decode(o) for o in row) for row in zip(*(o[:max_n].cpu() for o in b)))
 
 # %% ../nbs/10_data.ipynb #c354c01b
+def _table_html(rows):
+    "Rows of texts in a font whose characters are all as wide, at the left, none of them broken"
+    style = 'style="text-align:left;font-family:monospace;white-space:pre"'
+    head  = ''.join(f'<th style="text-align:left">{o}</th>' for o in rows[0])
+    body  = ''.join('<tr>'+''.join(f'<td {style}>{html.escape(str(v))}</td>' for v in o.values())+'</tr>' for o in rows)
+    return f'<div style="overflow-x:auto"><table><tr>{head}</tr>{body}</table></div>'
+
 def show_table(
     rows:list # Dictionaries, a row each; texts in them are shown on one line
 ):
-    "Display rows in a notebook, print them elsewhere"
-    df = pd.DataFrame([{k:visible(v) if isinstance(v,str) else v for k,v in o.items()} for o in rows])
-    with pd.option_context('display.max_colwidth', None): display_df(df)
+    "Display rows in a notebook, print them elsewhere: for each row its texts under each other"
+    rows = [{k:visible(v).replace(' ', '·') if isinstance(v,str) else v for k,v in o.items()} for o in rows]
+    if in_notebook(): return display(HTML(_table_html(rows)))
+    wide = max(map(len, rows[0]))
+    print('\n\n'.join('\n'.join(f'{k:<{wide}}  {v}' for k,v in o.items()) for o in rows))
 
 # %% ../nbs/10_data.ipynb #3a7ebd16
 @patch
@@ -252,7 +262,7 @@ def show_batch(self:CharStreamDL,
     show:bool=True, # Display, or return what fastai does: x, y, and a list of tuples `(x,y)` of texts
     **kwargs
 ):
-    "Show inputs and targets as text, newlines visible"
+    "Show inputs and targets as text, blanks and newlines visible"
     x,y,its = self._pre_show_batch(ifnone(b, self.one_batch()), max_n=max_n)
     if not show: return x,y,its
     show_table([dict(x=a, y=c) for a,c in its])
