@@ -158,7 +158,8 @@ class LossRecorder(Recorder):
         if not getattr(self,'losses',None): raise ValueError('There is no loss to plot yet: train first, with learn.fit_minutes(2) say')
         nms,n = list(self.metric_names),min(map(len, self.values), default=0)
         whole = 'valid_loss' in nms and n>=nms.index('valid_loss')        # the epoch's number stands before the values
-        return super().plot_loss(min(skip_start, len(self.losses)-1), with_valid and whole, **kwargs)
+        ax = super().plot_loss(min(skip_start, len(self.losses)-1), with_valid and whole, **kwargs)
+        if 'ax' in kwargs: return ax                                      # else a notebook would write `<Axes: >` above the plot
 
 # %% ../../nbs/16_train.steps.ipynb #66ce15cb
 class FitGuard(Callback):
