@@ -80,7 +80,7 @@ def main():
     p.add_argument('--save', help='where to keep that model')
     p.add_argument('--base_steps', type=int, default=6000)
     p.add_argument('--sizes', type=int, nargs='+', default=[20_000,100_000,1_000_000])
-    p.add_argument('--steps', type=int, nargs='+', default=[1000,6000])
+    p.add_argument('--steps', type=int, nargs='+', default=[500,2000])
     p.add_argument('--seeds', type=int, default=2)
     p.add_argument('--n_hid', type=int, default=256)
     p.add_argument('--rates', action='store_true', help='try learning rates of the parts instead')

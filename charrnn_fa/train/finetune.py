@@ -28,13 +28,14 @@ class Matched(AttrDict):
 
 # %% ../../nbs/18_train.finetune.ipynb #30b06776
 def match_vocabs(
-    old, # Vocabulary of the model, `itos` in the order of its codes
+    old, # Vocabulary of the model, or its characters in the order of its codes
     new, # Vocabulary of the text
 )->Matched: # What became of each character
     "Match two vocabularies by character"
-    code = {c:i for i,c in enumerate(old.itos)}
-    borrowed = known_relatives(new.itos, old.itos)
-    lost = [c for c in old.itos if c not in set(new.itos)]
+    old  = getattr(old, 'itos', old)
+    code = {c:i for i,c in enumerate(old)}
+    borrowed = known_relatives(new.itos, old)
+    lost = [c for c in old if c not in set(new.itos)]
     rows = [code.get(borrowed.get(c, c), -1) for c in new.itos]
     return Matched(kept=[c for c in new.itos if c in code], borrowed=borrowed, new=[c for c,i in zip(new.itos, rows) if i<0], lost=lost, rows=rows)
 
@@ -55,7 +56,7 @@ def _by_char(config, names):
 
 def matched_model(
     model, # `CharRNN`, or `Counted`, of which the cell is taken
-    old, # Vocabulary of the model
+    old, # Vocabulary of the model, or its characters in the order of its codes
     new, # Vocabulary of the text
     dropout:float=None, # Another dropout than it was trained with
 )->tuple: # A `CharRNN` for the new vocabulary, and what was matched
