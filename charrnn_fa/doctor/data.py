@@ -182,7 +182,7 @@ def check_order_of_codes(p):
     if p.layout!='btv' or p.kind!='logits' or not 2<p.v<=256: return
     codes = np.asarray(p.learn.dls.train.codes[:500_000])
     _,unigram,bigram = ngram_losses(codes, codes, p.v, 2)
-    text,now,q = _pairs(codes, p.v),_loss_in(p, np.arange(p.v)),p.out.float().softmax(-1)
+    text,now,q = _pairs(codes, p.v),_loss_in(p, np.arange(p.v)),p.out.detach().float().softmax(-1)
     expected = float(-(q*q.clamp_min(1e-9).log()).sum(-1).mean())     # the loss that it would have if it were right about itself
     if now<1.05*unigram or expected>0.8*now: return
     try: wrote = _written(p)
