@@ -55,8 +55,8 @@ def train(
     n_layers:Number(int, 1, 64)=None, # Recurrent layers; likewise
     dropout:Share=None, # Share zeroed between layers and before the head
     counts:Number(int, 2, 12)=None, # Put counts of groups of up to so many characters beside the cell, 7 say
-    bs:Count=16, # Rows read side by side
-    seq_len:Count=32, # Characters in a window
+    bs:Count=None, # Rows read side by side; chosen to suit device and text if not given
+    seq_len:Count=None, # Characters in a window; likewise
     lr:Rate=None, # Highest learning rate; chosen to suit the cell if not given, 0.008 for lstm
     split:str='nanogpt', # nanogpt, torch-rnn, char-rnn, or the share to validate on
     glob:str='**/*.txt', # Which files of a folder or of a .zip

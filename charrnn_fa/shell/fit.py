@@ -57,7 +57,7 @@ class PlainLog(Callback):
 def _learner(a):
     "Loaders and learner from the options, and what to note of the trained model that it starts from"
     corpus = named_corpus(a.corpus, **reading(a))
-    dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=a.split, device=default_device())
+    dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=a.split)
     sizes = dict(n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, counts=a.counts)
     tree,start = _begun(a),None
     if tree and tree.get('start'): arch,sizes,start = _restarted(a, dls, tree)
