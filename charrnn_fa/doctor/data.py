@@ -176,6 +176,7 @@ def _loss_in(p, order):
     order,m = torch.from_numpy(order).to(p.dev),plain_copy(p.model)
     with torch.no_grad(): return float(np.mean([p.ce(order[x], order[y], m).item() for x,y in p.batches]))
 
+# %% ../../nbs/51_doctor.data.ipynb #01123e8c
 @check(slow=True)
 def check_order_of_codes(p):
     "Whether the weights belong to the same characters in another order"
