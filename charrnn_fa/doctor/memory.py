@@ -11,6 +11,7 @@ import numpy as np, torch
 from fastcore.all import *
 from fastai.basics import *
 from ..models import *
+from .finding import *
 from .patient import *
 
 # %% ../../nbs/54_doctor.memory.ipynb #ba586940

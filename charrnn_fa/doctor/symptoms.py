@@ -16,6 +16,7 @@ from ..core import *
 from ..models import *
 from ..train.yardstick import *
 from ..train.steps import *
+from .finding import *
 from .patient import *
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #43324e56
