@@ -56,7 +56,7 @@ class MinGRU(nn.Module):
         hs = []
         for i in range(self.num_layers):
             inp = x if i==0 else self.drop(self.norms[i-1](x))
-            out = self.layer(i, inp, h[i][:,None])                       # (bs, T, n_hid)
+            out = self.layer(i, inp, h[i][:,None]).to(self.zh[i].weight.dtype)       # (bs, T, n_hid)
             hs.append(out[:,-1])
             x = out if i==0 else x+out
         return x,torch.stack(hs)
@@ -186,6 +186,13 @@ def set_state(self:CharRNN,
     if len(state) not in (0,n): raise ValueError(f"{len(state)} tensors are no state of {self.config['cell']}, which has {n}")
     hs = tuple(o.clone() for o in state)
     self.state = None if not hs else hs if n==2 else hs[0]
+
+# %% ../nbs/11_models.ipynb #e859e609
+@patch
+def _apply(self:CharRNN, fn, recurse=True):
+    nn.Module._apply(self, fn, recurse)
+    if self.state is not None: self.set_state([fn(o) for o in tuplify(self.state)])
+    return self
 
 # %% ../nbs/11_models.ipynb #97806b87
 def carriers(

@@ -6,7 +6,7 @@
 __all__ = ['is_inside', 'check_face', 'DrawingCopies']
 
 # %% ../../nbs/79_draw.check.ipynb #6c52e2c0
-import numpy as np
+import re,numpy as np
 from collections import Counter,defaultdict
 from .show import *
 
@@ -34,6 +34,8 @@ def _size(s): return s.max(0)-s.min(0)
 def _check_head(head):
     w,h = _size(head)
     if np.abs(head[0]-head[-1]).max()>1: return f'the head is open: it ends {np.abs(head[0]-head[-1]).max()} pixels from where it began'
+    side = np.hypot(*np.diff(head, axis=0).T).max()
+    if side>.45*max(w,h): return f'the head has a straight side of {side:.0f} pixels'
     if min(w,h)<20: return f'the head is only {w} x {h} pixels large'
     if not .6<=_area(head)/(w*h)<=.97: return f'the head is not round: it fills {_area(head)/(w*h):.0%} of its box'     # an ellipse fills 79 %
     return ''
@@ -79,7 +81,7 @@ class DrawingCopies:
             for s in self.pieces(o): self.at[s].add(i)
 
     @staticmethod
-    def pieces(line): return [o for o in line.rstrip('\n').split('/') if o]
+    def pieces(line): return [o for o in re.split('[/.]', line.rstrip('\n')) if o]
 
     def share(self, d)->float:
         "The largest share of a drawing that is found, stroke by stroke, in one training drawing"

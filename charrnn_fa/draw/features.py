@@ -56,6 +56,7 @@ def snapped(self:Face,
     mid,turn,res = np.array([self.cx,self.cy]),np.array([[c,s],[-s,c]]),[]
     for p in self.strokes:
         q = np.clip(np.floor((p-mid)@turn+mid+.5), 0, grid-1).astype(int)
+        if len(q)>3 and np.abs(q[0]-q[-1]).max()<=1: q[-1] = q[0]
         res.append(q[np.r_[True, (q[1:]!=q[:-1]).any(1)]])
     return res
 

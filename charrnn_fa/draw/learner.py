@@ -127,7 +127,7 @@ def find_unit(self:CharLearner,
         hs.append(_read_states(self.model, codes, [len(codes)])[0])
         ys.append(float(measure(d)))
     if len(hs)<10 or np.std(ys)==0: raise ValueError(f'{len(hs)} drawings with {len(set(ys))} different measures are too few: give 100 or so')
-    h,y = torch.stack(hs).double(),torch.tensor(ys).double()
+    h,y = torch.stack(hs).cpu().double(),torch.tensor(ys).double()
     h,y = h-h.mean(0),y-y.mean()
     r = (h*y[:,None]).sum(0)/(h.norm(dim=0)*y.norm()).clamp_min(1e-12)                   # (n_hid,)
     i = int(r.abs().argmax())

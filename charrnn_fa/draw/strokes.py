@@ -17,19 +17,20 @@ _cols = ''.join(map(chr, [*range(48,58), *range(65,91), *range(97,123), 43, 61])
 _rows = ''.join(map(chr, range(0x410, 0x450)))                        # 64 Cyrillic letters: a row can't be taken for a column
 
 # For each alphabet: `moves` by (dx,dy); `cols` and `rows`, where a column and the row after it lead to a point;
-# `down`, `up` and `end`. Without a `down`, the pen comes down at the first point after it was up. It starts at `home`
+# `down`, `up` and `end`, and `close`, back to the start of the stroke and up. Without a `down`, the pen comes down at the first
+# point after it was up. It starts at `home`
 ALPHABETS = dict(
-    steps  = dict(name='steps', grid=64, home=[32,32], moves=dict(zip('abcdefgh', _ways)), cols='', rows='', down='D', up='U', end='\n'),
-    runs   = dict(name='runs', grid=64, home=[32,32], cols='', rows='', down='!', up='~', end='\n',
+    steps  = dict(name='steps', grid=64, home=[32,32], moves=dict(zip('abcdefgh', _ways)), cols='', rows='', down='D', up='U', close='', end='\n'),
+    runs   = dict(name='runs', grid=64, home=[32,32], cols='', rows='', down='!', up='~', close='', end='\n',
         moves={chr(48+8*i+n):[x*(n+1),y*(n+1)] for i,(x,y) in enumerate(_ways) for n in range(8)}),
-    points = dict(name='points', grid=64, home=[32,32], moves={}, cols=_cols, rows=_rows, down='', up='/', end='\n'))
+    points = dict(name='points', grid=64, home=[32,32], moves={}, cols=_cols, rows=_rows, down='', up='/', close='.', end='\n'))
 
 # %% ../../nbs/74_draw.strokes.ipynb #472d196b
 def letters(
     alphabet:dict # One of `ALPHABETS`
 )->str: # Its characters, `end` last
     "All the characters of an alphabet"
-    return ''.join([*alphabet['moves'], *(alphabet[k] for k in ('cols','rows','down','up','end'))])
+    return ''.join([*alphabet['moves'], *(alphabet[k] for k in ('cols','rows','down','up','close','end'))])
 
 # %% ../../nbs/74_draw.strokes.ipynb #4469b40a
 def alphabet_of(
@@ -38,7 +39,7 @@ def alphabet_of(
     "The alphabet that a text or vocabulary of drawings is written in"
     if isinstance(x,str) and x in ALPHABETS: return ALPHABETS[x]
     chars = set(getattr(x, 'itos', x))
-    return first(a for a in ALPHABETS.values() if a['up'] in chars and chars<=set(letters(a)))
+    return first(a for a in ALPHABETS.values() if chars&{a['up'],a['close']} and chars<=set(letters(a)))
 
 # %% ../../nbs/74_draw.strokes.ipynb #6d660c10
 def as_alphabet(
@@ -98,7 +99,9 @@ def strokes_to_text(
         if a['moves']:
             res += _steps(a, stroke_pixels(np.r_[at, s[:1]]))+a['down']+_steps(a, stroke_pixels(s))+a['up']
             at = s[-1:]
-        else: res += ''.join(a['cols'][x]+a['rows'][y] for x,y in s)+a['up']
+        else:
+            shut = len(s)>2 and (s[0]==s[-1]).all()
+            res += ''.join(a['cols'][x]+a['rows'][y] for x,y in s[:len(s)-shut])+a['close' if shut else 'up']
     return res+a['end']
 
 # %% ../../nbs/74_draw.strokes.ipynb #c9b1c5b1
@@ -118,6 +121,7 @@ class Pen:
         if c in a['cols']: self.col = a['cols'].index(c)
         elif c==a['down']: return self.lower()
         elif c==a['up']: return self.lift()
+        elif c==a['close']: return self.close()
         elif c==a['end']: return self.finish()
         else: return 'is not in the alphabet'
         return ''
@@ -140,6 +144,11 @@ class Pen:
         if not self.down: return 'lifts a pen that is up already'
         self.down = False
         return ''
+
+    def close(self):
+        if not self.down: return 'closes a shape with the pen up'
+        if self.at!=self.strokes[-1][0]: self.go(self.strokes[-1][0])
+        return self.lift()
 
     def finish(self):
         self.ended = True

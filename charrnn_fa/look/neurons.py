@@ -144,7 +144,7 @@ def write_held(
     x = torch.from_numpy(np.asarray(codes).astype(np.int64))[None]                # (1, n)
     with reading(model):
         for _ in range(n):
-            p = (model(x.to(dev))[:,-1].double().cpu()/temperature).softmax(-1)   # (1, n_vocab)
+            p = (model(x.to(dev))[:,-1].cpu().double()/temperature).softmax(-1)   # (1, n_vocab)
             x = torch.multinomial(p, 1, generator=gen)
             res.append(x.item())
             if held: _hold(model, *held)

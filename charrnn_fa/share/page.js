@@ -364,11 +364,17 @@
       else if (a.cols.includes(c)) this.col = a.cols.indexOf(c)
       else if (c === a.down) this.down ? this.wrong = true : this.lower()
       else if (c === a.up && this.down) this.down = false
+      else if (c === a.close && this.down) this.shut()
       else this.wrong = true
     }
     lower() {
       this.down = true
       this.strokes.push([this.at])
+    }
+    shut() {
+      const first = this.strokes[this.strokes.length-1][0]
+      if (this.at.join() !== first.join()) this.go(first)
+      this.down = false
     }
     go(to) {
       this.wrong = to.some(o => o < 0 || o >= this.a.grid)

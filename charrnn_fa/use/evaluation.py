@@ -72,7 +72,7 @@ def score(
     loss,hits = 0.,0
     for _,keep,out,y in predictions(model, codes, **kwargs):
         ls    = F.cross_entropy(out.flatten(0,1), y.flatten(), reduction='none').view(y.shape)
-        loss += ls[keep].double().sum().item()
+        loss += ls[keep].cpu().double().sum().item()
         hits += ((out.argmax(-1)==y) & keep).sum().item()
     return loss,hits,len(codes)-1
 
