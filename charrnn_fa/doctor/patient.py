@@ -7,7 +7,7 @@ __all__ = ['RECURRENT', 'plain_copy', 'fixed_draws', 'first_batches', 'awake', '
 
 # %% ../../nbs/50_doctor.patient.ipynb #dbdec090
 import contextlib,itertools,random
-from functools import cached_property,partial
+from functools import cached_property
 import numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *

@@ -61,6 +61,7 @@ def _part(head, text):
     "A column of a row: beside the others where there is room, below them on a narrow screen"
     return f'<div style="flex:1 1 0;min-width:220px"><small style="opacity:.75">{head}</small><br>{text}</div>'
 
+# %% ../../nbs/57_doctor.watch.ipynb #27f67d18
 def _row(o):
     "A row of the table"
     chip  = f'<span style="background:{_COLOURS[o.severity]};color:white;border-radius:3px;padding:1px 6px;display:inline-block;margin-bottom:3px">{o.severity}</span>'
@@ -72,6 +73,7 @@ def _row(o):
     return (f'<tr><td {style}>{chip}<br><b>{html.escape(o.name)}</b></td>'
         f'<td {style}><div style="display:flex;flex-wrap:wrap;gap:4px 16px">{"".join(parts)}</div></td></tr>')
 
+# %% ../../nbs/57_doctor.watch.ipynb #4f147935
 @patch
 def _repr_html_(self:Diagnosis):
     rows = ''.join(map(_row, self)) or '<tr><td style="text-align:left">Nothing found</td></tr>'
