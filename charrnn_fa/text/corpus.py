@@ -157,4 +157,4 @@ def get_corpus(
     res = Corpus(name, docs, source=source, **kw)
     for d in docs:
         for _ in res._read(d, 4096): return res
-    raise CorpusError(f'{x} is empty: 0 characters in {len(docs)} {"file" if len(docs)==1 else "files"}; pass another one')
+    raise CorpusError(f'{x} is empty: 0 characters in {plural(len(docs), "file")}; pass another one')
