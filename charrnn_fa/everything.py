@@ -2,6 +2,7 @@
 
 from .core import *
 from .text.all import *
+from .device import *
 from .data import *
 from .models import *
 from .counted import *

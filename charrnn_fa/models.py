@@ -56,7 +56,7 @@ class MinGRU(nn.Module):
         hs = []
         for i in range(self.num_layers):
             inp = x if i==0 else self.drop(self.norms[i-1](x))
-            out = self.layer(i, inp, h[i][:,None])                       # (bs, T, n_hid)
+            out = self.layer(i, inp, h[i][:,None]).to(self.zh[i].weight.dtype)       # (bs, T, n_hid)
             hs.append(out[:,-1])
             x = out if i==0 else x+out
         return x,torch.stack(hs)
@@ -107,7 +107,8 @@ class CharRNN(nn.Module):
             weight_drop=weight_drop, tie=tie, learn_init=learn_init)
         self.emb = nn.Embedding(n_vocab, n_emb) if n_emb else OneHot(n_vocab)
         self.rnn = CELLS[cell](n_emb or n_vocab, n_hid, num_layers=n_layers, batch_first=True, dropout=dropout if n_layers>1 else 0.)
-        if cell!='mingru': init_cell(self.rnn, None if tie else 2*n_emb**-0.5 if n_emb else 1.)
+        spread = 2*n_emb**-0.5 if n_emb else 1.                       # torch's own start is too faint for embeddings and one-hot codes
+        if cell!='mingru': init_cell(self.rnn, None if tie else spread)
         self.head = nn.Linear(n_hid, n_vocab)
         if n_emb: nn.init.normal_(self.emb.weight, std=n_emb**-0.5 if tie else 1.)
         if tie: self.head.weight = self.emb.weight
@@ -183,9 +184,17 @@ def set_state(self:CharRNN,
 ):
     "Go on from a state"
     n = 2 if self.config['cell']=='lstm' else 1
-    if len(state) not in (0,n): raise ValueError(f"{len(state)} tensors are no state of {self.config['cell']}, which has {n}")
+    if len(state) not in (0,n): raise ValueError(f"The state of {self.config['cell']} is made of {plural(n, 'tensor')}, not of {len(state)}")
     hs = tuple(o.clone() for o in state)
-    self.state = None if not hs else hs if n==2 else hs[0]
+    if not hs: self.state = None
+    else: self.state = hs if n==2 else hs[0]
+
+# %% ../nbs/11_models.ipynb #e859e609
+@patch
+def _apply(self:CharRNN, fn, recurse=True):
+    nn.Module._apply(self, fn, recurse)
+    if self.state is not None: self.set_state([fn(o) for o in tuplify(self.state)])
+    return self
 
 # %% ../nbs/11_models.ipynb #97806b87
 def carriers(

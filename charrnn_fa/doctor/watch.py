@@ -54,7 +54,7 @@ class Diagnosis(list):
 def _row(o):
     "A row of the table"
     chip = f'<span style="background:{_COLOURS[o.severity]};color:white;border-radius:3px;padding:1px 6px">{o.severity}</span>'
-    esc  = lambda s: html.escape(str(s))
+    def esc(s): return html.escape(str(s))
     means = esc(o.means)+(f'<br><small>More in the tutorial why_it_did_not_learn: {esc(o.lesson)}</small>' if o.lesson else '')
     fix = f'<code style="white-space:pre-wrap;overflow-wrap:anywhere">{esc(o.fix)}</code>' if o.fix else ''
     style = 'style="text-align:left;vertical-align:top"'

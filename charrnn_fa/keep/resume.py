@@ -76,10 +76,10 @@ def acquire(self:Resume, learn):
     self.store,bad = open_store(self.where),set()
     self.claim,self.entry,self.tree = Claim(self.store),None,None
     self.identity = {**run_identity(learn), 'same':self.same}
-    if not self.anew: self.entry,self.tree = newest_checkpoint(self.store, bad=bad)
-    if self.tree: self._compare({**self.identity, 'precision':dict(precision=learn.precision)}, 'is another run')
+    if not self.anew: self._find(learn, bad)
     self.claim.take('session' in self.force)
     if self.anew: self._set_aside()
+    elif self._grown(bad): self._find(learn, bad)
     self.writer,self.series = Writer(self.store, self.claim, self.keep, bad),defaultdict(Series)
     self.stop,self.stopped,self.diverged,self.told,self.began_at = None,None,None,{},0
     self.times,self.best,self.best_name,self.moment = [],math.inf,None,None
@@ -87,6 +87,19 @@ def acquire(self:Resume, learn):
     self.segment,self.steps_before,self.segments = 0,0,[]
     self.ready = True
     if self.tree and 'precision' not in self.force: learn.precision = self.tree['precision']
+
+# %% ../../nbs/35_keep.resume.ipynb #1a1f0377
+@patch
+def _find(self:Resume, learn, bad):
+    "The newest checkpoint, which has to be of this run"
+    self.entry,self.tree = newest_checkpoint(self.store, bad=bad)
+    if self.tree: self._compare({**self.identity, 'precision':dict(precision=learn.precision)}, 'is another run')
+
+@patch
+def _grown(self:Resume, bad):
+    "Whether there is a newer checkpoint than the one that was found"
+    last = L(checkpoints(self.store)).filter(lambda o: o.name not in bad)
+    return bool(last) and last[-1].name!=getattr(self.entry, 'name', None)
 
 # %% ../../nbs/35_keep.resume.ipynb #0806be69
 @patch
@@ -320,8 +333,8 @@ def _give_back(self:Resume):
     claim,self.claim = self.claim,None
     if claim is None: return
     try: claim.give_back()
+    except RunInUse as e: self._tell(str(e), 'lost')
     except StoreError as e: print(f'The claim {claim.name} could not be removed: {e}')
-    self.store.close()
 
 # %% ../../nbs/35_keep.resume.ipynb #cb448514
 @patch

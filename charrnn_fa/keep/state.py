@@ -14,6 +14,7 @@ from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
+from ..device import *
 from ..train.steps import *
 from ..train.trial import *
 from ..train.learner import *
@@ -162,7 +163,7 @@ def run_identity(
 
 # %% ../../nbs/34_keep.state.ipynb #fe714073
 training_attrs = {ColdStart:('p',), GradientClip:('max_norm','norm_type'), GradientAccumulation:('n_acc',), RNNRegularizer:('alpha','beta'),
-    MixUp:('alpha',), MixedPrecision:('amp_mode',)}
+    MixUp:('alpha',), LossScale:('kwargs',)}
 
 # %% ../../nbs/34_keep.state.ipynb #74b3cc5f
 def in_words(
