@@ -40,6 +40,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'charrnn_fa.core.cache_dir': ('core.html#cache_dir', 'charrnn_fa/core.py'),
                                  'charrnn_fa.core.file_sha256': ('core.html#file_sha256', 'charrnn_fa/core.py'),
                                  'charrnn_fa.core.loader_device': ('core.html#loader_device', 'charrnn_fa/core.py'),
+                                 'charrnn_fa.core.plural': ('core.html#plural', 'charrnn_fa/core.py'),
                                  'charrnn_fa.core.split_name': ('core.html#split_name', 'charrnn_fa/core.py'),
                                  'charrnn_fa.core.visible': ('core.html#visible', 'charrnn_fa/core.py'),
                                  'charrnn_fa.core.whole_file': ('core.html#whole_file', 'charrnn_fa/core.py'),
