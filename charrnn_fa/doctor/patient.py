@@ -135,7 +135,7 @@ def layout(self:Patient):
 def run(self:Patient, x, model=None, seed=0):
     "Output for codes `x` as `(b, t, n_vocab)`, from a fresh copy by default; random numbers start from `seed`"
     with fixed_draws(seed): out = (model or plain_copy(self.probe))(x)
-    out = out.unflatten(0, tuple(x.shape)) if self.layout=='flat' else LAYOUTS[self.layout][1](out)
+    out = as_rows(out, self.layout, x.shape)
     return out if out.dtype==torch.float64 else out.float()
 
 # %% ../../nbs/50_doctor.patient.ipynb #f644fa4b

@@ -13,9 +13,9 @@ from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.schedule import ParamScheduler
 from ..core import *
-from ..models import *
 from ..train.yardstick import *
 from ..train.steps import *
+from ..train.trial import *
 from .patient import *
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #43324e56
@@ -211,17 +211,13 @@ def stands(self:Patient):
 @patch
 def trial(self:Patient, lr, n=12, opt_func=None):
     "Losses of `n` steps on one window at a learning rate; ends early once it is learnt"
-    m,(x,y) = plain_copy(self.model, train=True),self.crop(3, 16) if len(self.x)==5 else (self.x,self.y)
+    m,x,y = plain_copy(self.model, train=True),self.x,self.y
+    if len(x)==5: x,y = self.crop(3, 16)                               # a model that takes small windows takes smaller ones
     opt,res = (opt_func or self.learn.opt_func)(self.learn.splitter(m), lr=lr),[]
-    clip = clip_norm(self.learn)
+    def _loss(): return self.ce(x, y, m)
     for _ in range(n):
-        reset_state(m)
-        loss = self.ce(x, y, m)
+        loss = trial_step(m, _loss, opt, clip_norm(self.learn))
         if not loss.requires_grad: return [loss.item()]*n
-        loss.backward()
-        if clip: nn.utils.clip_grad_norm_(m.parameters(), clip)
-        opt.step()
-        opt.zero_grad()
         if not loss.isfinite(): return [*res,1e3]
         res.append(loss.item())
         if res[-1]<0.3*res[0]: break

@@ -12,8 +12,8 @@ import torch, torch.nn as nn
 from torch.overrides import TorchFunctionMode
 from fastcore.all import *
 from fastai.basics import *
-from ..models import *
 from ..train.shapes import *
+from ..train.trial import *
 from .patient import *
 
 # %% ../../nbs/52_doctor.wiring.ipynb #d5a5f4c6
@@ -133,13 +133,9 @@ def check_start(p):
     if not bad: return
     m = plain_copy(p.model, train=True)
     opt = torch.optim.Adam(m.parameters(), lr=1e-2)
+    def _loss(): return p.ce(p.x, p.y, m)
     for _ in range(3):
-        reset_state(m)
-        loss = p.ce(p.x, p.y, m)
-        if not loss.requires_grad: return
-        opt.zero_grad()
-        loss.backward()
-        opt.step()
+        if not trial_step(m, _loss, opt).requires_grad: return
     bad = [nm for nm in bad if _alike(m.get_parameter(nm))]
     if bad: return Finding('init_zero', f'all numbers in {", ".join(bad[:3])} are the same, and after three steps its rows still are',
         'units that start alike get the same gradient and stay alike, or get none', f'nn.init.xavier_uniform_({dotted(bad[0])})')

@@ -13,6 +13,7 @@ from ..keep.store import *
 # %% ../../nbs/41_gdrive.backed.ipynb #8a1e81a0
 class BackedStore:
     "A remote store, and one nearby that keeps what cannot get there now and sends it later; warns once"
+    guard = None                                                     # called before anything is sent; whoever may not write raises in it
     def __init__(self,
         far, # The store that counts
         near, # Keeps what is on its way; a `DirStore`
@@ -21,6 +22,7 @@ class BackedStore:
         self.far,self.near,self.again = far,near,again
         self._last,self._next = None,0.                   # the last list of `far`, by name; when to try it again
         self._doomed,self._told = set(),None              # names still to be deleted there; whether the failure that was warned of is permanent
+        self._seen = False                                # whether the list was read when it was last asked for
 
     def __repr__(self): return f'BackedStore({self.far!r}, {self.near!r})'
     def __str__(self): return str(self.far)
@@ -40,11 +42,21 @@ def _went(self:BackedStore, e):
     place = getattr(self.near, 'path', self.near)
     warnings.warn(f'{e}. Training goes on; checkpoints are kept in {place}, and sent as soon as that is possible', stacklevel=3)
 
+# %% ../../nbs/41_gdrive.backed.ipynb #c959cf24
+@patch
+def _may_send(self:BackedStore):
+    "Whether the remote store can be reached now; the guard raises if nothing may be sent there"
+    if self.guard is None: return True
+    self._next = 0.                                                  # the last list says nothing about now
+    self.guard()
+    return self._seen
+
 # %% ../../nbs/41_gdrive.backed.ipynb #7551ed93
 @patch
 def flush(self:BackedStore)->dict: # An `Entry` for each name that was sent
     "Send what waits, the newest first, and catch up on deletions"
     sent = {}
+    if not self._may_send(): return sent
     try:
         for o in sorted(self.near.list(), key=lambda o: o.created, reverse=True):
             sent[o.name] = self.far.put(o.name, self.near.get(o))
@@ -65,7 +77,9 @@ def put(self:BackedStore, name:str, data:bytes)->Entry:
     "Keep `data` under `name`: in the remote store if it can be reached, else nearby"
     self._doomed.discard(name)
     try: here = self.near.put(name, data)
-    except StoreError: return self.far.put(name, data)
+    except StoreError:
+        if not self._may_send(): raise
+        return self.far.put(name, data)
     return here if self._away() else self.flush().get(name, here)
 
 # %% ../../nbs/41_gdrive.backed.ipynb #55993e39
@@ -73,8 +87,9 @@ def put(self:BackedStore, name:str, data:bytes)->Entry:
 def list(self:BackedStore)->list:
     "What is in either store; a `StoreError` if the remote one has never been reached"
     if self._last is None or not self._away():
-        try: self._last = {o.name:o for o in self.far.list()}
+        try: self._last,self._seen = {o.name:o for o in self.far.list()},True
         except StoreError as e:
+            self._seen = False
             if self._last is None: raise
             self._went(e)
     found = {k:v for k,v in self._last.items() if k not in self._doomed}
@@ -104,5 +119,6 @@ def delete(self:BackedStore, entry):
 @patch
 def close(self:BackedStore):
     "Try once more to send what waits"
-    if self.waiting or self._doomed: self.flush()
-    self.far.close()
+    try:
+        if self.waiting or self._doomed: self.flush()
+    finally: self.far.close()

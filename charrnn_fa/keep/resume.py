@@ -91,10 +91,10 @@ def _claim_run(self:Resume, learn):
     "What the first process does for all of them; newest checkpoint and what is in it"
     self.store,bad = open_store(self.where),set()
     self.claim,self.entry,self.tree = Claim(self.store),None,None
-    if not self.anew: self.entry,self.tree = newest_checkpoint(self.store, bad=bad)
-    if self.tree: self._compare({**self.identity, 'precision':dict(precision=learn.precision)}, 'is another run')
+    if not self.anew: self._find(learn, bad)
     self.claim.take('session' in self.force)
     if self.anew: self._set_aside()
+    elif self._grown(bad): self._find(learn, bad)
     self.writer = Writer(self.store, self.claim, self.keep, bad)
     return self.entry,self.tree
 
@@ -104,6 +104,19 @@ class _NoWriter:
     def submit(self, *args): pass
     def drain(self, timeout=None): return True
     def close(self, timeout=None): return True
+
+# %% ../../nbs/35_keep.resume.ipynb #1a1f0377
+@patch
+def _find(self:Resume, learn, bad):
+    "The newest checkpoint, which has to be of this run"
+    self.entry,self.tree = newest_checkpoint(self.store, bad=bad)
+    if self.tree: self._compare({**self.identity, 'precision':dict(precision=learn.precision)}, 'is another run')
+
+@patch
+def _grown(self:Resume, bad):
+    "Whether there is a newer checkpoint than the one that was found"
+    last = L(checkpoints(self.store)).filter(lambda o: o.name not in bad)
+    return bool(last) and last[-1].name!=getattr(self.entry, 'name', None)
 
 # %% ../../nbs/35_keep.resume.ipynb #0806be69
 @patch
@@ -358,8 +371,8 @@ def _give_back(self:Resume):
     claim,self.claim = self.claim,None
     if claim is None: return
     try: claim.give_back()
+    except RunInUse as e: self._tell(str(e), 'lost')
     except StoreError as e: say(f'The claim {claim.name} could not be removed: {e}')
-    self.store.close()
 
 # %% ../../nbs/35_keep.resume.ipynb #cb448514
 @patch

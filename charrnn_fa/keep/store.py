@@ -51,6 +51,7 @@ def plain_name(
 # %% ../../nbs/30_keep.store.ipynb #5a424915
 class DirStore:
     "A store in a folder, which is made when something is put there"
+    guard = None                                                     # called just before a file gets its name; whoever may not write raises in it
     def __init__(self,
         path # The folder
     ): self.path,self._swept = Path(path).expanduser(),False
@@ -67,7 +68,12 @@ class DirStore:
         p = self.path/plain_name(name)
         try:
             self._sweep()
-            write_bytes(p, data)
+            with whole_file(p) as f:
+                f.write(data)
+                if self.guard:
+                    f.flush()
+                    os.fsync(f.fileno())                             # the slow part comes before the question
+                    self.guard()
             return self._entry(p)
         except OSError as e: self._fail(e, f'Cannot write {p}')
 

@@ -8,16 +8,19 @@ __all__ = ['PlainLog', 'reading', 'own_device', 'train_run', 'doctor_run']
 # %% ../../nbs/86_shell.fit.ipynb #07c91c9e
 import contextlib,io,math,os,sys,time
 import torch
+from pathlib import Path
 from fastcore.all import *
 from fastai.basics import *
 from ..text.stream import *
 from ..data import *
 from ..models import *
+from ..counted import *
 from ..train.yardstick import *
 from ..train.learner import *
 from ..train.scale import *
 from ..train.minutes import *
 from ..use.learner import *
+from ..keep.store import *
 from ..keep.trained import *
 from ..keep.runs import *
 from ..keep.state import *
@@ -53,11 +56,45 @@ class PlainLog(Callback):
 
 # %% ../../nbs/86_shell.fit.ipynb #0f2181c6
 def _learner(a):
-    "Loaders and learner from the options"
+    "Loaders and learner from the options, and what to note of the trained model that it starts from"
     corpus = named_corpus(a.corpus, **reading(a))
-    dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=a.split, device=default_device())
+    dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=a.split)
     sizes = dict(n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, counts=a.counts)
-    return char_learner(dls, a.arch, **sizes, lr=a.lr or choose_lr(a.arch), precision=a.precision)
+    tree,start = _begun(a),None
+    if tree and tree.get('start'): arch,sizes,start = _restarted(a, dls, tree)
+    elif a.from_:
+        arch,start = start_model(a.from_, a.sha256)
+        start.update({k:a[k] for k in _start_opts})
+        sizes['old_counts'] = a.old_counts or 0.
+    elif a.old_counts or a.sha256: raise ValueError('`old_counts` and `sha256` go with `from_`, the model to start from')
+    else: arch = a.arch
+    return char_learner(dls, arch, **sizes, lr=a.lr or choose_lr(_cell(arch)), precision=a.precision),start
+
+def _cell(arch): return arch if isinstance(arch,str) else cell_of(getattr(arch, 'model', arch)).config['cell']
+
+# %% ../../nbs/86_shell.fit.ipynb #4a67d978
+_start_opts = 'dropout','counts','old_counts'                         # of the options, those that a trained model brings and that may be changed
+
+def _begun(a):
+    "The newest checkpoint of the run; a ValueError where it began with another model than is named now"
+    if a.force: return None
+    store = open_store(a.run)
+    try: tree = newest_checkpoint(store, say=noop)[1] if checkpoints(store) else None
+    finally: store.close()
+    was = (tree or {}).get('start')
+    if tree and a.from_ and not (was and was['name'] in (a.from_, str(Path(a.from_).resolve()))):
+        raise ValueError(f"{a.run} began with {was['name'] if was else 'random weights'}, not with {a.from_}: leave out `from_` to resume it, or choose another `run`")
+    return tree
+
+def _restarted(a, dls, tree):
+    "The model of a checkpoint, arguments that go with it, and what the run has noted of its start"
+    start = tree['start']
+    if a.n_hid or a.n_layers: raise ValueError('A trained model brings its sizes with it: leave out `n_hid` and `n_layers`')
+    other = [f'{k}={a[k]} here, {start[k]} in the run' for k in _start_opts if a[k] is not None and a[k]!=start[k]]
+    if other: raise ValueError(f'{a.run} was started with other settings: {", ".join(other)}')
+    if dls.vocab.hash!=tree['vocab_hash']: raise ValueError(f'{a.run} was trained on another text, with other characters: choose another `run`')
+    model = trained_model(tree).model
+    return model,dict(counts=model.tables.order if isinstance(model,Counted) else None),start
 
 # %% ../../nbs/86_shell.fit.ipynb #c7c6120e
 def _every(a): return int(a.every) if str(a.every).isdigit() else a.every
@@ -98,10 +135,11 @@ def train_run(
     PositionSplitter(a.split)
     set_seed(a.seed)
     with contextlib.redirect_stdout(sys.stderr), own_device():
-        learn,start = _learner(a),time.perf_counter()
-        with Resume(a.run, every=_every(a), same=dict(seed=a.seed), anew=a.force, more='next' if a.more else 0) as cb:
+        learn,start = _learner(a)
+        info,began = dict(start=start) if start else {},time.perf_counter()
+        with Resume(a.run, every=_every(a), same=dict(seed=a.seed), anew=a.force, more='next' if a.more else 0, info=info) as cb:
             with learn.launched(): _fit(a, learn, cb)
-            res = _facts(a, learn, cb, time.perf_counter()-start)
+            res = {**_facts(a, learn, cb, time.perf_counter()-began), **info}
             return res if cb.stopped=='SIGTERM' or rank_distrib() else _judge(a, learn, cb, res)
 
 def _facts(a, learn, cb, secs):
@@ -122,8 +160,15 @@ def _judge(a, learn, cb, res):
     ev = learn.evaluate()
     res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split)
     if not res['stopped']: cb.save_model(learn, train=res)
-    print(ev, verdict(learn.dls, ev.nats), f'Saved in {a.run}. Try: charrnn sample {a.run}', sep='\n', file=sys.stderr)
+    print(ev, verdict(learn.dls, ev.nats), *_learnt(learn), f'Saved in {a.run}. Try: charrnn sample {a.run}', sep='\n', file=sys.stderr)
     return res
+
+def _learnt(learn):
+    "What a model that was trained on has learnt and forgotten; of its old text, where that is at hand"
+    if (was := learn.trained_from) is None: return []
+    try: old = text_of_run(was.info, was.vocab)[-20_000:].text
+    except (OSError,ValueError): old = None
+    return [learn.learnt(old)]
 
 # %% ../../nbs/86_shell.fit.ipynb #6b6eab41
 def doctor_run(

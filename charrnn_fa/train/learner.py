@@ -14,6 +14,7 @@ from fastai.callback.all import *
 from ..core import *
 from ..device import *
 from ..processes import *
+from ..text.ngrams import *
 from ..models import *
 from ..counted import *
 from .shapes import *
@@ -231,27 +232,36 @@ def choose_lr(
     return dict(lstm=8e-3, rnn=2e-3).get(cell, 4e-3)
 
 # %% ../../nbs/19_train.learner.ipynb #2503d8aa
-def _learner(dls, model, counts, cbs=None, **kwargs):
-    "A learner of the model, or of the model with counts beside it"
+def _learner(dls, model, counts, cbs=None, old=None, share=0., **kwargs):
+    "A learner of the model, or of the model with counts beside it, mixed with `old` ones"
     if not counts: return CharLearner(dls, model, cbs=cbs, **kwargs)
-    if not isinstance(model,CharRNN): raise ValueError(f'counts={counts} needs a CharRNN to stand beside, not a {type(model).__name__}')
-    dls,model,cb = with_counts(dls, model, counts)
+    if not isinstance(model,(CharRNN,Counted)): raise ValueError(f'counts={counts} needs a CharRNN to stand beside, not a {type(model).__name__}')
+    dls,model,cb = with_counts(dls, model, counts, old, share)
     return CharLearner(dls, model, cbs=L(cbs)+[cb], **kwargs)
 
 # %% ../../nbs/19_train.learner.ipynb #a75d30d1
-def _train_on(dls, old, counts, dropout, n_hid=None, n_layers=None, **kwargs):
+def _train_on(dls, old, counts, dropout, old_counts=0., n_hid=None, n_layers=None, **kwargs):
     "A learner that begins with the weights of a trained model"
     if not (hasattr(old,'model') and hasattr(old,'vocab')): raise ValueError(f'arch={old!r} should be a cell, a module, or a trained model (`load_trained(file)`)')
     if n_hid or n_layers: raise ValueError('A trained model brings its sizes with it: leave out n_hid and n_layers')
     was = bare_model(old.model)
-    model,match = matched_model(was, old.vocab, dls.vocab, dropout)
+    model,match = matched_model(was, old.vocab, dls.vocab, ifnone(dropout, choose_dropout(dls.train.n_chars)))
     loss,share  = shared_loss(was, old.vocab, dls.vocab.decode(dls.valid.codes[:20_000]))
     known = f'; on the {share:.1%} of the new text that it can read, its loss is {loss:.3f} nats = {loss/math.log(2):.3f} bits' if loss is not None else ''
     say(f'{match}{known}')
+    if model.config['dropout']!=was.config['dropout']: say(f"Training with dropout {model.config['dropout']}, since the text is short: without it, it would soon be learnt by heart")
     if counts is None and isinstance(was,Counted): counts = was.tables.order
-    learn = _learner(dls, model, counts, **{'lr':choose_lr(model.config['cell']), **kwargs})
+    mixed = dict(old=_known_counts(was, old.vocab, dls.vocab, counts, old_counts), share=old_counts) if old_counts else {}
+    learn = _learner(dls, model, counts, **mixed, **{'lr':choose_lr(model.config['cell']), **kwargs})
     learn.trained_from = old
     return learn
+
+# %% ../../nbs/19_train.learner.ipynb #a33c46e6
+def _known_counts(was, old, new, order, share):
+    "The counts of a trained model, up to an order, in the codes of the vocabulary `new`"
+    if not (isinstance(was,Counted) and order): raise ValueError(f'old_counts={share} mixes in the counts of a trained model, and this one has none: leave it out')
+    codes = np.array([new.stoi.get(c, -1) for c in old.itos])
+    return recoded(Counts(was.counts.tables[:order], was.counts.v), codes, len(new))
 
 # %% ../../nbs/19_train.learner.ipynb #82d7e503
 @delegates(CharLearner.__init__)
@@ -267,12 +277,15 @@ def char_learner(
     tie:bool=False, # Use the embedding as head too
     learn_init:bool=False, # Learn the state to start from
     counts:int=None, # Put counts of groups of up to so many characters beside the cell, 7 say; see `Counted`
+    old_counts:float=0., # Weight of a trained model's own counts beside those of the new text; 0 counts anew
     **kwargs
 )->CharLearner:
     "A learner for `dls`; sizes that are not given are chosen and said"
     _check_args(dls, kwargs)
+    if old_counts and (isinstance(arch,(str,nn.Module)) or not 0<old_counts<1):
+        raise ValueError(f'old_counts={old_counts} is the weight, above 0 and below 1, that the counts of a trained model keep: pass one, `load_trained(file)`, in place of {arch!r:.30}')
     if isinstance(arch,nn.Module): return _learner(dls, arch, counts, **kwargs)
-    if not isinstance(arch,str): return _train_on(dls, arch, counts, dropout, n_hid=n_hid, n_layers=n_layers, **kwargs)
+    if not isinstance(arch,str): return _train_on(dls, arch, counts, dropout, old_counts, n_hid, n_layers, **kwargs)
     auto  = choose_size(dls.train.n_chars, loader_device(dls))
     given = {k:v for k,v in dict(n_hid=n_hid, n_layers=n_layers, dropout=dropout).items() if v is not None}
     cfg   = {**(auto if n_hid is None else {}), **given}

@@ -7,7 +7,7 @@ __all__ = ['few_steps', 'step_seconds', 'valid_seconds', 'choose_threads', 'Minu
 
 # %% ../../nbs/21_train.minutes.ipynb #c6200099
 import contextlib,itertools,math,time
-import torch, torch.nn as nn
+import torch
 from fastcore.all import *
 from fastai.basics import *
 from ..core import *
@@ -25,15 +25,9 @@ def step_seconds(
     "Seconds of a training step on this machine"
     model,dev = learn.model,next(learn.model.parameters()).device
     b = to_device(learn.dls.train.one_batch(), dev)
-    opt,ts,clip = learn.opt_func(trainable_params(model), lr=0.),[],clip_norm(learn)
+    opt,clip = learn.opt_func(trainable_params(model), lr=0.),clip_norm(learn)     # at lr=0 the work is the same
     model.train()
-    for _ in range(n):
-        passes,t = time_step(model, learn.loss_func, b, learn.precision),time.perf_counter()
-        if clip: nn.utils.clip_grad_norm_(model.parameters(), clip)
-        opt.step()
-        opt.zero_grad()
-        synchronize(dev)
-        ts.append(passes+time.perf_counter()-t)
+    ts = [time_step(model, learn.loss_func, b, learn.precision, opt, clip) for _ in range(n)]
     return sorted(ts[3:])[(n-3)//2]                       # the first steps are slower
 
 # %% ../../nbs/21_train.minutes.ipynb #ee2b057e

@@ -278,10 +278,13 @@ class WeighCounts(Callback):
         pos:np.ndarray, # Positions of the characters held back, shape (rows, m)
         order:int, # Longest group to count
         n_vocab:int, # Characters in the vocabulary
+        old:Counts=None, # Counts of an older text, in the same codes
+        share:float=0., # Their weight, where they are mixed in
         warm:int=64, # Characters that the cell reads before them
     ):
-        codes,warm = np.asarray(codes),min(warm, int(pos[0,0])-1)
+        codes,warm,self.mixed = np.asarray(codes),min(warm, int(pos[0,0])-1),old is not None
         counts = Counts.from_codes(np.delete(codes, pos.ravel()), n_vocab, order)
+        if self.mixed: counts = mixed_counts(counts, old, share)
         k = min(counts.order-1, int(pos[0,0]))
         self.q = np.stack([count_probs(counts, codes[o[0]-k:o[-1]+1])[k:] for o in pos])             # (rows, m)
         at = pos[:,:1]-warm-1+np.arange(warm+pos.shape[1]+1)
@@ -296,6 +299,13 @@ class WeighCounts(Callback):
                 res.append(cell(xy[:,i:i+y.shape[1]]).float().softmax(-1).gather(-1, y[...,None])[...,0])
         return torch.cat(res, 1)[:,self.warm:].cpu().numpy()
 
+    def state_dict(self):
+        "What the counts say of the characters held back, where those of an older text are in it: a run that is resumed need not have these again"
+        return dict(q=torch.from_numpy(self.q)) if self.mixed else {}
+
+    def load_state_dict(self, state):
+        if 'q' in state: self.q,self.mixed = state['q'].numpy(),True
+
     def before_validate(self):
         model = bare_model(self.model)
         model.weight.fill_(mixing_weight(self.cell_probs(model.cell).ravel(), self.q.ravel()))
@@ -303,12 +313,16 @@ class WeighCounts(Callback):
 # %% ../../nbs/16_train.steps.ipynb #d30b60eb
 def with_counts(
     dls, # Loaders of character streams; they stay as they are
-    cell:CharRNN, # What is trained
+    cell, # What is trained: a `CharRNN`, or a `Counted`, whose counts remain as they are
     order:int, # Longest group to count
+    old:Counts=None, # Counts of an older text, in the codes of this one, to be mixed in
+    share:float=0., # Their weight
 )->tuple: # Loaders that hold some text back, a `Counted`, and the callback that weighs it
     "Put counts of the training text beside a cell"
     keep,pos = held_back(dls.train)
     less = copy(dls)
     less.loaders = [dls.train.new(n=keep), *dls.loaders[1:]]
-    model = Counted(cell, Counts.from_codes(dls.train.codes, len(dls.vocab), order))
-    return less,model,WeighCounts(dls.train.codes, pos, order, len(dls.vocab))
+    cb = WeighCounts(dls.train.codes, pos, order, len(dls.vocab), old, share)
+    if isinstance(cell,Counted): return less,cell,cb
+    counts = Counts.from_codes(dls.train.codes, len(dls.vocab), order)
+    return less,Counted(cell, counts if old is None else mixed_counts(counts, old, share)),cb

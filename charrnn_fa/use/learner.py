@@ -10,8 +10,10 @@ import math
 from fastcore.all import *
 from ..core import *
 from ..train.steps import *
+from ..train.trial import *
 from ..train.finetune import *
 from ..train.learner import *
+from ..train.minutes import *
 from .evaluation import *
 from .sampling import *
 
@@ -78,7 +80,8 @@ def fine_tune_minutes(self:CharLearner,
     minutes:float, # Wall-clock time of both parts
     lr:float=None, # Highest learning rate of the head
     head:float=0.2, # Share of the time for the head alone
-    spread:float=10., # The embedding gets the highest learning rate divided by this
+    spread:float=1., # The embedding gets the highest learning rate divided by this
+    passes:int=15, # Passes over the text at most; None for all that the time allows
     cbs=None, # Further callbacks
     **kwargs
 ):
@@ -86,8 +89,22 @@ def fine_tune_minutes(self:CharLearner,
     if not 0<head<1: raise ValueError(f'head={head} must be above 0 and below 1')
     if any(isinstance(o,FitGuard) for o in [*self.cbs, *L(cbs)]):
         raise ValueError('fine_tune_minutes is two fits, and each needs a run of its own: use freeze, fit_minutes, unfreeze, fit_minutes, each with its `Resume`')
-    lr = ifnone(lr, self.lr)
+    lr,n = ifnone(lr, self.lr),_most_steps(self, minutes, passes)
+    def _fit(share, lr):
+        if n is None: self.fit_minutes(share*minutes, lr=lr, cbs=cbs, **kwargs)
+        else: self.fit_steps(max(1, round(share*n)), lr, cbs=cbs, **kwargs)
     self.freeze()
-    try: self.fit_minutes(head*minutes, lr=lr, cbs=cbs, **kwargs)
+    try: _fit(head, lr)
     finally: self.unfreeze()
-    self.fit_minutes((1-head)*minutes, lr=slice(lr/spread, lr), cbs=cbs, **kwargs)
+    _fit(1-head, slice(lr/spread, lr) if spread!=1 else lr)
+
+def _most_steps(learn, minutes, passes):
+    "Steps of so many passes, if they take less than the time; None otherwise"
+    if passes is None: return None
+    learn.choose_precision()
+    learn.model.to(loader_device(learn.dls))
+    with preserved(learn): step = agreed(step_seconds(learn))
+    n = math.ceil(passes*len(learn.dls.train))
+    if step*n>=60*minutes: return None
+    print(f'{passes} passes over the text, {n:,} steps, take about {step*n:.0f} of the {60*minutes:.0f} seconds. More would be learning by heart; passes=None takes all the time')
+    return n
