@@ -1489,6 +1489,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'charrnn_fa.text.stream._encode_chunks': ( 'text.stream.html#_encode_chunks',
                                                                                    'charrnn_fa/text/stream.py'),
                                         'charrnn_fa.text.stream._in_vocab': ('text.stream.html#_in_vocab', 'charrnn_fa/text/stream.py'),
+                                        'charrnn_fa.text.stream._known': ('text.stream.html#_known', 'charrnn_fa/text/stream.py'),
+                                        'charrnn_fa.text.stream._notes': ('text.stream.html#_notes', 'charrnn_fa/text/stream.py'),
                                         'charrnn_fa.text.stream._read_codes': ('text.stream.html#_read_codes', 'charrnn_fa/text/stream.py'),
                                         'charrnn_fa.text.stream._source': ('text.stream.html#_source', 'charrnn_fa/text/stream.py'),
                                         'charrnn_fa.text.stream._stamp': ('text.stream.html#_stamp', 'charrnn_fa/text/stream.py'),

@@ -76,10 +76,10 @@ def acquire(self:Resume, learn):
     self.rank,self.world = dl.rank,dl.world
     if self.world!=processes(): raise ValueError(f'The rows are dealt to {self.world} processes, and here are {processes()}: fit inside `with learn.distrib_ctx():`')
     self.identity = {**run_identity(learn), 'same':self.same}
-    self.store,self.writer = self.where,_NoWriter()
+    self.store,self.writer,self.told = self.where,_NoWriter(),{}
     self.entry,self.tree = first_does(lambda: self._claim_run(learn))
     self.series,self.look_at,self.looked = defaultdict(Series),0,(0,time.monotonic())
-    self.stop,self.stopped,self.diverged,self.told,self.began_at = None,None,None,{},0
+    self.stop,self.stopped,self.diverged,self.began_at = None,None,None,0
     self.times,self.best,self.best_name,self.moment = [],math.inf,None,None
     self.phase = step_and_phase(self.entry.name)[1] if self.entry else 0
     self.segment,self.steps_before,self.segments = 0,0,[]
