@@ -1,6 +1,7 @@
 "What this project does on machines that are not at hand: float16 and its scale, a device without float64"
 import hashlib,json,os
 import numpy as np
+from types import SimpleNamespace
 import pytest, torch
 from fastai.basics import Callback,set_seed
 from fastai.callback.all import AMPMode,GradientClip,MixedPrecision
@@ -124,3 +125,12 @@ def test_a_hash_of_an_array_leaves_no_file(tmp_path, monkeypatch):
     np.save('mine.npy', np.arange(9, dtype=np.uint8))
     stream_hash(np.load('mine.npy', mmap_mode='r'))
     assert [o.name for o in tmp_path.iterdir()]==['mine.npy']
+
+@pytest.mark.parametrize('name,n,bs', [('T4',40,64), ('L4',58,64), ('A100',108,128), ('H100',132,128)])
+def test_rows_on_a_gpu(name, n, bs, monkeypatch, capsys):
+    "Said, and halved for a short text as on a CPU"
+    monkeypatch.setattr(torch.cuda, 'get_device_properties', lambda dev: SimpleNamespace(multi_processor_count=n))
+    assert default_shape('cuda')==(bs,64) and suited_shape(10**7, device='cuda:0')==(bs,64)
+    assert f'{bs} rows of 64 characters' in capsys.readouterr().out
+    assert suited_shape(4000, device='cuda')[0]<bs and suited_shape(10**7, bs=8, seq_len=16, device='cuda')==(8,16)
+    assert default_shape('mps')==(64,64) and default_shape('cpu')==(16,32)
