@@ -216,7 +216,7 @@ def reset_state(
 def copy_model(
     model:nn.Module # Model, which may hold a state that still hangs on a graph
 )->nn.Module: # A copy with its state forgotten
-    "A copy of a model; unlike `deepcopy`, it takes tensors that are no leaves"
+    "A copy of a model; unlike `deepcopy`, it takes tensors that are not leaves of a graph"
     memo = {}
     for m in model.modules():
         for o in vars(m).values():
