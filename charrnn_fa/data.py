@@ -64,7 +64,7 @@ def _layout(n, bs, seq_len, world=1, strict=True):
     "Rows, window length and number of windows for `n` codes; a stream too short for them raises, or shrinks them if not `strict`"
     _check_shape(bs=bs, seq_len=seq_len)
     if n==0 and not strict: return bs,seq_len,0
-    if n<2: raise ValueError(f'A text of {n} characters has no next character to predict: give at least 2, better 10,000')
+    if n<2: raise ValueError(f'A text of {plural(n, "character")} has no next character to predict: give at least 2, better 10,000')
     if strict and n-1<bs*world*seq_len:
         raise ValueError(f'{n:,} characters are too few for one window of {bs*world} rows x {seq_len} characters, which takes '
             f'{bs*world*seq_len+1:,}: pass a smaller `bs` or `seq_len`, or a longer text')

@@ -1,5 +1,5 @@
 "The doctor tried on set-ups with a known fault and on sound ones, and what it must leave alone"
-import contextlib,io,math,random,re,sys,time
+import contextlib,io,json,math,random,re,sys,time
 from pathlib import Path
 import numpy as np, pytest, torch, torch.nn as nn
 from fastai.basics import Callback,CancelStepException,set_seed
@@ -308,3 +308,28 @@ def test_other_errors_pass_through():
     def loss(p, y): raise RuntimeError('mine')
     with pytest.raises(RuntimeError, match='^mine$'): fit(zoo.learner('gru', loss_func=loss))
     with pytest.raises(ShapeError, match='one prediction a row'): fit(zoo.learner(zoo._out(zoo.Net, lambda o: o[:,-1])))
+
+# Lessons
+ROOT = Path(__file__).resolve().parent.parent
+
+def test_every_finding_has_a_lesson_that_is_there():
+    "Each name that a check gives, and each title, as written in the sources and the tutorial"
+    names = {o for f in (ROOT/'charrnn_fa/doctor').glob('*.py') for o in re.findall(r"Finding\('(\w+)'", f.read_text())}
+    kept  = ' '.join(LESSONS.values()).split()
+    assert len(names)>50 and names==set(kept) and len(kept)==len(set(kept)), (names^set(kept))
+    cells = json.loads((ROOT/'nbs/tutorials/why_it_did_not_learn.ipynb').read_text())['cells']
+    heads = {l[3:].strip() for c in cells if c['cell_type']=='markdown' for l in ''.join(c['source']).splitlines() if l.startswith('## ')}
+    assert set(LESSONS)<=heads, set(LESSONS)-heads
+
+def test_a_finding_links_to_its_lesson(monkeypatch):
+    "A file that is there in a clone; the page of the site once there is one; the title where there is neither"
+    import charrnn_fa.doctor.finding as finding
+    o = zoo.softmax_in_model().doctor()
+    path,_,anchor = re.search(r'href="([^"]+)"', o._repr_html_())[1].partition('#')
+    assert Path(path).resolve()==(ROOT/'nbs/tutorials/why_it_did_not_learn.ipynb') and anchor=='Softmax,-logits-and-cross-entropy,-with-numbers'
+    monkeypatch.setattr(finding, '_site', lambda: 'https://docs.example/')
+    at = 'https://docs.example/tutorials/why_it_did_not_learn.html#softmax-logits-and-cross-entropy-with-numbers'
+    assert at in repr(o) and f'href="{at}"' in o._repr_html_()
+    monkeypatch.setattr(finding, '_site', lambda: '')
+    monkeypatch.setattr(finding, '__file__', '/nowhere/charrnn_fa/doctor/finding.py')
+    assert 'href' not in o._repr_html_() and 'Softmax, logits' in o._repr_html_() and 'Softmax, logits' in repr(o)

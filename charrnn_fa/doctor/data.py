@@ -16,6 +16,7 @@ from ..text.ngrams import *
 from ..models import *
 from ..train.yardstick import *
 from ..train.learner import *
+from .finding import *
 from .patient import *
 
 # %% ../../nbs/51_doctor.data.ipynb #7538282e

@@ -14,6 +14,7 @@ from fastcore.all import *
 from fastai.basics import *
 from ..train.shapes import *
 from ..train.trial import *
+from .finding import *
 from .patient import *
 
 # %% ../../nbs/52_doctor.wiring.ipynb #d5a5f4c6

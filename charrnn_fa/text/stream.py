@@ -142,7 +142,7 @@ class CharStream:
     def iloc(self): return self
     @property
     def text(self): return self.vocab.decode(self.codes)
-    def __repr__(self): return f'CharStream of {len(self):,} characters, {len(self.vocab)} different, from {self.name}'
+    def __repr__(self): return f'CharStream of {plural(len(self), "character")}, {len(self.vocab)} different, from {self.name}'
 
 # %% ../../nbs/04_text.stream.ipynb #e635b7f3
 def _source(corpus, unknown):
@@ -189,7 +189,7 @@ def PositionSplitter(
     if isinstance(split,str) and split.replace('.','',1).isdigit(): split = float(split)
     if split!='char-rnn' and isinstance(split,str) and split not in named:
         raise ValueError(f'There is no split {split!r}: use one of nanogpt, torch-rnn, char-rnn, or a number such as 0.1')
-    fracs = None if split=='char-rnn' else named.get(split, split) if isinstance(split,str) else tuplify(split)
+    fracs = named.get(split) if isinstance(split,str) else tuplify(split)          # None for char-rnn, which splits in its own way
     if fracs is not None and not (all(0<o<1 for o in fracs) and sum(fracs)<1):
         raise ValueError(f'split={split} must be shares between 0 and 1 that leave something to train on, such as 0.1')
     def _inner(o):

@@ -219,7 +219,9 @@ def choose_size(
     device='cpu', # Where to train
 )->dict: # Arguments for `CharRNN`
     "A size that suits the text and the device: wide enough to learn from it, small enough to go round it in minutes"
-    n_hid = 128 if n_chars<50_000 else 256 if n_chars<500_000 else 448
+    n_hid = 448
+    if n_chars<500_000: n_hid = 256
+    if n_chars<50_000:  n_hid = 128
     if torch.device(device).type=='cpu': return dict(n_hid=n_hid)
     return dict(n_hid=2*n_hid, n_layers=2 if n_chars>=500_000 else 1, dropout=0.3)
 

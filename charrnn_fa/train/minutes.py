@@ -135,8 +135,9 @@ def _plan(learn, secs, start):
     return Minutes(n, start+secs, step, valid)
 
 def _say(plan, minutes, n_win):
-    secs = f'{60*minutes:.3g} seconds' if minutes<1 else f'{minutes:g} minute{"" if minutes==1 else "s"}'
-    print(f'About {plan.n_steps:,} {"step" if plan.n_steps==1 else "steps"} of {1e3*plan.step:.3g} ms fit into {secs}: {plan.n_steps/n_win:.1f} passes over the text')
+    secs = '1 minute' if minutes==1 else f'{minutes:g} minutes'
+    if minutes<1: secs = f'{60*minutes:.3g} seconds'
+    print(f'About {plural(plan.n_steps, "step")} of {1e3*plan.step:.3g} ms fit into {secs}: {plan.n_steps/n_win:.1f} passes over the text')
     if plan.n_steps<few_steps: print(f'That is little: with fewer than {few_steps} steps a network hardly learns which letters are frequent. Give it more time, or a smaller n_hid')
 
 # %% ../../nbs/21_train.minutes.ipynb #c5ad40f2

@@ -37,7 +37,7 @@ def evaluate(self:CharLearner,
     if isinstance(on,str): return evaluate_codes(self.model, self.vocab.encode(on), **kwargs)
     dl = self.dls[ifnone(on,1)] if on is None or isinstance(on,int) else on
     self._check_loader(dl)
-    if len(dl.codes)<2: raise ValueError(f'The {_part(self.dls, dl)} has {len(dl.codes)} characters, so there is nothing to predict: split the text, with `split=0.1` say')
+    if len(dl.codes)<2: raise ValueError(f'The {_part(self.dls, dl)} has {plural(len(dl.codes), "character")}, so there is nothing to predict: split the text, with `split=0.1` say')
     return evaluate_codes(self.model, dl.codes, _part(self.dls, dl), **kwargs)
 
 # %% ../../nbs/26_use.learner.ipynb #b1c7a2c6
