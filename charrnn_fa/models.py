@@ -107,7 +107,8 @@ class CharRNN(nn.Module):
             weight_drop=weight_drop, tie=tie, learn_init=learn_init)
         self.emb = nn.Embedding(n_vocab, n_emb) if n_emb else OneHot(n_vocab)
         self.rnn = CELLS[cell](n_emb or n_vocab, n_hid, num_layers=n_layers, batch_first=True, dropout=dropout if n_layers>1 else 0.)
-        if cell!='mingru': init_cell(self.rnn, None if tie else 2*n_emb**-0.5 if n_emb else 1.)
+        spread = 2*n_emb**-0.5 if n_emb else 1.                       # torch's own start is too faint for embeddings and one-hot codes
+        if cell!='mingru': init_cell(self.rnn, None if tie else spread)
         self.head = nn.Linear(n_hid, n_vocab)
         if n_emb: nn.init.normal_(self.emb.weight, std=n_emb**-0.5 if tie else 1.)
         if tie: self.head.weight = self.emb.weight
@@ -183,9 +184,10 @@ def set_state(self:CharRNN,
 ):
     "Go on from a state"
     n = 2 if self.config['cell']=='lstm' else 1
-    if len(state) not in (0,n): raise ValueError(f"{len(state)} tensors are no state of {self.config['cell']}, which has {n}")
+    if len(state) not in (0,n): raise ValueError(f"The state of {self.config['cell']} is made of {plural(n, 'tensor')}, not of {len(state)}")
     hs = tuple(o.clone() for o in state)
-    self.state = None if not hs else hs if n==2 else hs[0]
+    if not hs: self.state = None
+    else: self.state = hs if n==2 else hs[0]
 
 # %% ../nbs/11_models.ipynb #e859e609
 @patch
@@ -223,7 +225,7 @@ def reset_state(
 def copy_model(
     model:nn.Module # Model, which may hold a state that still hangs on a graph
 )->nn.Module: # A copy with its state forgotten
-    "A copy of a model; unlike `deepcopy`, it takes tensors that are no leaves"
+    "A copy of a model; unlike `deepcopy`, it takes tensors that are not leaves of a graph"
     memo = {}
     for m in model.modules():
         for o in vars(m).values():
