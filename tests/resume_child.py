@@ -19,7 +19,7 @@ class Around(nn.Module):
     def reset(self): self.inner.reset()
 
 def make(cell='lstm', precision='fp32', n_acc=0, opt='adamw', bs=4, seq_len=16, n_hid=24, dropout=0.1, weight_drop=0., n_layers=1, learn_init=False, scale=None,
-         wrap=None, counts=0, **_):
+    wrap=None, counts=0, **_):
     "The learner of a configuration"
     set_seed(1)
     dls = CharDataLoaders.from_text(text, bs=bs, seq_len=seq_len, device='cpu')
