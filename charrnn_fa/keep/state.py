@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['callback_attrs', 'training_attrs', 'callback_state', 'set_callback_state', 'Series', 'recorder_state',
-           'set_recorder_state', 'loader_state', 'learner_state', 'set_learner_state', 'set_moment', 'run_identity',
-           'in_words', 'training_facts', 'fit_plan', 'differences', 'NoText']
+           'set_recorder_state', 'loader_state', 'learner_state', 'set_learner_state', 'set_moment', 'process_state',
+           'of_process', 'run_identity', 'in_words', 'training_facts', 'fit_plan', 'differences', 'NoText']
 
 # %% ../../nbs/34_keep.state.ipynb #510547f8
 import functools,hashlib,math,re
@@ -160,6 +160,28 @@ def set_moment(
     for o,d in zip(learn.recorder._train_mets[:None if pos else 1], s['recorder']['mets']): vars(o).update(d)
     if s['loader']['rng']: dl.rng.setstate(s['loader']['rng'])
     set_rng_state(s['rng'])
+
+# %% ../../nbs/34_keep.state.ipynb #b8d8047e
+def process_state(
+    learn:CharLearner, # In a fit, between two steps
+    series:defaultdict # As `learner_state` takes it
+)->dict:
+    "What one of several processes has of its own"
+    model,rec = bare_model(learn.model),recorder_state(learn, series)
+    state = [o.cpu() for o in model.get_state()] if hasattr(model,'get_state') else []
+    return dict(state=state, rng=rng_state(), loader=loader_state(learn), losses=rec['losses'].clone(), mets=rec['mets'])
+
+# %% ../../nbs/34_keep.state.ipynb #f93543aa
+def of_process(
+    s:dict, # A checkpoint
+    rank:int # Number of this process
+)->dict: # What `learner_state` would have returned in it
+    "A checkpoint as one of several processes takes it"
+    if not rank: return s
+    if rank>len(s['ranks']): return {**s, 'rng':rng_state()}            # one that was not there: `force='layout'`
+    own = s['ranks'][rank-1]
+    rec = {**s['recorder'], 'losses':own['losses'], 'mets':own['mets']}
+    return {**s, 'state':own['state'], 'rng':own['rng'], 'loader':own['loader'], 'recorder':rec}
 
 # %% ../../nbs/34_keep.state.ipynb #bc88ecce
 def run_identity(
