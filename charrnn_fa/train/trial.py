@@ -88,7 +88,7 @@ def preserved(
     "Whatever happens inside, leave model, state, optimiser, stream position and random numbers as they were"
     model,dl,opt = bare_model(learn.model),learn.dls.train,learn.opt
     weights = copy_model(model).state_dict()
-    states  = [(m,m.get_state()) for m in carriers(model) if hasattr(m,'get_state')]
+    states  = [(m,m.get_state()) for m in stateful(model)]
     opt_state = deepcopy(opt.state_dict()) if opt else None   # what an optimiser remembers hangs on no graph
     pos,rng = dl.state_dict() if hasattr(dl,'state_dict') else None,rng_state()
     mode,n_epoch = learn.model.training,getattr(learn,'n_epoch',1)
