@@ -17,6 +17,7 @@ from ..models import *
 from ..train.yardstick import *
 from ..train.learner import *
 from ..use.sampling import *
+from .finding import *
 from .patient import *
 
 # %% ../../nbs/51_doctor.data.ipynb #7538282e
