@@ -152,7 +152,7 @@ def _steered(model, vocab, prompt, n, max_len, steer, kwargs):
             x = out[-1][:,None].to(dev)
     rows = torch.stack(out, 1)
     texts = [prompt+vocab.decode(r) for r in rows]
-    return [t[:len(prompt)]+t[len(prompt):].split('\n')[0]+'\n'*('\n' in t[len(prompt):]) for t in texts]
+    return [t[:t.find('\n', len(prompt))+1] or t for t in texts]               # up to the line's end, where there is one
 
 def _hold(model, steer):
     "Put units of the top layer to given values"

@@ -126,9 +126,10 @@ class Steered(View):
         self.held,self.free = held,free
         parts = {f'{name} held at {value:g}':held, 'as it is':free}
         cut = next((i for i,(a,b) in enumerate(zip(held, free)) if a!=b), len(held))
-        lev = lambda s: [0]*cut+[1]*(len(s)-cut)
-        super().__init__(beside({k:marked_lines(v, lev(v), DIFFERS) for k,v in parts.items()}, '26rem'), f'{name}, held and not; the same seed, shaded from where they part',
-            '\n\n'.join(f'-- {k}\n{ansi(v, lev(v), DIFFERS)}' for k,v in parts.items()),
+        def _levels(s): return [int(i>=cut) for i in range(len(s))]
+        super().__init__(beside({k:marked_lines(v, _levels(v), DIFFERS) for k,v in parts.items()}, '26rem'),
+            f'{name}, held and not; the same seed, shaded from where they part',
+            '\n\n'.join(f'-- {k}\n{ansi(v, _levels(v), DIFFERS)}' for k,v in parts.items()),
             lambda ax: draw_text(ax, f'{name} held at {value:g}:\n{held}\n\nas it is:\n{free}', [0]*(len(held)+len(free)+len(name)+40), DIFFERS))
 
 def write_held(

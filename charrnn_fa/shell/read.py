@@ -114,7 +114,8 @@ def list_run(
     print(f"{'step':>10}  {'valid nats':>10}  {'MB':>7}  {'age':>8}  file")
     for o in res:
         loss = f"{o['valid']:.4f}" if o['valid'] is not None else '-'
-        note = f"DAMAGED: {o['why']}" if not o['sound'] else f"{o['phase']}, best" if o['best'] else o['phase']
+        note = f"{o['phase']}, best" if o['best'] else o['phase']
+        if not o['sound']: note = f"DAMAGED: {o['why']}"
         print(f"{o['step']:>10,}  {loss:>10}  {o['mb']:>7.1f}  {_age(o['age']):>8}  {o['name']}  ({note})")
     return res
 

@@ -95,7 +95,7 @@ def ngram_losses(
     "Loss of interpolated n-grams with modified Kneser-Ney discounts (Chen & Goodman 1998), counted on `train`, measured on `valid`"
     v = max(n_vocab, 2)
     k = min(max_order, int(63/math.log2(v)), len(train)-1, len(valid))
-    if k<1: raise ValueError(f'{len(train)} and {len(valid)} characters are too few to count: give at least 2 to each part')
+    if k<1: raise ValueError(f'The parts have {len(train):,} and {len(valid):,} characters, too few to count: give at least 2 to each')
     train,valid = np.asarray(train),np.asarray(valid)
     seen,w = _count(valid, k, v)
     tab = _all_orders(train, k, v)
@@ -136,7 +136,7 @@ class Counts:
         v,codes = max(n_vocab, 2),np.asarray(codes)
         if codes.dtype.kind!='u': codes = codes.astype(np.min_scalar_type(v-1))
         k = min(order, int(63/math.log2(v)), len(codes)-1)
-        if k<1: raise ValueError(f'Groups of {order} in {len(codes)} characters cannot be counted: order must be at least 1, the text 2 characters long')
+        if k<1: raise ValueError(f'order={order} with a text of length {len(codes):,}: order must be at least 1, and the text at least 2 characters long')
         tab = _all_orders(codes, k, v)
         return cls([_table(_continued(tab, i, v) if i<k else _Order(*tab[k-1], v), v) for i in range(1, k+1)], n_vocab)
 

@@ -88,7 +88,7 @@ def evaluate_codes(
     **kwargs
 )->Evaluation: # `nats`, `bits`, `perplexity`, `accuracy`, `n`, `split`
     "Figures over every character of a stream; takes what `score` takes, or with `adapt` what `adapted_probs` takes"
-    if len(codes)<2: raise ValueError(f'A text of {len(codes)} characters has no next character to predict: give at least 2')
+    if len(codes)<2: raise ValueError(f'A text of {plural(len(codes), "character")} has no next character to predict: give at least 2')
     codes = codes if isinstance(codes,torch.Tensor) else np.asanyarray(codes)
     bare,start = bare_model(model),time.perf_counter()
     if adapt:
