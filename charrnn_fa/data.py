@@ -334,11 +334,12 @@ def suited_shape(
     seq_len:int=None, # Characters in a window, if they were asked for
     device=None # Where to train
 )->tuple: # Rows, and characters in a window
-    "The `default_shape`, halved until each row has at least 4 windows; says so if it was"
+    "The `default_shape`, halved until each row has at least 4 windows, unless a part of it was asked for; says so if it was"
     _check_shape(**{k:v for k,v in dict(bs=bs, seq_len=seq_len).items() if v is not None})
     b,t = usual = tuple(ifnone(a, o) for a,o in zip((bs,seq_len), default_shape(device)))
-    while bs is None      and b>1 and n<=4*b*t: b //= 2
-    while seq_len is None and t>1 and n<=4*b*t: t //= 2
+    if bs is None and seq_len is None:                    # 500 rows that were asked for would leave windows of one character
+        while b>1 and n<=4*b*t: b //= 2
+        while t>1 and n<=4*b*t: t //= 2
     if torch.device(ifnone(device, default_device())).type!='cpu' and None in (bs,seq_len): print(f'{b} rows of {t} characters, to suit the device')
     if (b,t)!=usual: print(f'The text is short ({n:,} characters to train on), so bs={b} and seq_len={t}, not {usual[0]} and {usual[1]}')
     return b,t
