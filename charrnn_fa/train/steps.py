@@ -155,10 +155,10 @@ class LossRecorder(Recorder):
     @delegates(Recorder.plot_loss)
     def plot_loss(self, skip_start:int=5, with_valid:bool=True, **kwargs):
         "Plot the loss of each step, and the validation loss of each epoch"
-        if not getattr(self,'losses',None): raise ValueError('There is no loss to plot yet: train first, with learn.fit_minutes(2) say')
+        if 'losses' not in vars(self): raise ValueError('There is no loss to plot yet: train first, with learn.fit_minutes(2) say')
         nms,n = list(self.metric_names),min(map(len, self.values), default=0)
         whole = 'valid_loss' in nms and n>=nms.index('valid_loss')        # the epoch's number stands before the values
-        ax = super().plot_loss(min(skip_start, len(self.losses)-1), with_valid and whole, **kwargs)
+        ax = super().plot_loss(max(0, min(skip_start, len(self.losses)-1)), with_valid and whole, **kwargs)
         if 'ax' in kwargs: return ax                                      # else a notebook would write `<Axes: >` above the plot
 
 # %% ../../nbs/16_train.steps.ipynb #66ce15cb
