@@ -310,8 +310,12 @@ def default_shape(
     device=None # Where to train; fastai's default device if not given
 )->tuple: # Rows, and characters in a window
     "The `bs` and `seq_len` that suit a device"
-    if torch.device(ifnone(device, default_device())).type=='cpu': return 16,32    # the best loss after two minutes of two cores
-    return 64,64
+    dev = torch.device(ifnone(device, default_device()))
+    if dev.type=='cpu':  return 16,32                     # the best loss after two minutes of two cores
+    if dev.type!='cuda': return 64,64
+    # a recurrent step multiplies rows x 896 by 896 x 3,584 (the width that a long text gets, four gates), in tiles of 64 x 64 numbers:
+    # 56 tiles for each 64 rows, and a multiprocessor works on one at a time, so a T4 (40) is filled by 64 rows, an A100 (108) by 128
+    return 64*max(1, round(torch.cuda.get_device_properties(dev).multi_processor_count/56)),64
 
 # %% ../nbs/10_data.ipynb #320fad58
 def suited_shape(
@@ -325,6 +329,7 @@ def suited_shape(
     b,t = usual = tuple(ifnone(a, o) for a,o in zip((bs,seq_len), default_shape(device)))
     while bs is None      and b>1 and n<=4*b*t: b //= 2
     while seq_len is None and t>1 and n<=4*b*t: t //= 2
+    if torch.device(ifnone(device, default_device())).type!='cpu' and None in (bs,seq_len): print(f'{b} rows of {t} characters, to suit the device')
     if (b,t)!=usual: print(f'The text is short ({n:,} characters to train on), so bs={b} and seq_len={t}, not {usual[0]} and {usual[1]}')
     return b,t
 
