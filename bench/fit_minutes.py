@@ -18,7 +18,7 @@ def disturb(minutes):
 def timed(corpus, minutes, noisy):
     "Seconds that a fit takes, steps, and passes over the text"
     set_seed(0)
-    dls = CharDataLoaders.from_corpus(corpus, bs=16, seq_len=32)
+    dls = CharDataLoaders.from_corpus(corpus)
     learn = char_learner(dls, 'lstm')
     th = threading.Thread(target=disturb, args=(minutes,)) if noisy else None
     t = time.perf_counter()

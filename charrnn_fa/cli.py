@@ -38,7 +38,7 @@ Temper = Number(float, 0, 1_000)
 
 # %% ../nbs/90_cli.ipynb #6171c5c5
 _need,_pos,_many = dict(opt=True, required=True),dict(opt=False, nargs='?'),dict(action='append')
-_arch,_precision,_newline,_dtype = (dict(choices=o.split()) for o in ('rnn gru lstm mingru', 'auto fp32 bf16', 'keep lf', 'int8 float32'))
+_arch,_precision,_newline,_dtype = (dict(choices=o.split()) for o in ('rnn gru lstm mingru', 'auto fp32 bf16 fp16', 'keep lf', 'int8 float32'))
 
 # %% ../nbs/90_cli.ipynb #af859ece
 def train(
@@ -47,13 +47,16 @@ def train(
     minutes:Above0=2., # Wall-clock time to train for
     epochs:Above0=None, # Passes over the text, in place of minutes
     every:str='30s', # How often to write a checkpoint: 30s, 5m, or a number of steps
+    from_:str=None, # Train on from a trained model: a run, a file, or an address; it brings its cell and sizes
+    sha256:str=None, # Hash that the file must have
+    old_counts:Share=None, # Weight that the counts of that model keep; counted anew if not given
     arch:Annotated[str,_arch]='lstm', # Recurrent cell: rnn, gru, lstm or mingru
     n_hid:Count=None, # Width of the hidden state; chosen to suit the text if not given
     n_layers:Number(int, 1, 64)=None, # Recurrent layers; likewise
     dropout:Share=None, # Share zeroed between layers and before the head
     counts:Number(int, 2, 12)=None, # Put counts of groups of up to so many characters beside the cell, 7 say
-    bs:Count=16, # Rows read side by side
-    seq_len:Count=32, # Characters in a window
+    bs:Count=None, # Rows read side by side; chosen to suit device and text if not given
+    seq_len:Count=None, # Characters in a window; likewise
     lr:Rate=None, # Highest learning rate; chosen to suit the cell if not given, 0.008 for lstm
     split:str='nanogpt', # nanogpt, torch-rnn, char-rnn, or the share to validate on
     glob:str='**/*.txt', # Which files of a folder or of a .zip
@@ -179,6 +182,7 @@ def parser(
 def _dress(action):
     "Give an option of fastcore's all its spellings"
     names = action.option_strings
+    names = [o.rstrip('_') for o in names]                                # `from_`, since `from` cannot be a name in Python
     more  = [o.replace('_', '-') for o in names if o.startswith('--')] + [o[1:] for o in names if len(o)==3 and o.startswith('--')]
     action.option_strings = list(dict.fromkeys([o for o in more if o.startswith('--')] + [o for o in more if not o.startswith('--')] + names))
     action.metavar = None
@@ -189,7 +193,7 @@ def _in_shell(msg, f):
     "A message of the library in one line, keyword arguments as the options of a command"
     msg = ' '.join(msg.split())
     for k in sorted(f.__annotations__, key=len, reverse=True):
-        opt = f"--{k.replace('_', '-')}"
+        opt = f"--{k.rstrip('_').replace('_', '-')}"
         msg = re.sub(rf"\b{k}=(['\"]?)([^\s'\",)]+)\1", rf'{opt} \2', msg).replace(f'`{k}`', opt)
     return msg
 
@@ -259,7 +263,7 @@ def _mistake(f, e):
 def _finish(res, as_json):
     "Print the result, if it is wanted; exit status"
     import json
-    if as_json: print(json.dumps(_plain(res)))
+    if as_json and os.environ.get('RANK', '0')=='0': print(json.dumps(_plain(res)))       # of several processes the first one tells
     sys.stdout.flush()
     res = res if isinstance(res,dict) else {}
     if res.get('stopped'): return 128+signal.Signals[res['stopped']]

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TensorChars', 'CharNumericalize', 'CharStreamDL', 'Window', 'Windows', 'show_table', 'plot_top_losses',
-           'tensorboard_log', 'wandb_process', 'CharBlock', 'CharDataLoaders']
+           'tensorboard_log', 'wandb_process', 'CharBlock', 'CharDataLoaders', 'default_shape', 'suited_shape']
 
 # %% ../nbs/10_data.ipynb #fca2dcfb
 import numpy as np, pandas as pd
@@ -14,6 +14,7 @@ from fastcore.all import *
 from fastai.data.all import *
 from fastai.interpret import dispatch    # from there, since its methods for any types have to be known before those for our types, or they win
 from .core import *
+from .text.documents import *
 from .text.corpus import *
 from .text.vocab import *
 from .text.stream import *
@@ -55,12 +56,15 @@ def _codes(dataset, sep, vocab=None):
     return vocab.encode(sep.join(o)),vocab
 
 # %% ../nbs/10_data.ipynb #5391ed7f
+def _check_shape(**kwargs):
+    for nm,v in kwargs.items():
+        if not (isinstance(v,(int,np.integer)) and v>0): raise ValueError(f'{nm}={v} must be a whole number above 0')
+
 def _layout(n, bs, seq_len, world=1, strict=True):
     "Rows, window length and number of windows for `n` codes; a stream too short for them raises, or shrinks them if not `strict`"
-    for nm,v in (('bs',bs),('seq_len',seq_len)):
-        if not (isinstance(v,(int,np.integer)) and v>0): raise ValueError(f'{nm}={v} must be a whole number above 0')
+    _check_shape(bs=bs, seq_len=seq_len)
     if n==0 and not strict: return bs,seq_len,0
-    if n<2: raise ValueError(f'A text of {n} characters has no next character to predict: give at least 2, better 10,000')
+    if n<2: raise ValueError(f'A text of {plural(n, "character")} has no next character to predict: give at least 2, better 10,000')
     if strict and n-1<bs*world*seq_len:
         raise ValueError(f'{n:,} characters are too few for one window of {bs*world} rows x {seq_len} characters, which takes '
             f'{bs*world*seq_len+1:,}: pass a smaller `bs` or `seq_len`, or a longer text')
@@ -301,24 +305,63 @@ class CharDataLoaders(DataLoaders):
     "Loaders of character streams; `from_corpus` takes anything `get_corpus` does"
     split,corpus_name,source = None,'text',None        # `source`: what `get_corpus` takes to read the text again
 
+# %% ../nbs/10_data.ipynb #49b57a3d
+def default_shape(
+    device=None # Where to train; fastai's default device if not given
+)->tuple: # Rows, and characters in a window
+    "The `bs` and `seq_len` that suit a device"
+    dev = torch.device(ifnone(device, default_device()))
+    if dev.type=='cpu':  return 16,32                     # the best loss after two minutes of two cores
+    if dev.type!='cuda': return 64,64
+    # a recurrent step multiplies rows x 896 by 896 x 3,584 (the width that a long text gets, four gates), in tiles of 64 x 64 numbers:
+    # 56 tiles for each 64 rows, and a multiprocessor works on one at a time, so a T4 (40) is filled by 64 rows, an A100 (108) by 128
+    return 64*max(1, round(torch.cuda.get_device_properties(dev).multi_processor_count/56)),64
+
+# %% ../nbs/10_data.ipynb #320fad58
+def suited_shape(
+    n:int, # Characters to train on
+    bs:int=None, # Rows, if they were asked for
+    seq_len:int=None, # Characters in a window, if they were asked for
+    device=None # Where to train
+)->tuple: # Rows, and characters in a window
+    "The `default_shape`, halved until each row has at least 4 windows; says so if it was"
+    _check_shape(**{k:v for k,v in dict(bs=bs, seq_len=seq_len).items() if v is not None})
+    b,t = usual = tuple(ifnone(a, o) for a,o in zip((bs,seq_len), default_shape(device)))
+    while bs is None      and b>1 and n<=4*b*t: b //= 2
+    while seq_len is None and t>1 and n<=4*b*t: t //= 2
+    if torch.device(ifnone(device, default_device())).type!='cpu' and None in (bs,seq_len): print(f'{b} rows of {t} characters, to suit the device')
+    if (b,t)!=usual: print(f'The text is short ({n:,} characters to train on), so bs={b} and seq_len={t}, not {usual[0]} and {usual[1]}')
+    return b,t
+
+# %% ../nbs/10_data.ipynb #c3612e93
+def _say_fate(x, vocab, unknown, kwargs):
+    "Print what becomes of characters that are not in the vocabulary; returns the corpus"
+    if not isinstance(x,(CharStream,Corpus)): x = get_corpus(x, **kwargs)
+    pieces = [x.text] if isinstance(x,CharStream) else x.chunks()
+    print(vocab.fate(vocab.strangers(pieces), unknown))
+    return x
+
 # %% ../nbs/10_data.ipynb #9c1e3de9
 @patch(cls_method=True)
 @delegates(get_corpus, but=['x'])
 def from_corpus(cls:CharDataLoaders,
     x, # A text, path, folder, URL or name, or a `Corpus` or `CharStream`
-    bs:int=64, # Rows read side by side
-    seq_len:int=64, # Characters in a window
+    bs:int=None, # Rows read side by side; chosen to suit device and text if not given
+    seq_len:int=None, # Characters in a window; likewise
     split='nanogpt', # `'nanogpt'`, `'torch-rnn'`, `'char-rnn'`, the share to validate on, or shares of (valid, test)
     vocab:CharVocab=None, # Vocabulary; that of the text if none is given
     val_bs:int=None, # Rows for validation, `bs` by default
     path='.', # Where the learner keeps its files
     device=None, # Where the streams lie
+    unknown:str='error', # With `vocab`, for characters that it lacks: `'error'`, `'skip'`, `'relative'` (e for é), or a character in their place
     **kwargs
 )->CharDataLoaders: # Training and validation loader, and a test loader where the split has one
     "Read, encode, split and batch a corpus"
-    stream = get_stream(x, vocab=vocab, **kwargs)
+    if vocab is not None and unknown!='error': x = _say_fate(x, vocab, unknown, kwargs)
+    stream = get_stream(x, vocab=vocab, unknown=unknown, **kwargs)
     if not len(stream): raise ValueError('The text is empty: 0 characters. Give at least a few thousand')
     stream,splits = in_pieces(stream, PositionSplitter(split)(stream))                    # slices: fastai makes a list of anything else
+    bs,seq_len = suited_shape(len(stream[splits[0]]), bs, seq_len, device)
     dsets  = Datasets(stream, [[CharNumericalize(stream.vocab)]], splits=splits, dl_type=CharStreamDL)
     res = cls(*dsets.dataloaders(bs=bs, val_bs=val_bs, seq_len=seq_len, device=device).loaders, path=path, device=device)
     if not all(len(o) for o in res.loaders): raise ValueError(f'split={split!r} of {len(stream):,} characters leaves nothing to validate on: use a larger share, such as 0.1')
@@ -333,7 +376,7 @@ def from_text(cls:CharDataLoaders,
     **kwargs
 )->CharDataLoaders: # As `from_corpus`
     "Loaders from a text in memory, which is never taken for a path or name"
-    vocab = kwargs.pop('vocab', None) or CharVocab.from_text(text)
+    vocab = CharVocab.from_text(text)
     return cls.from_corpus(CharStream(vocab.encode(text), vocab), **kwargs)
 
 # %% ../nbs/10_data.ipynb #db679157

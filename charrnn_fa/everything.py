@@ -2,6 +2,8 @@
 
 from .core import *
 from .text.all import *
+from .device import *
+from .processes import *
 from .data import *
 from .models import *
 from .counted import *

@@ -48,12 +48,12 @@ def test_in_colab(tmp_path):
 def test_in_vscode_on_colab(tmp_path):
     "Secrets time out there, and no browser takes files: the other sources are used, and names are shown"
     out,_ = kernel(tmp_path, cells, dict(browser=False), GDRIVE_TOKEN='from the environment')
-    assert 'secret from the environment' in out and 'LOCKED; looked for in Colab\'s Secrets: timed out' in out
+    assert 'secret from the environment' in out and 'LOCKED; looked in Colab\'s Secrets: timed out' in out
     assert 'upload FileNotFoundError' in out and 'It is in' in out and 'is mine.txt False' in out
 
 def test_in_jupyter(tmp_path):
     out,nb = kernel(tmp_path, cells)
-    assert 'place Jupyter False' in out and 'There is no GDRIVE_TOKEN; looked for in Colab\'s Secrets; the environment variable; the file of this user' in out
+    assert 'place Jupyter False' in out and 'There is no GDRIVE_TOKEN; looked in Colab\'s Secrets; the environment variable; the file of this user' in out
     assert 'upload FileNotFoundError' in out and 'again my text' in out
     assert any('mine.txt' in o.get('data',{}).get('text/html','') for c in nb.cells for o in c.outputs)
 
@@ -71,5 +71,5 @@ def test_the_token_gets_out_of_colab(tmp_path):
     out,nb = kernel(tmp_path, [src], {})
     srv.shutdown()
     token = DriveToken.loads((tmp_path/'downloaded.txt').read_text())
-    assert token.refresh_token in srv.drive.refresh and 'ABCD-EFGH' in out and 'add a secret GDRIVE_TOKEN' in out
+    assert token.refresh_token in srv.drive.refresh and 'ABCD-EFGH' in out and 'add a secret named GDRIVE_TOKEN' in out
     assert token.refresh_token not in str(nb.cells[0].outputs) and 'marker' not in str(nb.cells[0].outputs)

@@ -87,3 +87,19 @@ def test_evaluation_reads_a_mapped_text_as_it_is(tmp_path):
     model = CharRNN(20, 'gru', n_hid=16)
     a,b = (evaluate_codes(model, o, warm=64) for o in (np.load(tmp_path/'codes.npy', mmap_mode='r'), torch.from_numpy(codes.astype(np.int64))))
     assert a==b and a.n==8999
+
+def test_a_short_text_shrinks_the_defaults_and_says_so(capsys):
+    text = 'the cat sat on the mat.\n'
+    for n in (2, 10, 100):
+        dls = CharDataLoaders.from_text(text*n, split=0.1, device='cpu')
+        assert len(dls.train)>=4 and dls.train.bs<=16 and dls.train.seq_len<=32
+        assert ('The text is short' in capsys.readouterr().out)==((dls.train.bs,dls.train.seq_len)!=(16,32))
+    with pytest.raises(ValueError, match='too few for one window of 16 rows x 32'): CharDataLoaders.from_text(text*10, bs=16, seq_len=32, device='cpu')
+    with pytest.raises(ValueError, match='too few for one window of 500 rows'): CharDataLoaders.from_text(text*10, bs=500, device='cpu')
+
+def test_the_command_has_the_defaults_of_the_api():
+    import inspect
+    from charrnn_fa import cli
+    api = inspect.signature(CharDataLoaders.from_corpus).parameters
+    for k in ('bs','seq_len','split'): assert inspect.signature(cli.train).parameters[k].default==api[k].default, k
+    assert default_shape('cpu')==(16,32)

@@ -61,7 +61,7 @@ def test_once_and_never_again(srv, home):
     assert (srv.drive.count('POST', '/device/code'),asked)==(1,1)
 
 def test_nothing_found(home):
-    with pytest.raises(StoreError, match=r'There is no GDRIVE_TOKEN; looked for in .*environment variable.*setup_drive\(\) once') as e: open_store('gdrive:a/b')
+    with pytest.raises(StoreError, match=r'There is no GDRIVE_TOKEN; looked in .*environment variable.*setup_drive\(\) once') as e: open_store('gdrive:a/b')
     assert e.value.permanent
 
 def test_order_of_sources(home, monkeypatch):
@@ -96,11 +96,11 @@ def test_setup_refused(srv, home, word):
     assert not (home/'config').exists()
 
 def test_setup_without_a_network(home):
-    with pytest.raises(StoreError, match='gave no code'): setup_drive(client, secret, device_uri='http://127.0.0.1:9/device/code')
+    with pytest.raises(StoreError, match='did not send a code'): setup_drive(client, secret, device_uri='http://127.0.0.1:9/device/code')
 
 def test_setup_is_for_persons(srv, home, monkeypatch):
     monkeypatch.setenv('GDRIVE_NON_INTERACTIVE', '1')
-    with pytest.raises(StoreError, match='needs a person'): setup_drive(client, secret, **uris(srv))
+    with pytest.raises(StoreError, match='somebody at the keyboard'): setup_drive(client, secret, **uris(srv))
     assert not srv.drive.log
 
 def test_client_from_the_settings(srv, home, monkeypatch):

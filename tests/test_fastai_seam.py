@@ -14,7 +14,7 @@
 | `predict` | the likeliest continuation of a text; `tta` is for pictures |
 | `SaveModelCallback`, `EarlyStoppingCallback`, `TerminateOnNaNCallback`, `CSVLogger`, `GradientAccumulation`, `ActivationStats` | as everywhere |
 | `ShowGraphCallback` | as everywhere, that is in whole epochs: it does not suit `fit_minutes` |
-| `MixedPrecision` | use `precision='bf16'` |
+| `to_fp16`, `to_bf16`, `MixedPrecision` | say which precision is wanted; the learner computes in it, on every device, and a checkpoint has the scale |
 | `RNNRegularizer` | beside `HiddenOutputs()`; not with fastai's `rnn_cbs`, whose `RNNCallback` expects a model that returns three things |
 | `WandbCallback` | with `valid_dl=dls.valid`, or `log_preds=False`: by itself it would pick single characters |
 | `TensorBoardCallback` | with `trace_model=False`: a model that carries a state cannot be traced |
@@ -301,11 +301,10 @@ def test_gradient_accumulation_counts_rows():
     assert len(steps)==len(a.dls.train)//2
 
 def test_mixed_precision_is_ours():
-    "`precision='bf16'` is the way; fastai's callback works on a CPU in bfloat16 as well"
-    learn = make(cbs=MixedPrecision(amp_mode=AMPMode.BF16)) if torch.cuda.is_available() else make()
-    learn.precision = 'bf16'
+    "fastai's callback says what is wanted, on a CPU as well"
+    learn = make(cbs=MixedPrecision(amp_mode=AMPMode.BF16))
     quiet(learn, lambda: learn.fit(1, 1e-2))
-    assert losses(learn)[-1]<losses(learn)[0]
+    assert losses(learn)[-1]<losses(learn)[0] and learn.precision=='bf16'
 
 def test_activation_stats():
     learn = make()

@@ -1,8 +1,11 @@
 "Training on: characters are matched by what they are, never by their codes"
-import pytest, torch
+import functools,http.server,shutil,threading
+import numpy as np, pytest, torch
 from types import SimpleNamespace
-from fastai.basics import set_seed
+from fastai.basics import Callback,set_seed
 from charrnn_fa.everything import *
+from charrnn_fa.cli import main
+from charrnn_fa.shell.read import start_model
 
 old_text = 'she sells sea shells by the sea shore. '*60
 new_text = 'SHE SELLS café crème, naïve ２ sea shells? '*60
@@ -99,12 +102,106 @@ def test_what_does_not_go():
     with pytest.raises(ValueError, match='Sequential'): char_learner(a.dls, SimpleNamespace(model=torch.nn.Sequential(), vocab=a.vocab))
     for share in (0,1,-0.1): pytest.raises(ValueError, with_replay, a.dls, old_text, share)
 
-def test_fine_tune_minutes(tmp_path):
+def test_fine_tune_minutes(tmp_path, capsys):
     a = fit(make(old_text, n_hid=16))
     b = make(new_text, a)
     was = [o.detach().clone() for o in b.model.parameters()]
-    with b.no_bar(), b.no_logging(): b.fine_tune_minutes(0.01)
+    with b.no_bar(), b.no_logging(): b.fine_tune_minutes(0.01, spread=10, passes=None)
     assert all(p.requires_grad and not torch.equal(p, q) for p,q in zip(b.model.parameters(), was))
     hi,lo = [h['lr'] for h in b.opt.hypers][::-2]
     assert hi/lo==pytest.approx(10)
     with pytest.raises(ValueError, match='two fits'): b.fine_tune_minutes(0.01, cbs=Resume(tmp_path))
+    capsys.readouterr()
+    with b.no_bar(), b.no_logging(): b.fine_tune_minutes(5, head=0.25, passes=2)        # minutes: it is to end long before
+    n = 2*len(b.dls.train)
+    assert b.train_iter==round(0.75*n) and f'2 passes over the text, {n:,} steps' in capsys.readouterr().out
+    assert len({h['lr'] for h in b.opt.hypers})==1
+
+def test_counts_can_be_mixed():
+    a = fit(make(old_text, n_hid=16, counts=4), 20)
+    text = 'she sees the ж sea. shells, shore '*40
+    plain,b = make(text, a),make(text, a, old_counts=0.3)
+    new = plain.model.counts
+    assert b.model.tables.order==a.model.tables.order and [len(t['ctx']) for t in b.model.counts.tables]>[len(t['ctx']) for t in new.tables]
+    def probs(counts, vocab, s): return count_rows(counts, vocab.encode(s).astype(np.int64)[None])[0]
+    both,old,new = probs(b.model.counts, b.vocab, 'she'),probs(a.model.counts, a.vocab, 'she'),probs(new, b.vocab, 'she')
+    same = [c for c in b.vocab.itos if c in a.vocab]
+    # 'she' is in both texts, and so is each end of it: every order is mixed, so a character that both know lies between the two
+    for c in same:
+        p,q = old[a.vocab.stoi[c]],new[b.vocab.stoi[c]]
+        assert min(p, q)-1e-4<=both[b.vocab.stoi[c]]<=max(p, q)+1e-4
+    was,only,none = (probs(o.model.counts, o.vocab, 'a s')[o.vocab.stoi['h']] for o in (a,b,plain))
+    assert none<was-0.1 and abs(only-was)<0.1                          # 'a s' is in the old text alone
+    assert both.sum()==pytest.approx(1, abs=1e-5) and both[b.vocab.stoi['ж']]>0
+    assert evaluate_codes(fit(b, 5).model, b.vocab.encode(old_text, 'skip')).nats<evaluate_codes(fit(plain, 5).model, plain.vocab.encode(old_text, 'skip')).nats
+    for x,kw in ((a,dict(old_counts=1.5)), ('lstm',dict(old_counts=0.5)), (make(old_text, n_hid=16),dict(old_counts=0.5))):
+        with pytest.raises(ValueError, match='old_counts'): make(text, x, **kw)
+
+def test_a_run_with_mixed_counts_resumes_without_the_start(tmp_path):
+    a = fit(make(old_text, n_hid=16, counts=3), 20)
+    def go(arch, run, stop=None, **kw):
+        learn = make(new_text, arch, **kw)
+        class Stop(Callback):
+            def after_batch(self):
+                if self.training and self.train_iter==stop: raise KeyboardInterrupt
+        try:
+            with learn.no_bar(), learn.no_logging(): learn.fit_steps(40, 1e-2, cbs=[Resume(run, every=5), Stop()])
+        except KeyboardInterrupt: pass
+        return learn
+    whole = go(a, tmp_path/'whole', old_counts=0.4)
+    go(a, tmp_path/'run', stop=23, old_counts=0.4)
+    model = trained_model(newest_checkpoint(tmp_path/'run')[1]).model
+    again = go(model, tmp_path/'run', counts=model.tables.order)
+    for k,w in whole.model.state_dict().items(): assert torch.equal(w, again.model.state_dict()[k]), k
+    assert float(whole.model.weight)!=0.7
+
+def weights(run): return load_trained(run/MODEL_FILE).model.state_dict()
+
+@pytest.mark.parametrize('opts', [[], ['--old-counts','0.3']], ids=['anew','mixed'])
+def test_the_command_starts_from_a_model_and_resumes_without_it(tmp_path, monkeypatch, capsys, opts):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path/'mine.txt').write_text(new_text)
+    fit(make(old_text, n_hid=16, counts=3), 20).save_trained('base.safetensors')
+    cmd = 'train mine.txt --run run --epochs 6 --every 7 --bs 4 --seq-len 16 --precision fp32'.split()
+    assert main([*cmd, '--from','base.safetensors',*opts])==0
+    said = capsys.readouterr().err
+    assert 'borrowed (E from e' in said and 'new text: ' in said
+    assert load_run('run').info['train']['start']['name']==str(tmp_path/'base.safetensors')
+    shutil.copytree('run', 'whole')
+    # as after a kill: the first checkpoint that is left is the newest; and the model that it began with is gone
+    for o in checkpoints('run')[1:]: (tmp_path/'run'/o.name).unlink()
+    (tmp_path/'run'/MODEL_FILE).unlink()
+    (tmp_path/'base.safetensors').rename('gone')
+    assert 0<step_and_phase(checkpoints('run')[0].name)[0]<step_and_phase(checkpoints('whole')[-1].name)[0]
+    assert main([*cmd,*opts])==0
+    a,b = weights(tmp_path/'whole'),weights(tmp_path/'run')
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    for more,says in ((['--from','other.safetensors'],'leave out --from'), (['--old-counts','0.7'],'other settings'), (['--n-hid','8'],'brings its sizes')):
+        assert main([*cmd,*more])==2 and says in capsys.readouterr().err
+
+def test_the_command_says_what_it_cannot_start_from(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path/'mine.txt').write_text(new_text)
+    a = fit(make(old_text, n_hid=16), 5)
+    a.save_trained('base.safetensors')
+    cmd = 'train mine.txt --run run --epochs 1 --bs 4 --seq-len 16 --precision fp32'.split()
+    for opts,says in ((['--from','nothing'],'neither a file nor a run'), (['--from','base.safetensors','--sha256','ab'],'its sha256 is'), (['--sha256','ab'],'go with --from'),
+        (['--from','base.safetensors','--old-counts','0.5'],'this one has none')):
+        assert main([*cmd,*opts])==2 and says in capsys.readouterr().err
+    with a.no_bar(), a.no_logging(): a.fit_steps(3, cbs=Resume('run'))
+    assert main([*cmd,'--from','base.safetensors'])==2 and 'random weights' in capsys.readouterr().err
+
+def test_a_model_from_an_address(tmp_path, monkeypatch):
+    monkeypatch.setenv('CHARRNN_CACHE', str(tmp_path/'cache'))
+    a  = fit(make(old_text, n_hid=16), 5)
+    fn = a.save_trained(tmp_path/'web'/'m.safetensors')
+    files = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path/'web'))
+    with http.server.ThreadingHTTPServer(('127.0.0.1',0), files) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        url,right = f'http://127.0.0.1:{web.server_port}/m.safetensors',file_sha256(fn)
+        with pytest.raises(CorpusError, match='another file'): load_trained(url, sha256='0'*64)
+        got = load_trained(url, sha256=right.upper())
+        web.shutdown()
+    assert torch.equal(got.model.emb.weight, a.model.emb.weight)
+    assert load_trained(url, sha256=right).vocab==a.vocab                # fetched once
+    assert start_model(str(fn))[1]==dict(name=str(fn), sha256=None) and start_model(str(fn), right)[1]['sha256']==right

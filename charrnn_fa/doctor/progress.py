@@ -17,6 +17,7 @@ from ..train.yardstick import *
 from ..train.steps import *
 from ..use.sampling import *
 from ..use.copies import *
+from .finding import *
 from .patient import *
 from .data import *
 from .symptoms import *

@@ -12,8 +12,9 @@ import torch, torch.nn as nn
 from torch.overrides import TorchFunctionMode
 from fastcore.all import *
 from fastai.basics import *
-from ..models import *
 from ..train.shapes import *
+from ..train.trial import *
+from .finding import *
 from .patient import *
 
 # %% ../../nbs/52_doctor.wiring.ipynb #d5a5f4c6
@@ -95,7 +96,7 @@ class _Numbers(TorchFunctionMode):
 def _line(a, c):
     "Whether `a` is a straight line in the codes `c` that is not flat; two different codes alone would always lie on one"
     if not a.is_floating_point() or a.numel()!=c.numel() or len(c.unique())<3: return False
-    a,c = a.detach().double().flatten(),c.double().flatten()
+    a,c = a.detach().cpu().double().flatten(),c.cpu().double().flatten()
     a,c = a-a.mean(),c-c.mean()
     return bool(a.norm()>0 and (a@c).abs()>(1-1e-6)*a.norm()*c.norm())
 
@@ -133,13 +134,9 @@ def check_start(p):
     if not bad: return
     m = plain_copy(p.model, train=True)
     opt = torch.optim.Adam(m.parameters(), lr=1e-2)
+    def _loss(): return p.ce(p.x, p.y, m)
     for _ in range(3):
-        reset_state(m)
-        loss = p.ce(p.x, p.y, m)
-        if not loss.requires_grad: return
-        opt.zero_grad()
-        loss.backward()
-        opt.step()
+        if not trial_step(m, _loss, opt).requires_grad: return
     bad = [nm for nm in bad if _alike(m.get_parameter(nm))]
     if bad: return Finding('init_zero', f'all numbers in {", ".join(bad[:3])} are the same, and after three steps its rows still are',
         'units that start alike get the same gradient and stay alike, or get none', f'nn.init.xavier_uniform_({dotted(bad[0])})')
@@ -170,8 +167,11 @@ def check_range(p):
     m = plain_copy(p.probe)
     last,_,_ = p.last_layer(m)
     if last is None or p.kind!='logits' or p.out.std()==0: return
-    for o in last.parameters(): o.data.mul_(1e4)
-    o = p.run(p.x, m)
+    outs = []
+    for s in (1e4,-1.):                                               # both signs: a large bias alone can hold all logits above 0
+        for w in last.parameters(): w.data.mul_(s)
+        outs.append(p.run(p.x, m))
+    o = torch.cat(outs)
     if not (o.min()>=0 or o.abs().max()<=1.001): return
     what = 'tanh'
     if o.min()>=0: what = 'relu' if o.max()>1.001 else 'sigmoid'

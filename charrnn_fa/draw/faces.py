@@ -13,7 +13,7 @@ from .features import *
 
 # %% ../../nbs/78_draw.faces.ipynb #98971ec9
 @patch
-def dome(self:Face, h, reach=1.4, n=8):
+def dome(self:Face, h, reach=1.4, n=7):
     a = np.linspace(-reach, reach, n)                                        # 0 is straight up
     self.add(self.on_page(h*np.sin(a), -h*np.cos(a)))
 
@@ -30,7 +30,7 @@ def tuft(self:Face):
 
 @patch
 def fringe(self:Face):
-    n = 2*self.r.integers(3,6)+1
+    n = 2*self.r.integers(3,5)+1
     k = np.linspace(-.88, .88, n)
     self.add(self.on_page(np.r_[-.98,k,.98], np.r_[-.3,-.5-.12*(1-k*k)+np.where(np.arange(n)%2, .1, -.05),-.3]))
     self.dome(1.1)
@@ -49,7 +49,7 @@ def long_hair(self:Face):
 # %% ../../nbs/78_draw.faces.ipynb #bee1702d
 @patch
 def hair(self:Face):
-    kind,r = self.pick(none=.08, tuft=.13, spikes=.13, fringe=.14, parted=.14, curls=.13, afro=.08, long=.17),self.r
+    kind,r = self.pick(none=.08, tuft=.12, spikes=.13, fringe=.13, parted=.14, curls=.13, afro=.12, long=.15),self.r
     if kind=='tuft': self.tuft()
     elif kind=='spikes': self.zigzag(.99, 1.22, 1.15, r.integers(4,7))
     elif kind=='fringe': self.fringe()
@@ -62,7 +62,7 @@ def hair(self:Face):
         self.zigzag(.78, .62, .85, n-2, 1.15)
     elif kind=='afro': self.zigzag(1.24, 1.36, 2., 8)
     elif kind=='long': self.long_hair()
-    if kind in ('parted','fringe') and self.chance(.2): self.add(self.on_page(.3*np.cos(loop(8, 1.57)), -1.3+.2*np.sin(loop(8, 1.57))))
+    if kind in ('parted','fringe') and self.chance(.35): self.add(self.on_page(.3*np.cos(loop(6, 1.57)), -1.28+.2*np.sin(loop(6, 1.57))))
 
 # %% ../../nbs/78_draw.faces.ipynb #6a45a5dc
 @patch
@@ -74,7 +74,7 @@ def crown_of(self:Face, y, w, h, n=7, p=2):
 def beanie(self:Face, y):
     self.crown_of(y, 1.02, .72)
     self.add(self.on_page(1.06*np.array([-1,1,1,-1,-1]), y+np.array([-.04,-.04,.16,.16,-.04])))
-    if self.chance(.6): self.add(self.on_page(.17*np.cos(loop(7, 1.57)), y-.84+.13*np.sin(loop(7, 1.57))), .15)
+    if self.chance(.6): self.add(self.on_page(.17*np.cos(loop(6, 1.57)), y-.82+.13*np.sin(loop(6, 1.57))), .15)
 
 @patch
 def top_hat(self:Face, y):
@@ -86,7 +86,7 @@ def top_hat(self:Face, y):
 # %% ../../nbs/78_draw.faces.ipynb #c55c4e0f
 @patch
 def hat(self:Face):
-    kind,y = self.pick(beanie=.3, cap=.25, top=.15, sun=.15, party=.08, crown=.07),-.55+self.r.uniform(-.05,.05)
+    kind,y = self.pick(beanie=.2, cap=.2, top=.17, sun=.17, party=.13, crown=.13),-.55+self.r.uniform(-.05,.05)
     if kind=='beanie': self.beanie(y)
     elif kind=='top': self.top_hat(y)
     elif kind=='cap':
@@ -94,19 +94,19 @@ def hat(self:Face):
         self.crown_of(y, 1.02, .66)
         self.add(self.on_page(s*np.array([-1.02,.9,1.65,1.5,.8]), y+np.array([.02,-.04,.02,.14,.06])))
     elif kind=='sun':
-        self.add(self.on_page(1.6*np.cos(loop(10, math.pi)), y+.16*np.sin(loop(10, math.pi))))
+        self.add(self.on_page(1.6*np.cos(loop(8, math.pi)), y+.16*np.sin(loop(8, math.pi))))
         self.crown_of(y-.1, .85, .6, 6, 4)
     elif kind=='party':
         self.add(self.on_page(np.array([-.55,0,.55]), np.array([-.85,-1.6,-.85])))
-        self.add(self.on_page(.12*np.cos(loop(6)), -1.68+.1*np.sin(loop(6))), .1)
+        self.add(self.on_page(.12*np.cos(loop(5)), -1.66+.1*np.sin(loop(5))), .1)
     else: self.add(self.on_page(.7*np.array([-1,-1.1,-.5,0,.5,1.1,1,-1]), -.75+np.array([0,-.5,-.2,-.55,-.2,-.5,0,0])))
 
 # %% ../../nbs/78_draw.faces.ipynb #8221d8d6
 @patch
 def beard(self:Face):
-    kind,y = self.pick(full=.45, goatee=.3, curtain=.25),self.my+.2
+    kind,y = self.pick(full=.4, goatee=.3, curtain=.3),self.my+.2
     if kind=='goatee': return self.add(self.on_face(np.array([-.2,-.16,0,.16,.2]), np.array([y,1.08,1.2,1.08,y])))
-    n = 2*self.r.integers(6,9)+1 if kind=='full' else 9
+    n = 2*self.r.integers(5,8)+1 if kind=='full' else 7
     h = np.where(np.arange(n)%2, 1.18, 1.06) if kind=='full' else np.full(n, .85)
     x,y = self.outline(math.pi*np.linspace(.05, .95, n))                       # from ear to ear, along the chin
     self.add(self.on_page(h*x, h*y+(.06 if kind=='full' else 0)))
@@ -124,13 +124,13 @@ def ears(self:Face):
     y = self.ey+.08
     for s in (-1,1):
         if s*self.yaw>.2: continue
-        self.add(self.on_page(s*np.array([.99,1.13,1.19,1.12,.97]), y+np.array([-.16,-.2,-.02,.2,.22])), .15)
+        self.add(self.on_page(s*np.array([.95,1.12,1.18,1.1,.94]), y+np.array([-.16,-.2,-.02,.2,.22])), .15)
         if self.ring: self.add(self.on_page(s*1.1+.05*np.cos(loop(4, -1.57)), y+.33+.06*np.sin(loop(4, -1.57))), .08)
 
 @patch
 def glasses(self:Face):
     w = min(self.ex-.07, self.er+.12)
-    x,y = (w*np.cos(loop(8)),.8*w*np.sin(loop(8))) if self.chance(.6) else (w*np.array([-1,1,1,-1,-1]),.65*w*np.array([-1,-1,1,1,-1]))
+    x,y = (w*np.cos(loop(7)),.8*w*np.sin(loop(7))) if self.chance(.5) else (w*np.array([-1,1,1,-1,-1]),.65*w*np.array([-1,-1,1,1,-1]))
     for s in self.sides: self.add(self.on_face(s*self.ex+x, self.ey+y), .15)
     self.add(self.on_face((self.ex-w)*np.array([-1,0,1]), self.ey+np.array([0,-.05,0])), .1)
     for s in (-1,1):
@@ -149,7 +149,7 @@ def cheeks(self:Face):
 @patch
 def neck(self:Face):
     w,low = self.r.uniform(.32,.45),min((61-self.cy)/self.ry, 1.45)                # half its width; the edge of the sheet
-    for s in (-1,1): self.add(self.on_page(s*np.array([w,w*.98,w*1.7,1.5]), np.array([.93,low-.25,low-.1,low])))
+    for s in (-1,1): self.add(self.on_page(s*np.array([w,w*.98,w*1.7,1.5]), np.array([.88,low-.25,low-.1,low])))
     kind,y = self.pick(crew=.3, v=.2, shirt=.2, bow=.15, roll=.15),low-.2
     if kind=='crew': self.add(self.on_page(w*np.array([-1.1,-.5,.5,1.1]), y+np.array([0,.1,.1,0])), .15)
     elif kind=='v':  self.add(self.on_page(w*np.array([-1.1,0,1.1]), np.array([y,low,y])), .15)
@@ -161,16 +161,13 @@ def neck(self:Face):
 # %% ../../nbs/78_draw.faces.ipynb #a5505720
 @patch
 def draw(self:Face):
-    for f in (self.head,self.eyes,self.brows,self.nose,self.mouth): f()
-    bearded,more = self.chance(.32),[]
-    if self.chance(.22): more.append(self.glasses)
-    if bearded and self.chance(.7): more.append(self.beard)
-    if bearded and self.chance(.6): more.append(self.moustache)
-    if self.chance(.18): more.append(self.cheeks)
-    if self.chance(.5):  more.append(self.ears)
-    more.append(self.hat if self.chance(.22) else self.hair)
-    if self.chance(.45): more.append(self.neck)
-    for f in more[::-1] if self.chance(.3) else more: f()
+    def may(p, f, slip): return [(f,slip)] if self.chance(p) else []
+    outside = may(.6, self.ears, 1.)+[(self.hat if self.chance(.4) else self.hair, .9)]+may(.55, self.neck, .9)
+    glasses = may(.35, self.glasses, .6)
+    inside  = [(self.brows,.6), (self.nose,.6), (self.mouth,.6)]
+    hairy   = may(.35, self.moustache, .6)+may(.4, self.beard, .8)
+    if self.chance(.3): outside = outside[::-1]
+    for f,self.slip in [(self.head,0.), (self.eyes,.3), *glasses, *outside, *inside, *hairy, *may(.3, self.cheeks, .6)]: f()
 
 # %% ../../nbs/78_draw.faces.ipynb #13452a1c
 def faces(

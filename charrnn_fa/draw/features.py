@@ -10,7 +10,7 @@ import math,numpy as np
 from fastcore.all import *
 
 # %% ../../nbs/77_draw.features.ipynb #a14802aa
-MOODS = dict(happy=.3, calm=.2, sad=.13, angry=.13, surprised=.12, sly=.07, sleepy=.05)     # and how often each is met
+MOODS = dict(happy=.2, calm=.16, sad=.14, angry=.14, surprised=.14, sly=.11, sleepy=.11)    # and how often each is met
 
 def loop(n, start=0., way=1): return start+way*np.linspace(0, 2*math.pi, n+1)             # angles once round, first and last alike
 
@@ -23,11 +23,12 @@ class Face:
         self.r,self.strokes,u = r,[],r.uniform
         self.rx,self.ry = u(12.5,17.5),u(15.5,19)                                         # half the head's width and height, in pixels
         self.cx,self.cy = 32+u(-2,2),34+u(-1,1.5)
-        self.yaw  = 0. if self.chance(.55) else self.side()*u(.25,.55)                      # radians that the head is turned by
+        self.yaw  = 0. if self.chance(.5) else self.side()*u(.25,.5)                        # radians that the head is turned by
         self.mood = self.pick(**MOODS)
         self.jaw,self.square,self.lean = u(.05,.35),u(1.8,2.7),r.normal(0, .03)             # a narrow chin, a square skull, a tilted head
         self.ex,self.ey = u(.36,.48),u(-.22,-.02)                                           # where the eyes are
-        self.sides,self.ring = [-1,1] if self.chance(.8) else [1,-1],self.chance(.25)       # which eye comes first; an earring
+        self.sides,self.ring = [-1,1] if self.chance(.8) else [1,-1],self.chance(.3)        # which eye comes first; an earring
+        self.hand,self.slip = u(.6,1.3),0.
 
     def chance(self, p): return bool(self.r.random()<p)
     def side(self): return int(self.r.choice([-1,1]))
@@ -44,7 +45,9 @@ class Face:
         z = np.sqrt(np.maximum(0, 1-x*x-.5*y*y))                                            # how far it bulges towards us
         return self.on_page(x*math.cos(self.yaw)+.8*z*math.sin(self.yaw), y)
 
-    def add(self, pts, j=.2): self.strokes.append(pts+self.r.normal(0, j, pts.shape))
+    def add(self, pts, j=.2):
+        mid,grown = pts.mean(0),1+self.r.normal(0, .05)*self.hand
+        self.strokes.append(mid+(pts-mid)*grown+self.r.normal(0, 1, 2)*self.slip*self.hand+self.r.normal(0, j, pts.shape))
 
 # %% ../../nbs/77_draw.features.ipynb #c7bcf955
 @patch
@@ -74,14 +77,14 @@ def outline(self:Face,
 @patch
 def head(self:Face):
     way = 1 if self.chance(.7) else -1
-    self.add(self.on_page(*self.outline(loop(18, -math.pi/2+self.r.normal(0, .08), way))), .25)
+    self.add(self.on_page(*self.outline(loop(14, -math.pi/2+self.r.normal(0, .08), way))), .25)
     s = self.strokes[-1]
     s[-1] = s[0]+self.r.normal(0, .25, 2)
 
 # %% ../../nbs/77_draw.features.ipynb #cac339d7
 def _round(n, x=1., y=1., start=0.): return x*np.cos(loop(n, start)),y*np.sin(loop(n, start))
 
-EYES = dict(oval=_round(8, .85, .75, -1.57), wide=_round(8, 1., 1.05, -1.57), ring=_round(4, .65, .6, -1.57),
+EYES = dict(oval=_round(6, .85, .75, -1.57), wide=_round(7, 1., 1.05, -1.57), ring=_round(4, .65, .6, -1.57),
     almond=(np.array([-1,-.4,.4,1,.4,-.4,-1])*1.15, np.array([0,-1,-1,0,.8,.8,0])*.65), lid=(np.array([-1,1,.5,-.5,-1]), np.array([0,0,.6,.6,0])),
     arc=(np.array([-1,-.5,.5,1]), np.array([.24,-.36,-.36,.24])), shut=(np.array([-1,-.5,.5,1]), np.array([-.2,.2,.2,-.2])))
 
@@ -95,9 +98,9 @@ def eye(self:Face, kind, s):
 
 @patch
 def pupil(self:Face, kind, s, gaze):
-    x,y,k = s*self.ex+gaze*self.er*.8,self.ey,self.er*(.22 if kind=='wide' else .3)
-    if kind=='ring': self.add(self.on_face(x, y), .05)
-    else: self.add(self.on_face(x+k*np.cos(loop(4)), y+k*np.sin(loop(4))), .05)
+    x,y,k = s*self.ex+gaze*self.er*.8,self.ey,self.er*.25
+    if kind in ('ring','oval'): self.add(self.on_face(x, y), .05)
+    else: self.add(self.on_face(x, y+k*np.array([-1,1])), .05)
 
 @patch
 def lashes(self:Face):
@@ -108,7 +111,7 @@ def lashes(self:Face):
 @patch
 def eyes(self:Face):
     moody = dict(surprised=self.pick(wide=.7, ring=.3), sleepy=self.pick(lid=.6, shut=.4))
-    kind  = self.pick(dot=.2, oval=.25, almond=.22, ring=.13, lid=.1, wide=.1)
+    kind  = self.pick(dot=.18, oval=.2, almond=.18, ring=.14, lid=.14, wide=.16)
     kind  = moody.get(self.mood, kind)
     if self.mood=='happy' and self.chance(.25): kind = 'arc'
     self.er,gaze = self.r.uniform(.13,.2),self.r.uniform(-.35,.35)
@@ -122,8 +125,8 @@ def eyes(self:Face):
 # %% ../../nbs/77_draw.features.ipynb #60e526b9
 @patch
 def brows(self:Face):
-    if self.chance(.12): return
-    kind = self.pick(line=.4, arc=.4, thick=.2)
+    if self.chance(.15): return
+    kind = self.pick(line=.4, arc=.35, thick=.25)
     tip  = dict(angry=.13, sad=-.11, surprised=-.03, sly=.06).get(self.mood, 0)+self.r.normal(0, .015)
     up   = self.ey-self.er-(.2 if self.mood=='surprised' else .11)
     w,d  = self.r.uniform(.16,.22),up+tip*np.array([1,0,-.6])                              # from the inner end to the outer one
@@ -136,13 +139,13 @@ def brows(self:Face):
 # %% ../../nbs/77_draw.features.ipynb #c8d7b35d
 @patch
 def nose(self:Face):
-    kind  = self.pick(hook=.35, u=.2, button=.15, wedge=.15, nostrils=.15)
+    kind  = self.pick(hook=.25, u=.2, button=.15, wedge=.2, nostrils=.2)
     y0,y1 = self.ey+self.r.uniform(.1,.2),self.ey+self.r.uniform(.42,.5)
     s,w   = np.sign(self.yaw) or self.side(),self.r.uniform(.1,.16)
     self.ny = y1
     if kind=='hook':     self.add(self.on_face(s*w*np.array([0,1.3,.6,-.3]), np.array([y0,y1-.06,y1,y1])))
     elif kind=='u':      self.add(self.on_face(w*np.array([-1,-.9,0,.9,1]), np.array([y0+.1,y1-.06,y1,y1-.06,y0+.1])), .15)
-    elif kind=='button': self.add(self.on_face(.75*w*np.cos(loop(6)), y1-.08+.6*w*np.sin(loop(6))), .12)
+    elif kind=='button': self.add(self.on_face(.75*w*np.cos(loop(5)), y1-.08+.6*w*np.sin(loop(5))), .12)
     elif kind=='wedge':  self.add(self.on_face(s*w*np.array([0,1.4,-.2]), np.array([y0,y1,y1])))
     else:
         for k in (-1,1): self.add(self.on_face(k*w*.6+np.array([-.03,.03]), y1), .05)
@@ -167,7 +170,7 @@ def mouth(self:Face):
     y,w,h = self.ny+self.r.uniform(.17,.27),self.r.uniform(.22,.4),self.r.uniform(.14,.22)
     self.my,kind = y,self.mouth_kind()
     if kind in ('smile','frown','flat','smirk'): return self.mouth_line(kind, y, w)
-    if kind=='o': return self.add(self.on_face(.42*w*np.cos(loop(8, -1.57)), y+.05+.45*w*np.sin(loop(8, -1.57))), .1)
+    if kind=='o': return self.add(self.on_face(.42*w*np.cos(loop(6, -1.57)), y+.05+.45*w*np.sin(loop(6, -1.57))), .1)
     if kind=='lips':
         self.add(self.on_face(w*.8*np.array([-1,-.35,0,.35,1,0,-1]), y+.055*np.array([0,-1,-.5,-1,0,1.3,0])), .1)
         self.add(self.on_face(w*.8*np.array([-1,1]), y), .05)

@@ -127,7 +127,7 @@ def find_unit(self:CharLearner,
         hs.append(_read_states(self.model, codes, [len(codes)])[0])
         ys.append(float(measure(d)))
     if len(hs)<10 or np.std(ys)==0: raise ValueError(f'{len(hs)} drawings with {len(set(ys))} different measures are too few: give 100 or so')
-    h,y = torch.stack(hs).double(),torch.tensor(ys).double()
+    h,y = torch.stack(hs).cpu().double(),torch.tensor(ys).double()
     h,y = h-h.mean(0),y-y.mean()
     r = (h*y[:,None]).sum(0)/(h.norm(dim=0)*y.norm()).clamp_min(1e-12)                   # (n_hid,)
     i = int(r.abs().argmax())
@@ -152,7 +152,7 @@ def _steered(model, vocab, prompt, n, max_len, steer, kwargs):
             x = out[-1][:,None].to(dev)
     rows = torch.stack(out, 1)
     texts = [prompt+vocab.decode(r) for r in rows]
-    return [t[:len(prompt)]+t[len(prompt):].split('\n')[0]+'\n'*('\n' in t[len(prompt):]) for t in texts]
+    return [t[:t.find('\n', len(prompt))+1] or t for t in texts]               # up to the line's end, where there is one
 
 def _hold(model, steer):
     "Put units of the top layer to given values"

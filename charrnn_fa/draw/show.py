@@ -27,9 +27,9 @@ def pen_times(
     seconds:float, # How long the whole drawing takes
 )->list: # Pairs of (start, duration), in seconds
     "When each stroke is drawn, at an even speed of the pen"
-    length = lambda p: float(np.hypot(*np.diff(p, axis=0).T).sum()) if len(p)>1 else 0.
-    draws = [length(s)+1 for s in strokes]
-    gaps  = [0.]+[length(np.stack([a[-1],b[0]]))/2 for a,b in zip(strokes, strokes[1:])]
+    def _length(p): return float(np.hypot(*np.diff(p, axis=0).T).sum())          # 0 for a single point
+    draws = [_length(s)+1 for s in strokes]                                      # a dot takes time, too
+    gaps  = [0.]+[_length(np.stack([a[-1],b[0]]))/2 for a,b in zip(strokes, strokes[1:])]        # a lifted pen moves twice as fast
     scale = seconds/max(sum(draws)+sum(gaps), 1e-9)
     starts = np.cumsum(gaps)+np.cumsum([0.]+draws[:-1])
     return [(float(t*scale),float(d*scale)) for t,d in zip(starts, draws)]
@@ -105,10 +105,10 @@ class Drawings(list):
     size,seconds,titles = 96,None,()
     def _repr_html_(self):
         cell = 'display:inline-block;margin:2px;text-align:center;font:12px system-ui,sans-serif;vertical-align:top'
-        name = lambda i: f'<div>{html.escape(str(self.titles[i]))}</div>' if i<len(self.titles) else ''
+        def _name(i): return f'<div>{html.escape(str(self.titles[i]))}</div>' if i<len(self.titles) else ''
         bad  = sum(bool(o.wrong) for o in self)
         said = f'<div style="font:13px system-ui,sans-serif">{bad} of {len(self)} were misspelled, and are drawn as far as they go</div>' if bad else ''
-        return '<div style="line-height:0">'+''.join(f'<div style="{cell};line-height:1.4">{o.svg(self.size, self.seconds)}{name(i)}</div>'
+        return '<div style="line-height:0">'+''.join(f'<div style="{cell};line-height:1.4">{o.svg(self.size, self.seconds)}{_name(i)}</div>'
             for i,o in enumerate(self))+f'</div>{said}'
 
     def __repr__(self): return '\n\n'.join(map(repr, self))

@@ -110,7 +110,8 @@ class Pen:
     def __init__(self,
         alphabet:dict # One of `ALPHABETS`
     ):
-        self.a,self.at,self.col,self.down,self.ended,self.strokes = alphabet,list(alphabet['home']),None,False,False,[]
+        self.a,self.at,self.col = alphabet,list(alphabet['home']),None            # where the pen is; a column that waits for its row
+        self.down,self.ended,self.strokes = False,False,[]
 
     def __call__(self, c):
         a = self.a

@@ -25,7 +25,7 @@ class DriveToken:
         self.client_id,self.client_secret,self.refresh_token = client_id,client_secret,refresh_token
 
     def __repr__(self): return 'DriveToken(hidden)'
-    def __reduce_ex__(self, protocol): raise TypeError('A DriveToken is not pickled: whoever opens a store finds it where secrets are')
+    def __reduce_ex__(self, protocol): raise TypeError('A DriveToken cannot be pickled: whoever opens the store looks the token up among their own secrets')
     def dumps(self)->str: return json.dumps({o:getattr(self,o) for o in _parts})
 
     @classmethod
@@ -37,8 +37,8 @@ class DriveToken:
         except ValueError: d = {}
         missing = [o for o in _parts if not isinstance(d, dict) or not d.get(o)]
         if not missing: return cls(*[d[o] for o in _parts])
-        s = d = None # Some tracebacks show variables
-        _stop(f'The Drive token has no {", ".join(missing)}: it has to be the whole line that setup_drive() keeps. Paste it again, or sign in anew')
+        s = d = None                                      # some tracebacks show variables
+        _stop(f'The Drive token has no {", ".join(missing)}: it must be the whole line that setup_drive() saved. Paste it again, or sign in again')
 
 # %% ../../nbs/40_gdrive.signin.ipynb #06848648
 def secret_file(
@@ -83,14 +83,14 @@ def register_secret_source(
 def find_secret(
     name:str # `'GDRIVE_TOKEN'`, say
 )->str:
-    "The first secret of that name that a source has; a permanent `StoreError` which says where it was looked for"
+    "The first secret of that name that a source has; if none has it, a permanent `StoreError` says where it looked"
     tried = []
     for f in _sources:
         try: v = f(name)
         except LookupError as e: v,tried = None,[*tried, f'{f.__doc__}: {e.args[0]}']
         else: tried.append(f.__doc__)
         if v and v.strip(): return v.strip()
-    _stop(f'There is no {name}; looked for in {"; ".join(tried)}. Call setup_drive() once, which says how')
+    _stop(f'There is no {name}; looked in {"; ".join(tried)}. Call setup_drive() once, which shows how to sign in')
 
 # %% ../../nbs/40_gdrive.signin.ipynb #89b22580
 DRIVE_SCOPE      = 'https://www.googleapis.com/auth/drive.file'
@@ -100,7 +100,7 @@ _device          = 'urn:ietf:params:oauth:grant-type:device_code'
 
 # %% ../../nbs/40_gdrive.signin.ipynb #e091f33b
 def _post(url, **data):
-    "Post a form: the JSON that comes back, empty if none did"
+    "Post a form and return the JSON that comes back, empty if none did"
     try:
         try: r = urllib.request.urlopen(url, urllib.parse.urlencode(data).encode(), timeout=20)
         except urllib.error.HTTPError as e: r = e
@@ -111,44 +111,44 @@ def _post(url, **data):
 
 # %% ../../nbs/40_gdrive.signin.ipynb #4dff885f
 def _poll(ask, code, wait):
-    "Ask until the person has answered: the refresh token"
+    "Ask until the code has been typed, and return the answer with the refresh token"
     end = time.monotonic()+code['expires_in']
     while time.monotonic()<end:
         time.sleep(wait)
         d = ask(device_code=code['device_code'])
         if d.get('refresh_token'): return d
-        if d.get('error')=='slow_down': wait += 5
-        elif d.get('error','authorization_pending')!='authorization_pending': _stop(f'Google says {d["error"]}: call setup_drive() again and allow it')
+        if d.get('error')=='slow_down': wait += 5         # as much as RFC 8628, section 3.5, asks for
+        elif d.get('error','authorization_pending')!='authorization_pending': _stop(f'Google says {d["error"]}: call setup_drive() again and allow access')
     _stop('The code was not typed in time: call setup_drive() again')
 
 # %% ../../nbs/40_gdrive.signin.ipynb #d333e196
 _keepers = []
 
 def register_secret_keeper(
-    f # Function that gets the path of the file with the token
+    f # Function that is called with the path of the file that holds the token
 ):
-    "Tell `f` of a new token"
+    "Call `f` whenever a new token has been saved"
     _keepers[:] = [f, *(o for o in _keepers if o.__name__!=f.__name__)]
 
 # %% ../../nbs/40_gdrive.signin.ipynb #65f43319
 def setup_drive(
-    client_id:str=None, # Of your client of the type "TVs and Limited Input devices"; None: the secret `GDRIVE_CLIENT_ID`
-    client_secret:str=None, # None: the secret `GDRIVE_CLIENT_SECRET`
+    client_id:str=None, # Id of your client of type "TVs and Limited Input devices"; None: the secret `GDRIVE_CLIENT_ID`
+    client_secret:str=None, # Its secret; None: the secret `GDRIVE_CLIENT_SECRET`
     device_uri:str=DRIVE_DEVICE_URI, # Where to ask for a code
     token_uri:str=DRIVE_TOKEN_URI, # Where to ask for the token
-    show=print # Tells the person what to do
+    show=print # Is called with what you have to do
 )->Path: # The file with the token
-    "Sign in to Google Drive, once: shows a code, waits until it is typed, keeps the token; a permanent `StoreError` when it is refused"
-    if os.environ.get('GDRIVE_NON_INTERACTIVE'): _stop('setup_drive() needs a person, and GDRIVE_NON_INTERACTIVE says that there is none')
+    "Sign in to Google Drive, once: show a code, wait until it is typed, save the token; a permanent `StoreError` if that is refused"
+    if os.environ.get('GDRIVE_NON_INTERACTIVE'): _stop('setup_drive() needs somebody at the keyboard, and GDRIVE_NON_INTERACTIVE says that nobody is there')
     client = dict(client_id=client_id or find_secret('GDRIVE_CLIENT_ID'))
     secret = client_secret or find_secret('GDRIVE_CLIENT_SECRET')
     code = _post(device_uri, scope=DRIVE_SCOPE, **client)
     why = code.get('error') or code.get('away') or 'no answer'
-    if 'device_code' not in code: _stop(f'Google gave no code: {why}. Is it a client of the type "TVs and Limited Input devices"?')
+    if 'device_code' not in code: _stop(f'Google did not send a code: {why}. Is the client of type "TVs and Limited Input devices"?')
     show(f'Open {code.get("verification_url") or code.get("verification_uri")} on any device and type {code["user_code"]}')
     d = _poll(lambda **kw: _post(token_uri, client_secret=secret, grant_type=_device, **client, **kw), code, code.get('interval',5))
-    if DRIVE_SCOPE not in d.get('scope',DRIVE_SCOPE).split(): _stop('The box for Google Drive was not ticked: call setup_drive() again and tick it')
+    if DRIVE_SCOPE not in d.get('scope',DRIVE_SCOPE).split(): _stop('The box for Google Drive was not ticked: call setup_drive() again and tick the box')
     p = keep_secret('GDRIVE_TOKEN', DriveToken(client['client_id'], secret, d['refresh_token']).dumps())
-    show(f'Signed in. Sessions on this machine find the token in {p}')
+    show(f'Signed in. The token is saved in {p}, where later sessions on this machine find it')
     for f in _keepers: f(p)
     return p

@@ -8,7 +8,7 @@ __all__ = ['MODEL_FILE', 'RUN_FILES', 'MODEL_KEYS', 'FIT_KEYS', 'RUN_KEYS', 'BUL
            'is_alive', 'RunInUse', 'Claim', 'set_aside', 'Writer', 'run_table']
 
 # %% ../../nbs/32_keep.runs.ipynb #f81bed0e
-import json,math,os,re,socket,threading,time,uuid
+import contextlib,json,math,os,re,socket,threading,time,uuid
 from fastcore.all import *
 from .store import *
 from .file import *
@@ -53,9 +53,10 @@ FIT_KEYS = dict(                                         # what the rest of a fi
     step=int, epoch=int, n_epoch=int, pct_train=float, last_step=(int,float), precision=str, threads=int, device=str)
 RUN_KEYS = dict(                                         # what `Resume` adds
     identity=dict, plan=dict, times=list, best=float, best_name=(str,_none), valid=(float,_none), elapsed=float, at=float,
-    segment=int, steps_before=int, segments=list)        # how often the run was made longer, its steps before that, and a summary of each part
-BULKY = 'model','optim','grads','state','rng','loader','recorder','callbacks','vocab'    # too large to carry along as facts
-KEY_DEFAULTS = dict(source=None, hashes={}, segment=0, steps_before=0, segments=[])
+    segment=int, steps_before=int, segments=list,        # how often the run was made longer, its steps before that, and a summary of each part
+    ranks=list)                                          # what each of several processes but the first has of its own
+BULKY = 'model','optim','grads','state','rng','loader','recorder','callbacks','vocab','ranks'    # too large to carry along as facts
+KEY_DEFAULTS = dict(source=None, hashes={}, segment=0, steps_before=0, segments=[], ranks=[])
 
 # %% ../../nbs/32_keep.runs.ipynb #561d9a25
 def whole_checkpoint(
@@ -163,7 +164,9 @@ class Claim:
         for _,_,e in was: self.store.delete(e)
 
     def _write(self):
+        self.store.guard = None                          # it looks for the claim that is written here
         self.entry = self.store.put(self.name, json.dumps({**this_process(), 'at':time.strftime('%Y-%m-%d %H:%M:%S')}).encode())
+        self.store.guard = self._check
 
     def _read(self, e):
         try: p = json.loads(self.store.get(e))
@@ -171,8 +174,11 @@ class Claim:
         return p if isinstance(p,dict) and isinstance(p.get('pid'),int) else None
 
     def give_back(self):
-        "Remove the claim"
-        if self.entry: self.store.delete(self.name)
+        "Send what waits while the claim holds, then remove it; RunInUse, and nothing sent or removed, if it does not"
+        if not self.entry: return
+        self.store.close()
+        self.store.guard = None
+        self.store.delete(self.name)
         self.entry = None
 
 # %% ../../nbs/32_keep.runs.ipynb #12649687
@@ -222,7 +228,8 @@ def set_aside(
     n  = 1+max([int(o.name[6:]) for o in store.list() if re.fullmatch(r'older\.\d+', o.name)], default=0)
     to = store.path/f'older.{n}'
     to.mkdir()
-    for o in own: (store.path/o.name).rename(to/o.name)
+    for o in own:
+        with contextlib.suppress(FileNotFoundError): (store.path/o.name).rename(to/o.name)     # pruned a moment ago
     return to
 
 # %% ../../nbs/32_keep.runs.ipynb #9486a115

@@ -6,7 +6,7 @@
 __all__ = ['Entry', 'StoreError', 'plain_name', 'DirStore', 'FsspecStore', 'register_store', 'open_store']
 
 # %% ../../nbs/30_keep.store.ipynb #14c64bd1
-import errno,os,re,shutil,time
+import errno,re,shutil,time
 from dataclasses import dataclass
 from fastcore.all import *
 from ..core import *
@@ -23,11 +23,11 @@ class Entry:
 
 # %% ../../nbs/30_keep.store.ipynb #5e02c247
 class StoreError(OSError):
-    "A store could not do what was asked: `permanent` says that trying again is no use, `missing` that there is no such name, `full` that there is no room"
+    "A store could not do what was asked: `permanent` says that trying again will not help, `missing` that there is no such name, `full` that there is no room"
     def __init__(self,
         msg:str, # What happened, and what to do
-        permanent:bool=False, # Whether another try will fail alike
-        missing:bool=False, # Whether the name is not there
+        permanent:bool=False, # Whether another try will fail the same way
+        missing:bool=False, # Whether there is no such name
         full:bool=False # Whether there is no room left
     ):
         super().__init__(msg)
@@ -35,7 +35,7 @@ class StoreError(OSError):
 
 # %% ../../nbs/30_keep.store.ipynb #3bb0175f
 def _why(e):
-    "What an error of the system says about a store"
+    "What an error of the operating system means for a store"
     return dict(permanent=isinstance(e,PermissionError), missing=isinstance(e,FileNotFoundError), full=e.errno in (errno.ENOSPC,errno.EDQUOT))
 
 # %% ../../nbs/30_keep.store.ipynb #820f5341
@@ -51,6 +51,7 @@ def plain_name(
 # %% ../../nbs/30_keep.store.ipynb #5a424915
 class DirStore:
     "A store in a folder, which is made when something is put there"
+    guard = None                                                     # called just before a file gets its name; whoever may not write raises in it
     def __init__(self,
         path # The folder
     ): self.path,self._swept = Path(path).expanduser(),False
@@ -67,7 +68,12 @@ class DirStore:
         p = self.path/plain_name(name)
         try:
             self._sweep()
-            write_bytes(p, data)
+            with whole_file(p) as f:
+                f.write(data)
+                if self.guard:
+                    f.flush()
+                    os.fsync(f.fileno())                             # the slow part comes before the question
+                    self.guard()
             return self._entry(p)
         except OSError as e: self._fail(e, f'Cannot write {p}')
 
@@ -111,7 +117,7 @@ def _entry(self:DirStore, p):
 # %% ../../nbs/30_keep.store.ipynb #bf379112
 @patch
 def _sweep(self:DirStore, idle=60.):
-    "Remove, once, temporary files that nobody has written to for `idle` seconds"
+    "Remove, once, temporary files that nothing has been written to for `idle` seconds"
     if self._swept: return
     self._swept = True
     for p in self.path.glob('.*.tmp') if self.path.exists() else ():
@@ -157,8 +163,10 @@ class FsspecStore:
         return sorted((self._entry(o) for o in found if o['type']=='file'), key=lambda o: o.name)
 
     def _entry(self, o):
-        when = first(o[k] for k in ('LastModified','created','mtime','updated') if o.get(k)) or 0.
-        return Entry(o['name'].rsplit('/',1)[-1], o['size'], when if isinstance(when,(int,float)) else when.timestamp() if hasattr(when,'timestamp') else 0., o['name'])
+        when = first(o[k] for k in ('LastModified','created','mtime','updated') if o.get(k))      # each file system has its own word
+        if hasattr(when, 'timestamp'): when = when.timestamp()
+        if not isinstance(when, (int,float)): when = 0.
+        return Entry(o['name'].rsplit('/',1)[-1], o['size'], when, o['name'])
 
     def get(self, entry)->bytes:
         "Read it"
@@ -170,15 +178,15 @@ class FsspecStore:
         except StoreError as e:
             if not e.missing: raise
 
-    def quota(self): "Buckets have no end"
+    def quota(self): "None: buckets do not fill up"
     def close(self): "Nothing to let go of"
 
 # %% ../../nbs/30_keep.store.ipynb #2d174706
 _openers = {}
 
 def register_store(
-    kind:str, # What stands before the colon, `'gdrive'` say
-    opener, # Function from what stands behind it, and keywords, to a store
+    kind:str, # What stands before the colon, such as `'gdrive'`
+    opener, # Function from what stands after the colon, and keyword arguments, to a store
 ):
     "Let `open_store` open another kind of store"
     _openers[kind] = opener
@@ -196,6 +204,7 @@ def open_store(
     kind,sep,rest = s.partition(':')
     if sep and kind in _openers: return _openers[kind](rest, **kwargs)
     if '://' in s: return FsspecStore(s, **kwargs)
-    if sep and len(kind)>1 and not Path(s).exists() and kind.isalnum() and not (os.sep in kind):
-        raise ValueError(f'There is no store {kind!r}: use a folder, one of {", ".join(f"{o}:" for o in _openers) or "gdrive:"}, or a URL such as s3://bucket/run')
+    if sep and len(kind)>1 and kind.isalnum() and not Path(s).exists():          # one letter is a drive of Windows
+        known = ', '.join(f'{o}:' for o in _openers) or 'gdrive:'
+        raise ValueError(f'There is no store {kind!r}: use a folder, one of {known}, or a URL such as s3://bucket/run')
     return DirStore(s)

@@ -7,7 +7,7 @@ __all__ = ['model_state', 'part_hashes', 'bare_names', 'TrainedModel', 'trained_
            'TextChanged', 'text_of_run']
 
 # %% ../../nbs/33_keep.trained.ipynb #0603d7c2
-import importlib.metadata,platform
+import importlib.metadata,platform,re
 import torch, torch.nn as nn
 from fastcore.all import *
 from ..core import *
@@ -124,12 +124,15 @@ def model_bytes(
 
 # %% ../../nbs/33_keep.trained.ipynb #0b109788
 def load_trained(
-    path, # File that `save_trained` or `Resume` wrote
+    path, # File that `save_trained` or `Resume` wrote, or its address; what is on the web is fetched once
     device='cpu', # Where to put the model
-    model:nn.Module=None # Where to load the weights, if it is not a `CharRNN`
+    model:nn.Module=None, # Where to load the weights, if it is not a `CharRNN`
+    sha256:str=None, # Hash that the file must have
 )->TrainedModel: # Model, vocabulary and what was saved with them
     "Build a trained model from its file; a damaged or foreign one raises a CheckpointError"
-    try: return trained_model(from_bytes(Path(path).read_bytes()), model, device)
+    fn = url_file(path, sha256) if re.match('https?://', str(path)) else Path(path)
+    if sha256 and (got := file_sha256(fn))!=sha256.lower(): raise CheckpointError(f'{path} is another file than expected: its sha256 is {got}, not {sha256}')
+    try: return trained_model(from_bytes(fn.read_bytes()), model, device)
     except CheckpointError as e: raise CheckpointError(f'{path} is {e}') from None
 
 # %% ../../nbs/33_keep.trained.ipynb #3f8a8696
@@ -182,7 +185,7 @@ def text_of_run(
         'say which text to take, or use learn.evaluate() in the notebook that trained it')
     kw   = src if isinstance(src,dict) else dict(info.get('reading', {}), x=src)        # files of earlier versions have a name
     want = {} if force_text else _hashes(info)
-    try: stream = get_stream(get_corpus(**kw), vocab=vocab)
+    try: stream = get_stream(vocab=vocab, **kw)
     except UnknownCharError as e: raise TextChanged(f"{kw['x']} is not the text that this run was trained on: {e}") from None
     parts = split_stream(stream, info.get('split') or 'nanogpt') if want else ()
     for k,o in zip(('train','valid'), parts):

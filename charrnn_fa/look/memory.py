@@ -9,6 +9,7 @@ __all__ = ['PARTS', 'context_losses', 'Memory', 'pull', 'LooksBack']
 import math
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
+from ..core import *
 from ..text.ngrams import *
 from ..models import *
 from ..train.learner import *
@@ -116,5 +117,5 @@ def looks_back(self:CharLearner|TrainedModel,
     text:str, # Text whose last character is predicted
 )->LooksBack: # A view; `.pull` holds the norms
     "What the prediction of the last character of a text hangs on"
-    if len(text)<2: raise ValueError(f'A text of {len(text)} characters has nothing before its last one: give at least 2')
+    if len(text)<2: raise ValueError(f'A text of {plural(len(text), "character")} has nothing before its last one: give at least 2')
     return LooksBack(text, pull(self.model, self.vocab.encode(text)))

@@ -126,9 +126,10 @@ class Steered(View):
         self.held,self.free = held,free
         parts = {f'{name} held at {value:g}':held, 'as it is':free}
         cut = next((i for i,(a,b) in enumerate(zip(held, free)) if a!=b), len(held))
-        lev = lambda s: [0]*cut+[1]*(len(s)-cut)
-        super().__init__(beside({k:marked_lines(v, lev(v), DIFFERS) for k,v in parts.items()}, '26rem'), f'{name}, held and not; the same seed, shaded from where they part',
-            '\n\n'.join(f'-- {k}\n{ansi(v, lev(v), DIFFERS)}' for k,v in parts.items()),
+        def _levels(s): return [int(i>=cut) for i in range(len(s))]
+        super().__init__(beside({k:marked_lines(v, _levels(v), DIFFERS) for k,v in parts.items()}, '26rem'),
+            f'{name}, held and not; the same seed, shaded from where they part',
+            '\n\n'.join(f'-- {k}\n{ansi(v, _levels(v), DIFFERS)}' for k,v in parts.items()),
             lambda ax: draw_text(ax, f'{name} held at {value:g}:\n{held}\n\nas it is:\n{free}', [0]*(len(held)+len(free)+len(name)+40), DIFFERS))
 
 def write_held(
@@ -144,7 +145,7 @@ def write_held(
     x = torch.from_numpy(np.asarray(codes).astype(np.int64))[None]                # (1, n)
     with reading(model):
         for _ in range(n):
-            p = (model(x.to(dev))[:,-1].double().cpu()/temperature).softmax(-1)   # (1, n_vocab)
+            p = (model(x.to(dev))[:,-1].cpu().double()/temperature).softmax(-1)   # (1, n_vocab)
             x = torch.multinomial(p, 1, generator=gen)
             res.append(x.item())
             if held: _hold(model, *held)

@@ -31,7 +31,8 @@ def table_html(
     def _style(i, o):
         is_bar = o[:1] in _blocks and o!=''
         side   = 'left' if i==0 or is_bar or o[:1]=='<' else 'right'
-        look   = ';color:#2171b5;font-size:.7em;white-space:nowrap' if is_bar else ';min-width:6em' if i==0 else ''      # narrow screens show a bar whole
+        look   = ';min-width:6em' if i==0 else ''
+        if is_bar: look = ';color:#2171b5;font-size:.7em;white-space:nowrap'         # narrow screens show a bar whole
         return f'text-align:{side};padding:.15em .4em;vertical-align:top;background:transparent{look}'
     def _cells(tag, row):
         return ''.join(f'<{tag} style="{_style(i,o)}">{o if o[:1]=="<" else _html.escape(o)}</{tag}>' for i,o in enumerate(row))
@@ -45,8 +46,9 @@ def table_text(
 )->str: # Lines
     "The same for a terminal"
     ws = [max(len(o[i]) for o in [head,*rows]) for i in range(len(head))]
-    line = lambda o: '  '.join(s.ljust(w) if i==0 or s[:1] in _blocks else s.rjust(w) for i,(s,w) in enumerate(zip(o,ws))).rstrip()
-    return '\n'.join(map(line, [head,*rows]))
+    def _cell(i, s, w): return s.ljust(w) if i==0 or s[:1] in _blocks else s.rjust(w)
+    def _line(o): return '  '.join(_cell(i, s, w) for i,(s,w) in enumerate(zip(o, ws))).rstrip()
+    return '\n'.join(map(_line, [head,*rows]))
 
 # %% ../../nbs/60_look.render.ipynb #46a1ea40
 _script = '''
@@ -101,7 +103,8 @@ class View:
         data=None, # What the script needs, as JSON
         css:str='', # Rules for the frame
     ):
-        self.html,self.title,self.text,self.draw,self.script,self.data,self.css = html,title,text,draw,script,data,css
+        self.html,self.title,self.text,self.draw = html,title,text,draw
+        self.script,self.data,self.css = script,data,css
 
     def _repr_html_(self):
         head  = f'<div style="font-weight:bold;margin:0 0 .3em">{_html.escape(self.title)}</div>' if self.title else ''

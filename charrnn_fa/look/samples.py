@@ -54,7 +54,9 @@ class ShowSamples(Callback):
         seed:int=0, # The same for all samples
         temperature:float=0.8, # As in `sample_text`
         show:bool=True, # Show them; they are kept in any case
-    ): self.prompt,self.n,self.seed,self.temperature,self.show,self.samples,self.handle,self.ys = prompt,n,seed,temperature,show,[],None,None
+    ):
+        self.prompt,self.n,self.seed,self.temperature,self.show = prompt,n,seed,temperature,show
+        self.samples,self.handle,self.ys = [],None,None
 
     def state_dict(self): return dict(samples=[dict(o) for o in self.samples])
     def load_state_dict(self, s): self.samples = [dict(o) for o in s['samples']]

@@ -10,6 +10,7 @@ __all__ = ['PAIRS', 'COUNTED', 'KNEW', 'GROUPINGS', 'Reading', 'read_text', 'lin
 import html,math,unicodedata
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
+from ..core import *
 from ..text.ngrams import *
 from ..train.learner import *
 from ..use.evaluation import *
@@ -27,7 +28,7 @@ def read_text(
     k:int=5, # Guesses to keep for each character
 )->Reading: # `nats`, `top`, `probs`
     "Predict every character of a text but the first"
-    if len(codes)<2: raise ValueError(f'A text of {len(codes)} characters has no next character to predict: give at least 2')
+    if len(codes)<2: raise ValueError(f'A text of {plural(len(codes), "character")} has no next character to predict: give at least 2')
     codes = torch.from_numpy(np.asarray(codes).astype(np.int64))
     n,res = len(codes)-1,None
     for at,keep,out,y in predictions(model, codes):
@@ -44,7 +45,9 @@ def _rows_html(text, r, vocab):
     "Below each line of a text the guesses of the model: bold from 50 %, underlined from 10 %"
     guess = [' '+vocab.decode(o) for o in r.top.T]                      # the first character was not guessed
     probs = np.vstack([np.zeros(r.probs.shape[1]), r.probs])
-    one   = lambda c: html.escape(s if len(s := shown(c))==1 else '�')
+    def one(c):
+        s = shown(c)
+        return html.escape(s if len(s)==1 else '�')                     # columns stay below their letters
     styles = ['{}','<u>{}</u>','<b>{}</b>']
     def _row(s, j):
         ls = np.digitize(probs[s,j], (0.1,0.5))
@@ -130,7 +133,9 @@ def word_place(
     res,i = [],0
     for c in text:
         i = i+1 if c.isalpha() else 0
-        res.append('not in a word' if not i else f'letter {i}' if i<6 else 'letter 6 or later')
+        if i==0:  res.append('not in a word')
+        elif i<6: res.append(f'letter {i}')
+        else:     res.append('letter 6 or later')
     return res
 
 # %% ../../nbs/61_look.surprise.ipynb #6f3b1cfa

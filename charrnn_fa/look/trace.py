@@ -77,7 +77,7 @@ def _first_row(model, codes, logs, warm):
 def _collect(layers, logs, m, gates):
     "From a list of moments to arrays, row after row"
     res,i = Trace(gates={}),0
-    flat = lambda ts: torch.stack(ts)[-m:].transpose(0,1).flatten(0,1).cpu().numpy()   # (T, rows, n) -> (rows*T, n)
+    def flat(ts): return torch.stack(ts)[-m:].transpose(0,1).flatten(0,1).cpu().numpy()   # (T, rows, n) -> (rows*T, n)
     for o,log in zip(layers, logs):
         n = len(log[0][1])                                                              # layers in this module
         for k in range(n):
@@ -103,7 +103,7 @@ def gate_values(
     return res
 
 def _torch_gates(layer, k, x, before):
-    w = lambda nm: getattr(layer, f'{nm}_l{k}').float() if layer.bias or 'weight' in nm else 0.
+    def w(nm): return getattr(layer, f'{nm}_l{k}').float() if layer.bias or 'weight' in nm else 0.
     a = x@w('weight_ih').T+w('bias_ih')+before@w('weight_hh').T+w('bias_hh')
     parts = a.sigmoid().chunk(4 if isinstance(layer,nn.LSTM) else 3, -1)
     return dict(input=parts[0], forget=parts[1], output=parts[3]) if isinstance(layer,nn.LSTM) else dict(reset=parts[0], update=parts[1])

@@ -29,7 +29,7 @@ def _scale(info, nats):
 def _size(model):
     "The network in a few words"
     c = model.config
-    layers = '1 layer' if c['n_layers']==1 else f"{c['n_layers']} layers"
+    layers = plural(c['n_layers'], 'layer')
     counts = f', and counts of order {model.counts.order}' if isinstance(model,Counted) else ''
     return f"{c['cell']}, {layers} of {c['n_hid']} units{counts}"
 

@@ -74,7 +74,7 @@ def count_arrays(
     counts:Counts # Counts of a text
 )->dict: # Arrays by name, uint8 or int32, empty where the counts cannot be written this way
     "What a page needs to know of counts"
-    small = lambda x: x.astype(np.uint8 if x.max(initial=0)<256 else np.int32)
+    def small(x): return x.astype(np.uint8 if x.max(initial=0)<256 else np.int32)
     res = {}
     for i,(t,ctx) in enumerate(zip(counts.tables,_tree(counts)), 1):
         at,n,r = np.searchsorted(ctx, t['ctx']),np.zeros(len(ctx), dtype=np.int64),np.zeros(len(ctx), dtype=np.uint8)

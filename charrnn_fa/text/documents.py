@@ -10,6 +10,7 @@ import codecs,gzip,hashlib,io,os,re,zipfile,zlib
 from contextlib import contextmanager
 from pathlib import Path
 from fastcore.all import *
+from ..core import *
 
 # %% ../../nbs/01_text.documents.ipynb #99ab2c23
 class CorpusError(ValueError):
@@ -116,14 +117,15 @@ class Corpus:
     ):
         if newline not in ('keep','lf'): raise CorpusError(f"newline={newline!r} must be 'keep' or 'lf'")
         if text and newline=='lf': text = re.sub('\r\n?', '\n', text)
-        self.name,self.docs,self._text,self.encoding,self.newline,self.sep = name,docs or [],text,encoding,newline,sep
+        self.name,self.docs,self._text = name,docs or [],text
+        self.encoding,self.newline,self.sep = encoding,newline,sep
         self.source,self._measured = source or [d.name for d in self.docs],None
 
     def _read(self, d, size):
         try:
             with d.opener() as f: yield from decode_chunks(f, d.name, self.encoding, self.newline, size)
         except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError) as e:
-            raise CorpusError(f'{d.name} is damaged or no archive of that kind ({e}): fetch or pack it again') from None
+            raise CorpusError(f'{d.name} is damaged, or not an archive of that kind ({e}): download or pack it again') from None
 
     @property
     def text(self): return self._text if self._text is not None else ''.join(self.chunks())
@@ -131,9 +133,8 @@ class Corpus:
     def n_bytes(self): return sum(d.n_bytes for d in self.docs)
     def __bool__(self): return True
     def __repr__(self):
-        n = len(self.docs)
-        what = f'{len(self._text):,} characters' if self._text is not None else f'{n:,} document{"s"*(n!=1)}, {self.n_bytes:,} bytes'
-        return f'Corpus {self.name}: {what}'
+        if self._text is not None: return f'Corpus {self.name}: {plural(len(self._text), "character")}'
+        return f'Corpus {self.name}: {plural(len(self.docs), "document")}, {plural(self.n_bytes, "byte")}'
 
 # %% ../../nbs/01_text.documents.ipynb #f24b2fa6
 @patch

@@ -7,7 +7,7 @@ __all__ = ['encode_corpus', 'release_pages', 'RowPositions', 'CharStream', 'get_
            'split_stream', 'stream_hash']
 
 # %% ../../nbs/04_text.stream.ipynb #4138ac8b
-import hashlib,json,mmap
+import contextlib,hashlib,json,mmap,re
 from pathlib import Path
 import numpy as np
 from fastcore.all import *
@@ -17,10 +17,10 @@ from .corpus import *
 from .vocab import *
 
 # %% ../../nbs/04_text.stream.ipynb #f0f6208d
-def _cache_file(corpus, vocab, cache, min_count, unk):
+def _cache_file(corpus, vocab, cache, min_count, unk, unknown='error'):
     "Where the codes of a corpus lie, for this source, way to read it and vocabulary"
     src = corpus.source or corpus.sha256
-    key = json.dumps([src, corpus.encoding, corpus.newline, corpus.sep, vocab.hash if vocab else [min_count, unk]])
+    key = json.dumps([src, corpus.encoding, corpus.newline, corpus.sep, vocab.hash if vocab else [min_count, unk]]+([unknown] if unknown!='error' else []))
     return Path(cache or cache_dir()/'encoded')/f'{hashlib.sha256(key.encode()).hexdigest()[:32]}.json'
 
 # %% ../../nbs/04_text.stream.ipynb #20d9a50e
@@ -49,25 +49,25 @@ def _write_npy(f, arrays, dtype):
     return n
 
 # %% ../../nbs/04_text.stream.ipynb #2b2cbba8
-def _encode_chunks(corpus, vocab):
+def _encode_chunks(corpus, vocab, unknown):
     "Codes of a corpus, piece by piece"
     pos = 0
     for s in corpus.chunks():
-        yield vocab.encode(s, start=pos)
+        yield vocab.encode(s, unknown, start=pos)
         pos += len(s)
 
 # %% ../../nbs/04_text.stream.ipynb #50d2c3bc
-def _write_codes(corpus, vocab, fn, stamp):
+def _write_codes(corpus, vocab, fn, stamp, unknown):
     "Encode a corpus into the cache, and remove what it replaces there"
     try: fn.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e: raise CorpusError(f'{fn.parent} cannot be made ({e}): set CHARRNN_CACHE to a folder you can write, or pass cache=False') from None
     codes = fn.with_name(f'{fn.stem}-{hashlib.sha256(json.dumps(stamp).encode("utf-8", "surrogatepass")).hexdigest()[:16]}.npy')
     with whole_file(codes) as f:
-        n = _write_npy(f, _encode_chunks(corpus, vocab), vocab.dtype)
+        n = _write_npy(f, _encode_chunks(corpus, vocab, unknown), vocab.dtype)
         corpus.check()
     write_bytes(fn, json.dumps(dict(stamp=stamp, codes=codes.name, n=n, vocab=json.loads(vocab.to_json()))).encode())
-    for o in fn.parent.glob(f'{fn.stem}-*.npy'):
-        if o!=codes: o.unlink(missing_ok=True)
+    for o in fn.parent.glob(f'{fn.stem}-*'):
+        if not o.name.startswith(codes.stem): o.unlink(missing_ok=True)          # codes of what was there, and notes on them
 
 # %% ../../nbs/04_text.stream.ipynb #22f62d12
 def encode_corpus(
@@ -77,18 +77,19 @@ def encode_corpus(
     big:int=16_000_000, # Characters from which a corpus in files is encoded to disk rather than in memory
     min_count:int=1, # Without `vocab`: leave out characters seen fewer times
     unk:str=None, # Without `vocab`: what stands for those left out
+    unknown:str='error', # With `vocab`: what is done with characters that it lacks, as for `CharVocab.encode`
 )->tuple: # Codes, unsigned, shape (n,), and the vocabulary
     "Encode a corpus: in memory if it is small, else through a file in the cache that is made again whenever the source changes"
     if not cache:
         text = corpus.text if cache is False or not corpus.docs else corpus.head(big)
         if text is not None:
             vocab = vocab or CharVocab.from_text(text, min_count, unk)
-            return vocab.encode(text),vocab
+            return vocab.encode(text, unknown),vocab
     corpus.check()
-    fn,stamp = _cache_file(corpus, vocab, cache, min_count, unk),_stamp(corpus)
+    fn,stamp = _cache_file(corpus, vocab, cache, min_count, unk, unknown),_stamp(corpus)
     res = _read_codes(fn, stamp)
     if res is None:
-        _write_codes(corpus, vocab or CharVocab.from_corpus(corpus, min_count, unk), fn, stamp)
+        _write_codes(corpus, vocab or CharVocab.from_corpus(corpus, min_count, unk), fn, stamp, unknown)
         res = _read_codes(fn, stamp)
     if res is None: raise CorpusError(f'{fn} was changed by another process while it was written: run it again, or pass cache=False')
     return res[0],vocab or res[1]
@@ -141,27 +142,34 @@ class CharStream:
     def iloc(self): return self
     @property
     def text(self): return self.vocab.decode(self.codes)
-    def __repr__(self): return f'CharStream of {len(self):,} characters, {len(self.vocab)} different, from {self.name}'
+    def __repr__(self): return f'CharStream of {plural(len(self), "character")}, {len(self.vocab)} different, from {self.name}'
 
 # %% ../../nbs/04_text.stream.ipynb #e635b7f3
-def _source(corpus):
+def _source(corpus, unknown):
     "What `get_corpus` takes to read a corpus again: an absolute path, a URL or a name, and how to read it; None for a text in memory"
     if not isinstance(corpus.source, str): return None
     x,_,glob = corpus.source.rpartition('|') if '|' in corpus.source else (corpus.source,'','**/*.txt')
-    return dict(x=x, glob=glob, encoding=corpus.encoding, newline=corpus.newline, sep=corpus.sep)
+    kw = dict(x=x, glob=glob, encoding=corpus.encoding, newline=corpus.newline, sep=corpus.sep)
+    return kw if unknown=='error' else {**kw, 'unknown':unknown}
 
 # %% ../../nbs/04_text.stream.ipynb #0bd705b6
 @delegates(get_corpus)
 def get_stream(
     x, # What to read: a text, path, folder, URL or name, or a `Corpus`
     vocab:CharVocab=None, # Vocabulary to encode with; that of the text if none is given
+    unknown:str='error', # With `vocab`: what is done with characters that it lacks, as for `CharVocab.encode`
     **kwargs
 )->CharStream: # The text in codes
     "Read a corpus and encode it"
-    if isinstance(x,CharStream): return x
+    if isinstance(x,CharStream): return x if vocab is None or vocab.hash==x.vocab.hash else _in_vocab(x, vocab, unknown)
     corpus = x if isinstance(x,Corpus) else get_corpus(x, **kwargs)
-    codes,vocab = encode_corpus(corpus, vocab)
-    return CharStream(codes, vocab, corpus.name, _source(corpus))
+    codes,vocab = encode_corpus(corpus, vocab, unknown=unknown)
+    return CharStream(codes, vocab, corpus.name, _source(corpus, unknown))
+
+def _in_vocab(stream, vocab, unknown):
+    "A stream in the codes of another vocabulary"
+    source = stream.source if unknown=='error' or not stream.source else {**stream.source, 'unknown':unknown}
+    return CharStream(vocab.encode(stream.text, unknown), vocab, stream.name, source)
 
 # %% ../../nbs/04_text.stream.ipynb #794c39be
 def _char_rnn_split(n, bs=50, seq_len=50, frac=0.05):
@@ -181,7 +189,7 @@ def PositionSplitter(
     if isinstance(split,str) and split.replace('.','',1).isdigit(): split = float(split)
     if split!='char-rnn' and isinstance(split,str) and split not in named:
         raise ValueError(f'There is no split {split!r}: use one of nanogpt, torch-rnn, char-rnn, or a number such as 0.1')
-    fracs = None if split=='char-rnn' else named.get(split, split) if isinstance(split,str) else tuplify(split)
+    fracs = named.get(split) if isinstance(split,str) else tuplify(split)          # None for char-rnn, which splits in its own way
     if fracs is not None and not (all(0<o<1 for o in fracs) and sum(fracs)<1):
         raise ValueError(f'split={split} must be shares between 0 and 1 that leave something to train on, such as 0.1')
     def _inner(o):
@@ -219,7 +227,27 @@ def split_stream(
 def stream_hash(
     codes # Unsigned codes, shape (n,), in memory or on disk
 )->str: # SHA-256 of the codes as 32-bit numbers
-    "A hash of a stream that doesn't depend on how it is stored"
+    "A hash of a stream that doesn't depend on how it is stored; of a part of a file in the cache, it is computed once"
+    notes,key = _notes(codes)
+    if key in (known := _known(notes)): return known[key]
     h = hashlib.sha256()
-    for i in range(0, len(codes), 2**22): h.update(np.asarray(codes[i:i+2**22]).astype('<u4').tobytes())
+    for i in range(0, len(codes), 2**22):
+        h.update(np.asarray(codes[i:i+2**22]).astype('<u4').tobytes())
+        release_pages(codes)
+    if notes:
+        with contextlib.suppress(OSError): write_bytes(notes, json.dumps({**known, key:h.hexdigest()}).encode())   # a cache that cannot be written costs time
     return h.hexdigest()
+
+# %% ../../nbs/04_text.stream.ipynb #894548f4
+def _notes(codes):
+    "Where the hash of a part of a file in the cache is noted, and under which name; nowhere for other arrays"
+    fn = Path(getattr(codes, 'filename', None) or '')
+    if getattr(codes, '_mmap', None) is None or not re.fullmatch('[0-9a-f]{32}-[0-9a-f]{16}.npy', fn.name): return None,None
+    first = codes.ctypes.data-np.frombuffer(codes._mmap, np.uint8).ctypes.data        # a slice knows its file, but not its place in it
+    st = fn.stat()
+    return fn.with_suffix('.hashes.json'),f'{st.st_size} {st.st_mtime_ns} {first} {len(codes)} {codes.dtype.str} {codes.strides}'
+
+def _known(notes):
+    try: res = json.loads(notes.read_text()) if notes else {}
+    except (OSError,ValueError): res = {}                                             # none yet, or damaged
+    return res if isinstance(res,dict) else {}

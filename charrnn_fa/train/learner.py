@@ -12,6 +12,9 @@ from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
+from ..device import *
+from ..processes import *
+from ..text.ngrams import *
 from ..models import *
 from ..counted import *
 from .shapes import *
@@ -38,7 +41,7 @@ class CharLearner(Learner):
         opt_func=adamw, # Makes the optimiser from parameters and `lr`
         splitter=char_splitter, # Groups of parameters, for freezing and slices of learning rates
         metrics=None, # Metrics; accuracy, perplexity and bits per character if none are given
-        precision:str='auto', # `'fp32'`, `'bf16'`, or `'auto'` for the faster as measured at the first fit
+        precision:str='auto', # `'fp32'`, `'bf16'`, `'fp16'`, or `'auto'` for the faster as measured at the first fit
         clip:float=1., # Norm to clip gradients to; 0 for no clipping
         cold:float=0.01, # Share of rows that start a training window with an empty state; 0 for none
         moms:tuple=(0.9,0.9,0.9), # Momentum through a one-cycle schedule
@@ -46,14 +49,14 @@ class CharLearner(Learner):
         cbs=None, # Callbacks
         **kwargs
     ):
-        if precision not in ('auto','fp32','bf16'): raise ValueError(f"precision={precision!r} must be 'auto', 'fp32' or 'bf16'")
+        if precision not in ('auto','fp32',*HALF): raise ValueError(f"precision={precision!r} must be 'auto', 'fp32', 'bf16' or 'fp16'")
         if loss_func is None: loss_func = CharLoss(len(dls.vocab))
         if metrics is None: metrics = [char_accuracy, Perplexity(), BitsPerChar()]
         cbs = L(cbs)+[StateReset(),ColdStart(cold),YardstickFoot()]
         if clip: cbs.append(GradientClip(clip))
         super().__init__(dls, model, loss_func=loss_func, opt_func=opt_func, splitter=splitter, metrics=metrics, moms=moms, lr=lr, cbs=cbs, **kwargs)
         if hasattr(self,'progress'): self.remove_cb(self.progress).add_cb(StepBar())
-        self.precision,self.vocab = precision,dls.vocab
+        self.precision,self.vocab,self.scaling = precision,dls.vocab,{}     # `scaling`: what `LossScale` takes
         self.last_step,self.first_epoch = math.inf,0    # where `Steps` ends a fit, and where a resumed one begins
         self.trained_from = None                        # the trained model, or learner, that this one began with
         self.passes  = 1                                # over the text, between two validations
@@ -70,13 +73,16 @@ class CharLearner(Learner):
         self('after_loss')
         if self.training and len(self.yb): self._do_grad_opt()
 
-    def choose_precision(self):
-        "Measure, if the precision is not chosen yet"
+    def choose_precision(self, cbs=None):
+        "Do as a `MixedPrecision` of fastai's says, or measure, if the precision is not chosen yet"
+        for o in [*self.cbs, *L(cbs)]:
+            if isinstance(o,MixedPrecision): self.precision,self.scaling = o.amp_mode.value,{k:v for k,v in o.kwargs.items() if k!='enabled'}
+        self.remove_cb(MixedPrecision)
         if self.precision!='auto': return
         b = to_device(self.dls.train.one_batch(), loader_device(self.dls))
         ts = measure_precision(self.model, b, self.loss_func)
         self.precision = agreed(first(ts))
-        if len(ts)>1: print(f'Training in {self.precision}, {max(ts.values())/min(ts.values()):.1f} times as fast here as {list(ts)[-1]}')
+        if len(ts)>1: say(f'Training in {self.precision}, {max(ts.values())/min(ts.values()):.1f} times as fast here as {list(ts)[-1]}')
 
 # %% ../../nbs/19_train.learner.ipynb #b5a10002
 @patch
@@ -147,10 +153,27 @@ def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     was = self.logger
     preflight(self)
     with self.guarded(cbs):
-        self.choose_precision()
+        self.choose_precision(cbs)
+        cbs = L(o for o in L(cbs) if not isinstance(o,MixedPrecision))
+        if self.precision=='fp16': cbs.append(LossScale(**self.scaling))
         self.last_step,self.first_epoch,self.passes = math.inf,0,1
         try: return Learner.fit(self, n_epoch, lr=lr, wd=wd, cbs=cbs, **kwargs)
         finally: self.logger,self._heard = was,None     # who listened in this fit is not kept: an export would take it along
+
+# %% ../../nbs/19_train.learner.ipynb #c575392f
+def _to(learn, precision, scaling=None):
+    learn.remove_cb(MixedPrecision)
+    learn.precision,learn.scaling = precision,scaling or {}
+    return learn
+
+@patch
+def to_fp16(self:CharLearner, **kwargs): return _to(self, 'fp16', kwargs)
+
+# %% ../../nbs/19_train.learner.ipynb #6bdec1fc
+@patch
+def to_bf16(self:CharLearner): return _to(self, 'bf16')
+@patch
+def to_fp32(self:CharLearner): return _to(self, 'fp32')
 
 # %% ../../nbs/19_train.learner.ipynb #98561e66
 @patch
@@ -197,7 +220,9 @@ def choose_size(
     device='cpu', # Where to train
 )->dict: # Arguments for `CharRNN`
     "A size that suits the text and the device: wide enough to learn from it, small enough to go round it in minutes"
-    n_hid = 128 if n_chars<50_000 else 256 if n_chars<500_000 else 448
+    n_hid = 448
+    if n_chars<500_000: n_hid = 256
+    if n_chars<50_000:  n_hid = 128
     if torch.device(device).type=='cpu': return dict(n_hid=n_hid)
     return dict(n_hid=2*n_hid, n_layers=2 if n_chars>=500_000 else 1, dropout=0.3)
 
@@ -209,27 +234,36 @@ def choose_lr(
     return dict(lstm=8e-3, rnn=2e-3).get(cell, 4e-3)
 
 # %% ../../nbs/19_train.learner.ipynb #2503d8aa
-def _learner(dls, model, counts, cbs=None, **kwargs):
-    "A learner of the model, or of the model with counts beside it"
+def _learner(dls, model, counts, cbs=None, old=None, share=0., **kwargs):
+    "A learner of the model, or of the model with counts beside it, mixed with `old` ones"
     if not counts: return CharLearner(dls, model, cbs=cbs, **kwargs)
-    if not isinstance(model,CharRNN): raise ValueError(f'counts={counts} needs a CharRNN to stand beside, not a {type(model).__name__}')
-    dls,model,cb = with_counts(dls, model, counts)
+    if not isinstance(model,(CharRNN,Counted)): raise ValueError(f'counts={counts} needs a CharRNN to stand beside, not a {type(model).__name__}')
+    dls,model,cb = with_counts(dls, model, counts, old, share)
     return CharLearner(dls, model, cbs=L(cbs)+[cb], **kwargs)
 
 # %% ../../nbs/19_train.learner.ipynb #a75d30d1
-def _train_on(dls, old, counts, dropout, n_hid=None, n_layers=None, **kwargs):
+def _train_on(dls, old, counts, dropout, old_counts=0., n_hid=None, n_layers=None, **kwargs):
     "A learner that begins with the weights of a trained model"
     if not (hasattr(old,'model') and hasattr(old,'vocab')): raise ValueError(f'arch={old!r} should be a cell, a module, or a trained model (`load_trained(file)`)')
     if n_hid or n_layers: raise ValueError('A trained model brings its sizes with it: leave out n_hid and n_layers')
     was = bare_model(old.model)
-    model,match = matched_model(was, old.vocab, dls.vocab, dropout)
+    model,match = matched_model(was, old.vocab, dls.vocab, ifnone(dropout, choose_dropout(dls.train.n_chars)))
     loss,share  = shared_loss(was, old.vocab, dls.vocab.decode(dls.valid.codes[:20_000]))
     known = f'; on the {share:.1%} of the new text that it can read, its loss is {loss:.3f} nats = {loss/math.log(2):.3f} bits' if loss is not None else ''
-    print(f'{match}{known}')
+    say(f'{match}{known}')
+    if model.config['dropout']!=was.config['dropout']: say(f"Training with dropout {model.config['dropout']}, since the text is short: without it, it would soon be learnt by heart")
     if counts is None and isinstance(was,Counted): counts = was.tables.order
-    learn = _learner(dls, model, counts, **{'lr':choose_lr(model.config['cell']), **kwargs})
+    mixed = dict(old=_known_counts(was, old.vocab, dls.vocab, counts, old_counts), share=old_counts) if old_counts else {}
+    learn = _learner(dls, model, counts, **mixed, **{'lr':choose_lr(model.config['cell']), **kwargs})
     learn.trained_from = old
     return learn
+
+# %% ../../nbs/19_train.learner.ipynb #a33c46e6
+def _known_counts(was, old, new, order, share):
+    "The counts of a trained model, up to an order, in the codes of the vocabulary `new`"
+    if not (isinstance(was,Counted) and order): raise ValueError(f'old_counts={share} mixes in the counts of a trained model, and this one has none: leave it out')
+    codes = np.array([new.stoi.get(c, -1) for c in old.itos])
+    return recoded(Counts(was.counts.tables[:order], was.counts.v), codes, len(new))
 
 # %% ../../nbs/19_train.learner.ipynb #82d7e503
 @delegates(CharLearner.__init__)
@@ -245,17 +279,20 @@ def char_learner(
     tie:bool=False, # Use the embedding as head too
     learn_init:bool=False, # Learn the state to start from
     counts:int=None, # Put counts of groups of up to so many characters beside the cell, 7 say; see `Counted`
+    old_counts:float=0., # Weight of a trained model's own counts beside those of the new text; 0 counts anew
     **kwargs
 )->CharLearner:
     "A learner for `dls`; sizes that are not given are chosen and said"
     _check_args(dls, kwargs)
+    if old_counts and (isinstance(arch,(str,nn.Module)) or not 0<old_counts<1):
+        raise ValueError(f'old_counts={old_counts} is the weight, above 0 and below 1, that the counts of a trained model keep: pass one, `load_trained(file)`, in place of {arch!r:.30}')
     if isinstance(arch,nn.Module): return _learner(dls, arch, counts, **kwargs)
-    if not isinstance(arch,str): return _train_on(dls, arch, counts, dropout, n_hid=n_hid, n_layers=n_layers, **kwargs)
+    if not isinstance(arch,str): return _train_on(dls, arch, counts, dropout, old_counts, n_hid, n_layers, **kwargs)
     auto  = choose_size(dls.train.n_chars, loader_device(dls))
     given = {k:v for k,v in dict(n_hid=n_hid, n_layers=n_layers, dropout=dropout).items() if v is not None}
     cfg   = {**(auto if n_hid is None else {}), **given}
     model = CharRNN(len(dls.vocab), arch, n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init, **cfg)
-    if n_hid is None: print(f"{arch} of {model.config['n_layers']} x {cfg['n_hid']}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
+    if n_hid is None: say(f"{arch} of {model.config['n_layers']} x {cfg['n_hid']}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
     return _learner(dls, model, counts, **{'lr':choose_lr(arch), **kwargs})
 
 # %% ../../nbs/19_train.learner.ipynb #a312e5fc
@@ -339,7 +376,7 @@ def fit_for(self:CharLearner,
     lr = _by_group(self, lr)
     sched = ParamScheduler({'lr': combined_cos(pct_start, lr/div, lr, lr/div_final)})
     steps.set_rows(n_win)
-    if steps.per_row>1: print(f'Each row of the table is {steps.per_row} passes over the text')
+    if steps.per_row>1: say(f'Each row of the table is {steps.per_row} passes over the text')
     self.fit(math.ceil(steps.n_steps/(n_win*steps.per_row)), lr, cbs=L(cbs)+[steps,sched], **kwargs)
 
 # %% ../../nbs/19_train.learner.ipynb #e76f4f9f

@@ -25,12 +25,9 @@ class CharLoss:
     def flat(self, pred, y):
         "Logits as `(n, n_vocab)`"
         v = self.n_vocab
-        if y.dim()!=2: raise ShapeError(explain_shapes(pred, y, v))
-        b,t = y.shape
-        if pred.shape in ((b,t,v), (b*t,v)): return pred.reshape(-1, v)
-        if pred.shape==(b,v,t): return pred.transpose(1,2).reshape(-1, v)
-        if pred.shape==(t,b,v): return pred.transpose(0,1).reshape(-1, v)
-        raise ShapeError(explain_shapes(pred, y, v))
+        lay = layout_of(pred.shape, *y.shape) if y.dim()==2 else None
+        if lay is None or lay[1]!=v: raise ShapeError(explain_shapes(pred, y, v))
+        return as_rows(pred, lay[0], y.shape).reshape(-1, v)
 
     def __call__(self, pred, y, **kwargs):
         res = F.cross_entropy(self.flat(pred, y), y.reshape(-1), **{'reduction':self.reduction, **kwargs})
@@ -46,7 +43,7 @@ def char_accuracy(
 )->torch.Tensor: # Between 0 and 1
     "Share of characters whose likeliest guess was right"
     lay = layout_of(pred.shape, *y.shape)
-    if lay and lay[0]!='flat': pred = LAYOUTS[lay[0]][1](pred)
+    if lay: pred = as_rows(pred, lay[0], y.shape)
     return (pred.argmax(-1).view(-1)==y.reshape(-1)).float().mean()
 
 # %% ../../nbs/14_train.loss.ipynb #0c3df818
@@ -68,13 +65,13 @@ def preflight(
     model,v,(b,t) = copy_model(learn.model).to(x.device).eval(),len(learn.vocab),x.shape
     out = taught_forward(model, (x,), learn.vocab)
     taught_loss(learn.loss_func, out, (y,), learn.vocab)
-    if not (v in (b,t) or b==t) or out.dim()!=3: return
-    bs,ts = [i for i in range(min(b,6), 0, -1) if i!=v],[i for i in range(min(t,17), 0, -1) if i!=v]
-    small = first((i,j) for j in ts for i in bs if i!=j)
-    try: got = layout_of(copy_model(model)(x[:small[0],:small[1]]).shape, *small)[0] if small else None
-    except (RuntimeError,TypeError,ValueError): return                              # a model of one size only
-    reads = 'bvt' if isinstance(learn.loss_func,nn.CrossEntropyLoss) else layout_of(out.shape, b, t)[0]
-    if got and got!=reads and isinstance(learn.loss_func,(nn.CrossEntropyLoss,CharLoss)): raise ShapeError(_silent(got, reads, b, t, v))
+    if out.dim()!=3 or len({b,t,v})==3: return                                      # different sizes: the loss itself has just told them apart
+    if   isinstance(learn.loss_func, nn.CrossEntropyLoss): reads = 'bvt'            # torch's own: classes come second
+    elif isinstance(learn.loss_func, CharLoss): reads = layout_of(out.shape, b, t)[0]
+    else: return                                                                    # what another loss reads is not known
+    try: writes = tried_layout(copy_model(model), x.device)
+    except ShapeError: return                                                       # made for windows of one size
+    if writes not in (None,reads): raise ShapeError(_silent(writes, reads, b, t, v))
 
 def _silent(got, reads, b, t, v):
     return (f'The model returns {LAYOUTS[got][0]}, but the loss reads {LAYOUTS[reads][0]}; nothing else would have told you, '

@@ -7,10 +7,12 @@ __all__ = ['few_steps', 'step_seconds', 'valid_seconds', 'choose_threads', 'Minu
 
 # %% ../../nbs/21_train.minutes.ipynb #c6200099
 import contextlib,itertools,math,time
-import torch, torch.nn as nn
+import torch
 from fastcore.all import *
 from fastai.basics import *
 from ..core import *
+from ..device import *
+from ..processes import *
 from .steps import *
 from .trial import *
 from .learner import *
@@ -23,15 +25,9 @@ def step_seconds(
     "Seconds of a training step on this machine"
     model,dev = learn.model,next(learn.model.parameters()).device
     b = to_device(learn.dls.train.one_batch(), dev)
-    opt,ts,clip = learn.opt_func(trainable_params(model), lr=0.),[],clip_norm(learn)
+    opt,clip = learn.opt_func(trainable_params(model), lr=0.),clip_norm(learn)     # at lr=0 the work is the same
     model.train()
-    for _ in range(n):
-        passes,t = time_step(model, learn.loss_func, b, learn.precision),time.perf_counter()
-        if clip: nn.utils.clip_grad_norm_(model.parameters(), clip)
-        opt.step()
-        opt.zero_grad()
-        if dev.type=='cuda': torch.cuda.synchronize()
-        ts.append(passes+time.perf_counter()-t)
+    ts = [time_step(model, learn.loss_func, b, learn.precision, opt, clip) for _ in range(n)]
     return sorted(ts[3:])[(n-3)//2]                       # the first steps are slower
 
 # %% ../../nbs/21_train.minutes.ipynb #ee2b057e
@@ -45,7 +41,7 @@ def valid_seconds(
     t = time.perf_counter()
     with torch.no_grad(), autocast(learn.precision, dev):
         for x,_ in itertools.islice(dl.new(), n): learn.model(to_device(x, dev))
-        if dev.type=='cuda': torch.cuda.synchronize()
+        synchronize(dev)
     return (time.perf_counter()-t)/min(n,len(dl))*len(dl)
 
 # %% ../../nbs/21_train.minutes.ipynb #3ec40c90
@@ -140,16 +136,17 @@ def _plan(learn, secs, start):
     return Minutes(n, start+secs, step, valid)
 
 def _say(plan, minutes, n_win):
-    secs = f'{60*minutes:.3g} seconds' if minutes<1 else f'{minutes:g} minute{"" if minutes==1 else "s"}'
-    print(f'About {plan.n_steps:,} {"step" if plan.n_steps==1 else "steps"} of {1e3*plan.step:.3g} ms fit into {secs}: {plan.n_steps/n_win:.1f} passes over the text')
-    if plan.n_steps<few_steps: print(f'That is little: with fewer than {few_steps} steps a network hardly learns which letters are frequent. Give it more time, or a smaller n_hid')
+    secs = '1 minute' if minutes==1 else f'{minutes:g} minutes'
+    if minutes<1: secs = f'{60*minutes:.3g} seconds'
+    say(f'About {plural(plan.n_steps, "step")} of {1e3*plan.step:.3g} ms fit into {secs}: {plan.n_steps/n_win:.1f} passes over the text')
+    if plan.n_steps<few_steps: say(f'That is little: with fewer than {few_steps} steps a network hardly learns which letters are frequent. Give it more time, or a smaller n_hid')
 
 # %% ../../nbs/21_train.minutes.ipynb #c5ad40f2
 @contextlib.contextmanager
 def _threads(n):
     "Inside, torch uses so many threads"
     was = torch.get_num_threads()
-    if n!=was: print(f'Training with {n} of {was} threads, which is faster here')
+    if n!=was: say(f'Training with {n} of {was} threads, which is faster here')
     torch.set_num_threads(n)
     try: yield
     finally: torch.set_num_threads(was)
@@ -169,7 +166,7 @@ def fit_minutes(self:CharLearner,
         with self.guarded(kwargs.get('cbs')):
             n = first(filter(None, [o.planned_steps(self, minutes) for o in self.guards]))
             if n: return self.fit_for(Minutes(n, fixed=True), **kwargs)      # a run that is resumed brings its own decisions
-            self.choose_precision()
+            self.choose_precision(kwargs.get('cbs'))
             self.model.to(loader_device(self.dls))
             with preserved(self): threads = choose_threads(self)
             with _threads(threads):

@@ -57,7 +57,7 @@ def yardsticks(
         return res
     train,valid = np.asarray(dls),np.asarray(valid)
     ls = ngram_losses(train, valid, n_vocab or int(max(train.max(), valid.max()))+1, max_order)
-    at = lambda i: ls[min(i, len(ls)-1)]
+    def at(i): return ls[min(i, len(ls)-1)]               # a short text has no longer groups
     best = int(np.argmin(ls))
     return Yardsticks(uniform=ls[0], unigram=at(1), bigram=at(2), trigram=at(3), ngram=ls[best], order=best, split='validation part')
 

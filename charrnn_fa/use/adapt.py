@@ -94,7 +94,7 @@ def adapted_probs(
         with torch.backends.cudnn.flags(enabled=False):                              # which goes no way back in evaluation mode
             out = dyn.model(codes[None,i:i+len(y)].to(dev))[0].float().log_softmax(-1)   # (<=win, n_vocab)
         if recent is None: recent = _begin(order, out.shape[1], codes)
-        p = out.detach().exp().double().cpu().numpy()
+        p = out.detach().exp().cpu().double().numpy()
         for row,c in zip(p, y.tolist()): probs.append(_one(row, c, recent, ws, hits))
         if lr: dyn.step(-out.gather(1, y[:,None].to(dev)).mean())
     return np.array(probs),np.array(hits)

@@ -72,7 +72,7 @@ def score(
     loss,hits = 0.,0
     for _,keep,out,y in predictions(model, codes, **kwargs):
         ls    = F.cross_entropy(out.flatten(0,1), y.flatten(), reduction='none').view(y.shape)
-        loss += ls[keep].double().sum().item()
+        loss += ls[keep].cpu().double().sum().item()
         hits += ((out.argmax(-1)==y) & keep).sum().item()
     return loss,hits,len(codes)-1
 
@@ -85,7 +85,7 @@ def evaluate_codes(
     **kwargs
 )->Evaluation: # `nats`, `bits`, `perplexity`, `accuracy`, `n`, `split`
     "Figures over every character of a stream; takes what `score` takes, or with `adapt` what `adapted_probs` takes"
-    if len(codes)<2: raise ValueError(f'A text of {len(codes)} characters has no next character to predict: give at least 2')
+    if len(codes)<2: raise ValueError(f'A text of {plural(len(codes), "character")} has no next character to predict: give at least 2')
     codes = codes if isinstance(codes,torch.Tensor) else np.asanyarray(codes)
     bare,start = bare_model(model),time.perf_counter()
     if adapt:

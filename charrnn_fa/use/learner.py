@@ -10,8 +10,10 @@ import math
 from fastcore.all import *
 from ..core import *
 from ..train.steps import *
+from ..train.trial import *
 from ..train.finetune import *
 from ..train.learner import *
+from ..train.minutes import *
 from .evaluation import *
 from .sampling import *
 
@@ -35,7 +37,7 @@ def evaluate(self:CharLearner,
     if isinstance(on,str): return evaluate_codes(self.model, self.vocab.encode(on), **kwargs)
     dl = self.dls[ifnone(on,1)] if on is None or isinstance(on,int) else on
     self._check_loader(dl)
-    if len(dl.codes)<2: raise ValueError(f'The {_part(self.dls, dl)} has {len(dl.codes)} characters, so there is nothing to predict: split the text, with `split=0.1` say')
+    if len(dl.codes)<2: raise ValueError(f'The {_part(self.dls, dl)} has {plural(len(dl.codes), "character")}, so there is nothing to predict: split the text, with `split=0.1` say')
     return evaluate_codes(self.model, dl.codes, _part(self.dls, dl), **kwargs)
 
 # %% ../../nbs/26_use.learner.ipynb #b1c7a2c6
@@ -77,17 +79,34 @@ def learnt(self:CharLearner,
 def fine_tune_minutes(self:CharLearner,
     minutes:float, # Wall-clock time of both parts
     lr:float=None, # Highest learning rate of the head
-    head:float=0.2, # Share of the time for the head alone
-    spread:float=10., # The embedding gets the highest learning rate divided by this
+    head:float=None, # Share of the time for the head alone; chosen to suit the text if not given, 0 for a long one
+    spread:float=1., # The embedding gets the highest learning rate divided by this
+    passes:int=15, # Passes over the text at most; None for all that the time allows
     cbs=None, # Further callbacks
     **kwargs
 ):
-    "Train the head alone, then everything; takes what `fit_steps` takes"
-    if not 0<head<1: raise ValueError(f'head={head} must be above 0 and below 1')
+    "Train the head alone for a while, then everything; takes what `fit_steps` takes"
+    head = ifnone(head, choose_head(self.dls.train.n_chars))
+    if not 0<=head<1: raise ValueError(f'head={head} must be at least 0 and below 1')
     if any(isinstance(o,FitGuard) for o in [*self.cbs, *L(cbs)]):
         raise ValueError('fine_tune_minutes is two fits, and each needs a run of its own: use freeze, fit_minutes, unfreeze, fit_minutes, each with its `Resume`')
-    lr = ifnone(lr, self.lr)
-    self.freeze()
-    try: self.fit_minutes(head*minutes, lr=lr, cbs=cbs, **kwargs)
-    finally: self.unfreeze()
-    self.fit_minutes((1-head)*minutes, lr=slice(lr/spread, lr), cbs=cbs, **kwargs)
+    lr,n = ifnone(lr, self.lr),_most_steps(self, minutes, passes)
+    def _fit(share, lr):
+        if n is None: self.fit_minutes(share*minutes, lr=lr, cbs=cbs, **kwargs)
+        else: self.fit_steps(max(1, round(share*n)), lr, cbs=cbs, **kwargs)
+    if head:
+        self.freeze()
+        try: _fit(head, lr)
+        finally: self.unfreeze()
+    _fit(1-head, slice(lr/spread, lr) if spread!=1 else lr)
+
+def _most_steps(learn, minutes, passes):
+    "Steps of so many passes, if they take less than the time; None otherwise"
+    if passes is None: return None
+    learn.choose_precision()
+    learn.model.to(loader_device(learn.dls))
+    with preserved(learn): step = agreed(step_seconds(learn))
+    n = math.ceil(passes*len(learn.dls.train))
+    if step*n>=60*minutes: return None
+    print(f'{passes} passes over the text, {n:,} steps, take about {step*n:.0f} of the {60*minutes:.0f} seconds. More would be learning by heart; passes=None takes all the time')
+    return n

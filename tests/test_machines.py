@@ -1,0 +1,136 @@
+"What this project does on machines that are not at hand: float16 and its scale, a device without float64"
+import hashlib,json,os
+import numpy as np
+from types import SimpleNamespace
+import pytest, torch
+from fastai.basics import Callback,set_seed
+from fastai.callback.all import AMPMode,GradientClip,MixedPrecision
+from charrnn_fa.everything import *
+import charrnn_fa.text.stream as stream
+from test_resume_kill import kill_until_done,whole
+
+text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
+
+def make(arch='gru', **kwargs):
+    set_seed(1)
+    return char_learner(CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu'), arch, n_hid=24, n_emb=8, **kwargs)
+
+def fit(learn, n=40, cbs=None):
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(n, cbs=cbs)
+    return learn
+
+class Scales(Callback):
+    "What the scale is after each batch, and how many steps were left out"
+    order = 60
+    def before_fit(self): self.seen,self.skipped = [],[]
+    def after_batch(self):
+        if not self.training: return
+        self.seen.append(self.learn.scaler.get_scale())
+        self.skipped.append(self.learn.loss_scale.skipped)
+
+wild = dict(init_scale=2.**40, growth_interval=7)           # too large at first, so that steps are left out, and grows soon
+
+@pytest.mark.parametrize('cell', ['rnn','gru','lstm','mingru'])
+def test_float16_trains(cell):
+    learn,cb = make(cell).to_fp16(**wild),Scales()
+    fit(learn, 80, cb)
+    first,last = (learn.recorder.losses[i].item() for i in (0,-1))
+    assert last<first-0.3 and learn.precision=='fp16'
+    assert cb.skipped[-1]>2 and min(cb.seen)<2.**40         # it has overflowed and come down
+    assert any(b==2*a for a,b in zip(cb.seen, cb.seen[1:])) # and up
+
+def test_a_skipped_step_leaves_the_weights():
+    learn = make().to_fp16(init_scale=2.**120)
+    class Same(Callback):
+        def before_batch(self): self.was = [o.clone() for o in self.model.parameters()]
+        def after_batch(self): 
+            if self.training: self.kept = all(torch.equal(a,b) for a,b in zip(self.was, self.model.parameters()))
+    cb = Same()
+    fit(learn, 1, cb)
+    assert cb.kept
+    fit(make().to_fp16(init_scale=2.**10), 1, cb)
+    assert not cb.kept
+
+def test_the_scale_is_off_before_clipping():
+    "Gradients that are clipped, and that the doctor looks at, are those of the loss"
+    norms = {}
+    for p in ('fp32','fp16'):
+        learn = make(precision=p, clip=0)
+        class Norm(Callback):
+            order = GradientClip.order
+            def before_step(self): norms[p] = torch.stack([o.grad.norm() for o in self.model.parameters()]).norm().item()
+        fit(learn, 1, Norm())
+    assert norms['fp16']==pytest.approx(norms['fp32'], rel=0.02)
+
+def test_doctor_takes_the_scale_off():
+    doc = Doctor()
+    fit(make(precision='fp16', cbs=doc), 150)
+    assert 0<max(o for o in doc.norms if o is not None)<100 and not doc.findings.names
+
+@pytest.mark.parametrize('ask', [lambda l: l.to_fp16(), lambda l: l.add_cb(MixedPrecision()), lambda l: MixedPrecision()])
+def test_fastais_way_is_respected(ask):
+    "Once, and not nested"
+    learn,inside = make(precision='fp32'),[]
+    res = ask(learn)
+    class Look(Callback):
+        def before_fit(self): self.hook = self.model.head.register_forward_hook(lambda m,i,o: inside.append(o.dtype))
+        def after_fit(self): self.hook.remove()
+    fit(learn, 3, [Look()]+([res] if isinstance(res,MixedPrecision) else []))
+    assert set(inside)=={torch.float16} and learn.precision=='fp16'
+    assert not [o for o in learn.cbs if isinstance(o,MixedPrecision)]
+    assert learn.to_bf16().precision=='bf16' and learn.to_fp32().precision=='fp32'
+    inside.clear()
+    fit(learn, 3, [Look()])
+    assert set(inside)=={torch.float32}
+
+def test_bf16_of_fastais():
+    learn = fit(make(cbs=MixedPrecision(amp_mode=AMPMode.BF16)), 2)
+    assert learn.precision=='bf16'
+
+def test_float16_killed_and_resumed(tmp_path):
+    "The scale, how far it is from growing, and the steps left out: all of it comes back, equal to the bit"
+    cfg = dict(cell='gru', fit='steps', steps=90, every=4, precision='fp16', scale=wild, n_acc=8)
+    ref = whole(cfg, tmp_path/'whole')
+    assert kill_until_done(cfg, tmp_path/'run', tmp_path/'out', 1, 3, 0.6)>=1
+    assert json.loads((tmp_path/'out').read_text())==ref
+
+def test_what_a_checkpoint_holds_of_the_scale(tmp_path):
+    fit(make(precision='fp16'), 20, Resume(tmp_path/'run', every=5))
+    _,tree = newest_checkpoint(tmp_path/'run')
+    s = tree['callbacks']['loss_scale.0']
+    assert tree['precision']=='fp16' and s['scaler']['scale']==2.**16 and s['scaler']['_growth_tracker']==20 and s['skipped']==0
+
+def test_a_hash_is_computed_once(tmp_path, monkeypatch):
+    "Of each part of a file in the cache, until the file is made again"
+    fn,seen = tmp_path/f'{"a"*32}-{"b"*16}.npy',[]
+    def save(first, ns):
+        np.save(fn, np.arange(first, first+5000, dtype=np.uint16))
+        os.utime(fn, ns=(ns,ns))
+        return np.load(fn, mmap_mode='r')
+    def hashed(codes):
+        res = stream_hash(codes)
+        assert res==hashlib.sha256(np.array(codes).astype(np.uint32).tobytes()).hexdigest()
+        return res
+    codes = save(0, 10**18)
+    parts = [codes[:3000],codes[3000:],codes[1000:4000]]
+    was = [hashed(o) for o in parts]
+    monkeypatch.setattr(stream, 'release_pages', seen.append)                         # called for every piece that is hashed
+    assert [hashed(o) for o in parts]==was and not seen
+    assert hashed(save(1, 2*10**18)[:3000])!=was[0] and seen
+    (tmp_path/f'{"a"*32}-{"b"*16}.hashes.json').write_text('[not json')
+    assert hashed(codes[:3000])
+
+def test_a_hash_of_an_array_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save('mine.npy', np.arange(9, dtype=np.uint8))
+    stream_hash(np.load('mine.npy', mmap_mode='r'))
+    assert [o.name for o in tmp_path.iterdir()]==['mine.npy']
+
+@pytest.mark.parametrize('name,n,bs', [('T4',40,64), ('L4',58,64), ('A100',108,128), ('H100',132,128)])
+def test_rows_on_a_gpu(name, n, bs, monkeypatch, capsys):
+    "Said, and halved for a short text as on a CPU"
+    monkeypatch.setattr(torch.cuda, 'get_device_properties', lambda dev: SimpleNamespace(multi_processor_count=n))
+    assert default_shape('cuda')==(bs,64) and suited_shape(10**7, device='cuda:0')==(bs,64)
+    assert f'{bs} rows of 64 characters' in capsys.readouterr().out
+    assert suited_shape(4000, device='cuda')[0]<bs and suited_shape(10**7, bs=8, seq_len=16, device='cuda')==(8,16)
+    assert default_shape('mps')==(64,64) and default_shape('cpu')==(16,32)
