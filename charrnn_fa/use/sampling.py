@@ -33,10 +33,10 @@ def next_probs(
     top_k:int=None, # Keep this many best characters
     top_p:float=None, # Keep the best characters that together have this probability
     min_p:float=None, # Keep characters with at least this share of the best one's probability
-)->torch.Tensor: # Probabilities, float64, shape (bs, n_vocab)
+)->torch.Tensor: # Probabilities, float64, on the CPU, shape (bs, n_vocab)
     "Probabilities of the next character, in float64 so that they hold at any temperature"
     _check_filters(temperature, top_k, top_p, min_p)
-    x   = logits.double()
+    x   = logits.cpu().double()                                           # there are devices without float64, and the draw is made here
     top = x.amax(-1, keepdim=True)                                        # NaN where a logit is NaN
     if not torch.isfinite(top).all(): raise ValueError(broken_logits)
     if temperature<1e-6: return F.one_hot(x.argmax(-1), x.shape[-1]).double()
