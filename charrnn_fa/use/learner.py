@@ -9,6 +9,7 @@ __all__ = ['Learnt']
 import math
 from fastcore.all import *
 from ..core import *
+from ..processes import *
 from ..train.steps import *
 from ..train.trial import *
 from ..train.finetune import *

@@ -15,7 +15,6 @@ from ..text.ngrams import *
 from ..text.vocab import *
 from ..models import *
 from ..counted import *
-from ..core import *
 from ..train.shapes import *
 
 # %% ../../nbs/24_use.sampling.ipynb #6dded341
