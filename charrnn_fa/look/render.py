@@ -35,8 +35,7 @@ def table_html(
         look   = ';min-width:6em' if i==0 else ''
         if is_bar: look = ';color:#2171b5;font-size:.7em;white-space:nowrap'         # narrow screens show a bar whole
         return f'text-align:{side};padding:.15em .4em;vertical-align:top;background:transparent{look}'
-    def _cells(tag, row):
-        return ''.join(f'<{tag} style="{_style(i,o)}">{_html.escape(readable(o))}</{tag}>' for i,o in enumerate(row))
+    def _cells(tag, row): return ''.join(f'<{tag} style="{_style(i,o)}">{_html.escape(readable(o))}</{tag}>' for i,o in enumerate(row))
     body = ''.join(f'<tr style="background:transparent">{_cells("td", o)}</tr>' for o in rows)
     table = f'<table style="border-collapse:collapse;font-size:inherit;color:inherit;margin:.3em 0"><tr style="background:transparent">{_cells("th", head)}</tr>{body}</table>'
     return f'<div style="overflow-x:auto">{table}</div>'
