@@ -386,6 +386,14 @@ def test_in_a_browser(browser, tmp_path):
         assert p.locator('iframe').bounding_box()['height']==0 and len(p.inner_text('body'))>200
         c.close()
 
+def test_a_table_is_read_where_a_dark_theme_gets_at_it(browser):
+    "An untrusted notebook in JupyterLab's dark theme: `inherit` is stripped, tables are given the theme's white, and the plain part stays white"
+    c = browser.new_context(java_script_enabled=False)
+    p = c.new_page()
+    p.set_content('<style>table{color:#fff}</style>'+trained().loss_by(said)._repr_html_().replace('color:inherit', ''))
+    assert not re.search('color: ?rgb\\(255', ''.join(p.locator('td').evaluate_all("es => es.map(e => 'color:'+getComputedStyle(e).color)")))
+    c.close()
+
 # While it learns
 def fit(cbs, steps=22, n=None, **kw):
     torch.manual_seed(0)

@@ -32,7 +32,7 @@ def table_html(
     def _style(i, o):
         is_bar = o[:1] in _blocks and o!=''
         side   = 'left' if i<n_text or is_bar else 'right'
-        look   = ';min-width:6em' if i==0 else ''
+        look   = ';color:#111111'+(';min-width:6em' if i==0 else '')                  # JupyterLab strips `color:inherit` where it does not trust
         if is_bar: look = ';color:#2171b5;font-size:.7em;white-space:nowrap'         # narrow screens show a bar whole
         return f'text-align:{side};padding:.15em .4em;vertical-align:top;background:transparent{look}'
     def _cells(tag, row): return ''.join(f'<{tag} style="{_style(i,o)}">{_html.escape(readable(o))}</{tag}>' for i,o in enumerate(row))
@@ -85,7 +85,7 @@ html{overflow:hidden}body{margin:0;font:14px system-ui,sans-serif}#root{outline-
 #tip[hidden]{display:none}#tip i{display:inline-block;height:.6em;margin-left:.5em;background:#4292c6}
 .now{outline:2px solid #d7301f}.dark #tip{background:#222;color:#eee}
 select,button,input{font:inherit;color:inherit;background:transparent;border:1px solid #888;border-radius:4px;padding:.15em .4em}.dark option{background:#222}
-.dark [style*="#595959"]{color:#ababab!important}.dark [style*=";color:#2171b5"]{color:#6baed6!important}.dark a{color:#9ecae1}
+.dark td[style*="#111111"],.dark th{color:#e8e8e8!important}.dark [style*="#595959"]{color:#ababab!important}.dark [style*=";color:#2171b5"]{color:#6baed6!important}.dark a{color:#9ecae1}
 '''
 
 @lru_cache
