@@ -1930,6 +1930,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'charrnn_fa/use/adapt.py'),
                                       'charrnn_fa.use.adapt._begin': ('use.adapt.html#_begin', 'charrnn_fa/use/adapt.py'),
                                       'charrnn_fa.use.adapt._one': ('use.adapt.html#_one', 'charrnn_fa/use/adapt.py'),
+                                      'charrnn_fa.use.adapt._window': ('use.adapt.html#_window', 'charrnn_fa/use/adapt.py'),
                                       'charrnn_fa.use.adapt.adapted_probs': ('use.adapt.html#adapted_probs', 'charrnn_fa/use/adapt.py')},
             'charrnn_fa.use.copies': { 'charrnn_fa.use.copies.Copies': ('use.copies.html#copies', 'charrnn_fa/use/copies.py'),
                                        'charrnn_fa.use.copies.Copies.__repr__': ( 'use.copies.html#copies.__repr__',
