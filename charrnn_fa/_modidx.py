@@ -898,6 +898,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'charrnn_fa.keep.state.Series.__init__': ( 'keep.state.html#series.__init__',
                                                                                   'charrnn_fa/keep/state.py'),
                                        'charrnn_fa.keep.state._callbacks': ('keep.state.html#_callbacks', 'charrnn_fa/keep/state.py'),
+                                       'charrnn_fa.keep.state._differ': ('keep.state.html#_differ', 'charrnn_fa/keep/state.py'),
                                        'charrnn_fa.keep.state._rows': ('keep.state.html#_rows', 'charrnn_fa/keep/state.py'),
                                        'charrnn_fa.keep.state._set_state': ('keep.state.html#_set_state', 'charrnn_fa/keep/state.py'),
                                        'charrnn_fa.keep.state._state': ('keep.state.html#_state', 'charrnn_fa/keep/state.py'),
