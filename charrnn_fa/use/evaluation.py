@@ -92,7 +92,7 @@ def evaluate_codes(
     codes = codes if isinstance(codes,torch.Tensor) else np.asanyarray(codes)
     bare,start = bare_model(model),time.perf_counter()
     if adapt:
-        probs,right = adapted_probs(bare, torch.as_tensor(np.asarray(codes).astype(np.int64)), **kwargs)
+        probs,right = adapted_probs(bare, codes, **kwargs)
         loss,hits,n = float(-np.log(probs).sum()),int(right.sum()),len(probs)
         more = dict(seconds=time.perf_counter()-start)
     else:
