@@ -6,7 +6,7 @@
 __all__ = ['SEVERITIES', 'LESSONS', 'lesson_link', 'Finding', 'check']
 
 # %% ../../nbs/49_doctor.finding.ipynb #9cef56ba
-import importlib.metadata,os
+import importlib.metadata,importlib.util,os
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -46,7 +46,7 @@ def lesson_link(
     site  = _site() if site is None else site
     words = ''.join(o for o in title.lower() if o.isalnum() or o in ' -').split()
     if site: return f'{site.rstrip("/")}/{_TUTORIAL}.html#{"-".join(words)}'
-    nb = Path(__file__).resolve().parents[2]/'nbs'/f'{_TUTORIAL}.ipynb'
+    nb = Path(importlib.util.find_spec('charrnn_fa').origin).resolve().parents[1]/'nbs'/f'{_TUTORIAL}.ipynb'
     if not nb.exists(): return None
     try: at = os.path.relpath(nb)
     except ValueError: at = str(nb)                                   # Windows: from another drive
