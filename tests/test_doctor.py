@@ -371,5 +371,5 @@ def test_a_finding_links_to_its_lesson(monkeypatch):
     at = 'https://docs.example/tutorials/why_it_did_not_learn.html#softmax-logits-and-cross-entropy-with-numbers'
     assert at in repr(o) and f'href="{at}"' in o._repr_html_()
     monkeypatch.setattr(finding, '_site', lambda: '')
-    monkeypatch.setattr(finding, '__file__', '/nowhere/charrnn_fa/doctor/finding.py')
+    monkeypatch.setattr(finding.importlib.util, 'find_spec', lambda nm: AttrDict(origin='/nowhere/charrnn_fa/__init__.py'))
     assert 'href' not in o._repr_html_() and 'Softmax, logits' in o._repr_html_() and 'Softmax, logits' in repr(o)
