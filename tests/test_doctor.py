@@ -1,5 +1,5 @@
 "The doctor tried on set-ups with a known fault and on sound ones, and what it must leave alone"
-import contextlib,io,json,math,random,re,sys,time
+import contextlib,io,json,math,random,re,sys,time,types
 from pathlib import Path
 import numpy as np, pytest, torch, torch.nn as nn
 from fastai.basics import Callback,CancelStepException,set_seed
@@ -371,5 +371,5 @@ def test_a_finding_links_to_its_lesson(monkeypatch):
     at = 'https://docs.example/tutorials/why_it_did_not_learn.html#softmax-logits-and-cross-entropy-with-numbers'
     assert at in repr(o) and f'href="{at}"' in o._repr_html_()
     monkeypatch.setattr(finding, '_site', lambda: '')
-    monkeypatch.setattr(finding.importlib.util, 'find_spec', lambda nm: AttrDict(origin='/nowhere/charrnn_fa/__init__.py'))
+    monkeypatch.setattr(finding.importlib.util, 'find_spec', lambda nm: types.SimpleNamespace(origin='/nowhere/charrnn_fa/__init__.py'))
     assert 'href' not in o._repr_html_() and 'Softmax, logits' in o._repr_html_() and 'Softmax, logits' in repr(o)
