@@ -6,8 +6,7 @@
 __all__ = ['StateReset', 'ColdStart', 'HiddenOutputs', 'Steps', 'FitGuard']
 
 # %% ../../nbs/16_train.steps.ipynb #4209e130
-import math
-import torch
+import math, torch
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
