@@ -1058,6 +1058,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'charrnn_fa.look.marks.marked': ('look.marks.html#marked', 'charrnn_fa/look/marks.py'),
                                        'charrnn_fa.look.marks.marked_lines': ('look.marks.html#marked_lines', 'charrnn_fa/look/marks.py'),
                                        'charrnn_fa.look.marks.readable': ('look.marks.html#readable', 'charrnn_fa/look/marks.py'),
+                                       'charrnn_fa.look.marks.scrolling': ('look.marks.html#scrolling', 'charrnn_fa/look/marks.py'),
                                        'charrnn_fa.look.marks.shown': ('look.marks.html#shown', 'charrnn_fa/look/marks.py'),
                                        'charrnn_fa.look.marks.split_lines': ('look.marks.html#split_lines', 'charrnn_fa/look/marks.py')},
             'charrnn_fa.look.memory': { 'charrnn_fa.look.memory.CharLearner.looks_back': ( 'look.memory.html#charlearner.looks_back',
