@@ -31,10 +31,11 @@ def kill_until_done(cfg, run, out, n, seed, longest):
         assert p.returncode in (0,-9), log
     return kills
 
-kills = dict(lstm=(dict(cell='lstm', n=40, dropout=0.2, every=3),40), mingru=(dict(cell='mingru', n=14, n_layers=2, fit='flat_cos', every=4),10))
+kills = dict(lstm=(dict(cell='lstm', n=18, dropout=0.2, every=3),16), mingru=(dict(cell='mingru', n=14, n_layers=2, fit='flat_cos', every=4),8),
+    counted=(dict(counts=4, n=14, every=3),10), own=(dict(wrap='own', n=10, every=3),7), parallel=(dict(wrap='parallel', cell='gru', n=10, every=3),7))
 
 def test_sigkill(tmp_path):
-    "The default model forty times, and one more"
+    "Forty-eight times: the default model, one of two layers, one with counts, and two inside a wrapper"
     with ThreadPoolExecutor(4) as ex:
         ref = {k:ex.submit(whole, c, tmp_path/f'{k}.whole') for k,(c,_) in kills.items()}
         got = {k:ex.submit(kill_until_done, c, tmp_path/k, tmp_path/f'{k}.out', n, 7, 0.8) for k,(c,n) in kills.items()}
