@@ -165,6 +165,7 @@ def forget(self:CharRNN,
 ):
     "Forget what these rows have read: they start from `first_state` again"
     if self.state is None or not rows.any(): return
+    if first(tuplify(self.state)).shape[1]!=len(rows): return self.reset()     # another number of rows: those states belong to other texts
     rows,old = rows.to(first(tuplify(self.state)).device)[None,:,None],tuplify(self.state)
     empty = 0.5 if self.config['cell']=='mingru' else 0.
     new = tuplify(ifnone(self.first_state(rows.shape[1]), tuple(torch.full_like(o, empty) for o in old)))

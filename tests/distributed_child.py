@@ -1,5 +1,6 @@
 """One of several processes under `torchrun`: `distributed_child.py FOLDER ROWS STAGE`. Stage `first` trains what is compared with one process,
-then a run that is stopped by a signal to the last process alone, resumed, and killed; stage `again` resumes it."""
+then a run that is stopped by a signal to the last process alone, resumed, and killed; stage `again` resumes it;
+stage `dealt` resumes a copy of it, whose rows may be dealt to another number of processes."""
 import hashlib, json, os, signal, sys
 from fastai.basics import *
 from safetensors.torch import save_file
@@ -63,4 +64,14 @@ elif stage=='first':
     try: fit(run(), Signal(signal.SIGINT, 11))
     except KeyboardInterrupt as e: tell('stopped', said=str(e))
     fit(run(), Signal(signal.SIGKILL, 18))
+elif stage=='dealt':
+    class Begins(Callback):
+        "Keeps the weights that the fit begins with, and where in the text it does"
+        order = 300
+        def before_train(self):
+            if (folder/f'{rank}-begins.json').exists(): return
+            keep(self.learn, 'dealt')
+            tell('begins', step=int(self.train_iter), pos=self.dls.train.pos, rows=self.dls.train.bs)
+    learn = fit(Resume(folder/'dealt', every=1000, force='layout'), Begins())
+    tell('dealt', **digest(learn), step=int(learn.train_iter))
 else: tell('again', **digest(fit(run())))

@@ -1,5 +1,5 @@
 "Processes under `torchrun` learn what one does, stop together, and resume to the bit"
-import json, os, subprocess, sys
+import json, os, shutil, subprocess, sys
 from pathlib import Path
 import pytest, torch
 from charrnn_fa.keep.runs import newest_checkpoint
@@ -43,6 +43,7 @@ def test_processes(tmp_path, one, n):
     assert len(set(said))==1 and 'Stopped at step' in said[0] and 'of 150' in said[0]
     # stopped, resumed, killed and resumed: every process ends as if nothing had been
     _,tree = newest_checkpoint(tmp_path/'run')
+    shutil.copytree(tmp_path/'run', tmp_path/'dealt')
     at = int(said[0].split()[3].rstrip(' of'))
     assert at<tree['step']<=at+18 and len(tree['ranks'])==n-1
     r = start(tmp_path, n, 'again')
@@ -51,12 +52,17 @@ def test_processes(tmp_path, one, n):
     whole,again = (facts(tmp_path, o, n) for o in ('whole','again'))
     assert whole==again
     assert len({o['random'] for o in whole})==n                                                   # and each had random numbers of its own
-    if n==2: another_number(tmp_path)
+    if n==2: another_number(tmp_path, tree)
 
-def another_number(folder):
-    "One process is told that the run is of two, and what to do"
+def another_number(folder, tree):
+    "One process is told that the run is of two, and what to do; with `force='layout'` it goes on with weights and steps, and all the rows"
     r = start(folder, 1, 'again')
     assert r.returncode and 'layout world 2 in the run and 1 here' in r.stderr, r.stderr
+    r = start(folder, 1, 'dealt')
+    assert r.returncode==0, r.stderr
+    assert facts(folder, 'begins', 1)==[dict(step=tree['step'], pos=0, rows=8)]
+    for k,o in weights(folder, 'dealt', 1)[0].items(): assert torch.equal(o, tree['model'][k]), k
+    assert facts(folder, 'dealt', 1)[0]['step']==150
 
 def test_the_command(tmp_path):
     "`charrnn train` under `torchrun` as it is"

@@ -1,5 +1,5 @@
 "What this project does on machines that are not at hand: float16 and its scale, a device without float64"
-import hashlib,json,os
+import hashlib,json,os,re,subprocess,sys
 import numpy as np
 from types import SimpleNamespace
 import pytest, torch
@@ -7,6 +7,7 @@ from fastai.basics import Callback,set_seed
 from fastai.callback.all import AMPMode,GradientClip,MixedPrecision
 from charrnn_fa.everything import *
 import charrnn_fa.text.stream as stream
+from conftest import root
 from test_resume_kill import kill_until_done,whole
 
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
@@ -134,3 +135,19 @@ def test_rows_on_a_gpu(name, n, bs, monkeypatch, capsys):
     assert f'{bs} rows of 64 characters' in capsys.readouterr().out
     assert suited_shape(4000, device='cuda')[0]<bs and suited_shape(10**7, bs=8, seq_len=16, device='cuda')==(8,16)
     assert default_shape('mps')==(64,64) and default_shape('cpu')==(16,32)
+
+def test_bench_of_the_gpu_in_small(tmp_path):
+    "Every line of the table, and a resumed run with all of its weights"
+    (tmp_path/'shells.txt').write_text(text)
+    env = dict(os.environ, PYTHONPATH=str(root), OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+    cmd = [sys.executable,str(root/'bench/gpu.py'),'--small','--corpus','shells.txt','--out','table.md']
+    r = subprocess.run(cmd, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200)
+    assert r.returncode==0, r.stderr
+    table = (tmp_path/'table.md').read_text()
+    assert f'torch {torch.__version__}' in table and set(table.splitlines())<=set(r.stdout.splitlines())
+    for o in ('nn.LSTM in a bare loop, fp32','the library, fp32','sampling, 64 at a time'): assert re.search(rf'\| {o} \| [\d,]*[1-9][\d,]* characters/s', table), o
+    nats = {o:float(re.search(rf'\| {o}.*? \| ([\d.]+) nats', table)[1]) for o in ('nanoGPT','the library after')}
+    assert all(0<o<4 for o in nats.values())
+    assert ('**below' in re.search('the library after.*', table)[0])==(nats['the library after']>nats['nanoGPT'])
+    at,same,n = map(int, re.search(r'resumed at step (\d+) of 40 \| (\d+) of (\d+) tensors', table).groups())
+    assert 0<at<40 and same==n>=5

@@ -65,7 +65,7 @@ class Break(Callback):
         if self.epoch==1: self.now('validate')
 for i,c in enumerate(json.load(open(sys.argv[1]))):
     c = dict(base, **c)
-    if c['fit']=='minutes': c['n'] = .01
+    if c['fit']=='minutes': c['n'] = .03
     learn = make(**c)
     try: fit(learn, [Resume(f'{{sys.argv[2]}}/{{i}}', every=c['every']), Break(c['breaks'] if c['fit']!='minutes' else 30)], **c)
     except RuntimeError as e: assert 'broken off' in str(e)
@@ -79,7 +79,7 @@ from resume_child import *
 bad = []
 for i,c in enumerate(json.load(open(sys.argv[1]))):
     c = dict(base, **c)
-    if c['fit']=='minutes': c['n'] = .01
+    if c['fit']=='minutes': c['n'] = .03
     where = f'{{sys.argv[2]}}/{{i}}'
     if c['fit']=='minutes': shutil.copytree(where, where+'b')
     a,cb = make(**c),Resume(where, every=c['every'])

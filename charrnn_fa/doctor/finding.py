@@ -6,7 +6,7 @@
 __all__ = ['SEVERITIES', 'LESSONS', 'lesson_link', 'Finding', 'check']
 
 # %% ../../nbs/49_doctor.finding.ipynb #9cef56ba
-import importlib.metadata,os
+import importlib.metadata,importlib.util,os
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -22,7 +22,7 @@ LESSONS = {
     'Fourth repair: let the gradient through time': 'detached state_not_detached no_gradient loss_detached',
     'Fifth repair: an embedding': 'one_hot number_input',
     'State from window to window': 'state_by_window state_not_carried no_memory rows_mixed window_order no_teacher',
-    'The text and its codes': 'dtype code_range embedding_size crash mojibake valid_differs leak small_text',
+    'The text and its codes': 'dtype code_range vocab_order embedding_size crash mojibake valid_differs leak small_text',
     'Steps that do nothing, or too much': '''frozen lr_zero weight_decay clip_low not_in_optimizer unregistered half vanishing exploding nan
         init_zero init_loss dead_units saturated''',
     'What an output may depend on': 'input_ignored sees_future random_output dropout state_not_reset',
@@ -46,7 +46,7 @@ def lesson_link(
     site  = _site() if site is None else site
     words = ''.join(o for o in title.lower() if o.isalnum() or o in ' -').split()
     if site: return f'{site.rstrip("/")}/{_TUTORIAL}.html#{"-".join(words)}'
-    nb = Path(__file__).resolve().parents[2]/'nbs'/f'{_TUTORIAL}.ipynb'
+    nb = Path(importlib.util.find_spec('charrnn_fa').origin).resolve().parents[1]/'nbs'/f'{_TUTORIAL}.ipynb'
     if not nb.exists(): return None
     try: at = os.path.relpath(nb)
     except ValueError: at = str(nb)                                   # Windows: from another drive

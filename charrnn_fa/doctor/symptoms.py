@@ -158,6 +158,7 @@ def check_first_loss(p):
     start = p.nats([float(p.learn.recorder.losses[0])]) if p.trained else None
     if start is not None and start[0]<lnv+1.5:
         return Finding('lr_high', saw, 'training made it worse: steps are too long', f'learn.lr = {p.learn.lr/10:.1g}')
+    if p.learn.trained_from is not None: return                       # sure of another text: that is what training on is to change
     nm = p.last_layer()[2]
     return Finding('init_loss', saw, 'from the start it is sure of wrong answers: large weights',
         f'nn.init.xavier_uniform_({dotted(nm) if nm else "learn.model.head"}.weight)', 'slow')

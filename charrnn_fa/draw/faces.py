@@ -161,7 +161,7 @@ def neck(self:Face):
 # %% ../../nbs/78_draw.faces.ipynb #a5505720
 @patch
 def draw(self:Face):
-    may = lambda p, f, slip: [(f,slip)] if self.chance(p) else []
+    def may(p, f, slip): return [(f,slip)] if self.chance(p) else []
     outside = may(.6, self.ears, 1.)+[(self.hat if self.chance(.4) else self.hair, .9)]+may(.55, self.neck, .9)
     glasses = may(.35, self.glasses, .6)
     inside  = [(self.brows,.6), (self.nose,.6), (self.mouth,.6)]

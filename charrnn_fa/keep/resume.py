@@ -177,8 +177,6 @@ def _restore(self:Resume):
     self.writer.best = self.best_name
     self._rewind(s, self.phase==0)
     if s['threads']!=torch.get_num_threads(): say(f"The run was computed with {s['threads']} threads, here are {torch.get_num_threads()}: sums may differ in the last bit")
-    m = getattr(getattr(learn, 'progress', None), 'mbar', None)
-    if m: m.update(0)
     self._retell()
 
 @patch
@@ -353,7 +351,7 @@ def after_fit(self:Resume):
     if not self.stopped and not done: self._snapshot(2)
     self.writer.drain()
     self._report()
-    if self.stopped: say(f'Stopped by {self.stopped} after step {self.learn.train_iter:,}. Run the same again to resume')
+    if self.stopped=='SIGTERM': say(f'Stopped by SIGTERM after step {self.learn.train_iter:,}. Run the same again to resume')   # SIGINT: `ended` says so
 
 # %% ../../nbs/35_keep.resume.ipynb #fa8d7111
 @patch

@@ -237,6 +237,12 @@ def fit_plan(
     return dict(n_epoch=learn.n_epoch, n_steps=n, minutes=learn.minutes, **vals, **hypers)
 
 # %% ../../nbs/34_keep.state.ipynb #acab4543
+def _differ(a, b):
+    "Whether two facts are known and not the same; a tensor, which only a damaged run has here, is never the same as a fact"
+    if a is None or b is None: return False
+    try: return bool(a!=b)
+    except (RuntimeError,ValueError): return True
+
 def differences(
     was:dict, # Nested facts of the run
     now:dict, # and of the learner
@@ -246,7 +252,7 @@ def differences(
     for g in now:
         if g not in was: continue                            # a group that the version which wrote the run did not know
         a,b = was.get(g) or {},now[g] or {}
-        ks = [k for k in {**a,**b} if a.get(k)!=b.get(k) and None not in (a.get(k), b.get(k)) or (k in a)!=(k in b)]
+        ks = [k for k in {**a,**b} if (k in a)!=(k in b) or _differ(a[k], b[k])]
         if ks: res[g] = ', '.join(f'{g} {k} {a.get(k)} in the run and {b.get(k)} here' for k in ks[:4])
     return res
 

@@ -125,6 +125,7 @@ def _fit(a, learn, cb):
             else: learn.fit_minutes(a.minutes, cbs=[cb,Doctor()])
         except KeyboardInterrupt:
             if not cb.stopped: raise                                  # before the first step: nothing to keep
+            print(f'Stopped after step {learn.train_iter:,}. The same command again resumes')
 
 # %% ../../nbs/86_shell.fit.ipynb #2557b45a
 def train_run(

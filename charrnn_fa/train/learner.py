@@ -56,6 +56,7 @@ class CharLearner(Learner):
         if clip: cbs.append(GradientClip(clip))
         super().__init__(dls, model, loss_func=loss_func, opt_func=opt_func, splitter=splitter, metrics=metrics, moms=moms, lr=lr, cbs=cbs, **kwargs)
         if hasattr(self,'progress'): self.remove_cb(self.progress).add_cb(StepBar())
+        if hasattr(self,'recorder'): object.__setattr__(self.recorder, '__class__', LossRecorder)    # the same one, so that callbacks keep their order
         self.precision,self.vocab,self.scaling = precision,dls.vocab,{}     # `scaling`: what `LossScale` takes
         self.last_step,self.first_epoch = math.inf,0    # where `Steps` ends a fit, and where a resumed one begins
         self.trained_from = None                        # the trained model, or learner, that this one began with
@@ -151,6 +152,7 @@ def _release(self:CharLearner, guard):
 @patch
 def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     was = self.logger
+    if was is print: self.logger = self._print_row           # without a bar fastai prints raw lists
     preflight(self)
     with self.guarded(cbs):
         self.choose_precision(cbs)
@@ -159,6 +161,24 @@ def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
         self.last_step,self.first_epoch,self.passes = math.inf,0,1
         try: return Learner.fit(self, n_epoch, lr=lr, wd=wd, cbs=cbs, **kwargs)
         finally: self.logger,self._heard = was,None     # who listened in this fit is not kept: an export would take it along
+
+# %% ../../nbs/19_train.learner.ipynb #6448d7dd
+@patch
+def _print_row(self:CharLearner, log):
+    "A row of the table as a line; the fit has at least one"
+    vals = [f'{o:.4f}' if isinstance(o,float) else str(o) for o in log]
+    print('  '.join(f'{k} {v}' for k,v in zip(self.recorder.metric_names, vals)))
+
+# %% ../../nbs/19_train.learner.ipynb #d0709f44
+@patch
+@contextlib.contextmanager
+def no_bar(self:CharLearner):
+    "Inside, no progress bar; afterwards the same one again, where fastai would put its own"
+    bar = first(o for o in self.cbs if isinstance(o,ProgressCallback))
+    if bar: self.remove_cb(bar)
+    try: yield self
+    finally:
+        if bar: self.add_cb(bar)
 
 # %% ../../nbs/19_train.learner.ipynb #c575392f
 def _to(learn, precision, scaling=None):
