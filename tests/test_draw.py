@@ -233,3 +233,7 @@ def test_half_a_drawing_temperatures_and_a_unit_that_is_steered():
     some = {k:-1. for k in range(64)}                                              # one unit of 128 may change nothing in so firm a memory; half of them must
     held = learn.draw(1, seed=1, steer=some, max_len=300).text
     assert held!=learn.draw(1, seed=1, max_len=300).text and held==learn.draw(1, seed=1, steer=some, max_len=300).text
+
+def test_a_head_of_one_point_is_too_small():
+    f = faces(1)[0]
+    assert check_face([f.strokes[0][:1], *f.strokes[1:]])=='the head is only 0 x 0 pixels large'

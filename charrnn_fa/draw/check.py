@@ -34,9 +34,9 @@ def _size(s): return s.max(0)-s.min(0)
 def _check_head(head):
     w,h = _size(head)
     if np.abs(head[0]-head[-1]).max()>1: return f'the head is open: it ends {np.abs(head[0]-head[-1]).max()} pixels from where it began'
-    side = np.hypot(*np.diff(head, axis=0).T).max()
-    if side>.45*max(w,h): return f'the head has a straight side of {side:.0f} pixels'
     if min(w,h)<20: return f'the head is only {w} x {h} pixels large'
+    side = np.hypot(*np.diff(head, axis=0).T).max()                                 # a head of half an outline is closed by a straight line
+    if side>.45*max(w,h): return f'the head has a straight side of {side:.0f} pixels'
     if not .6<=_area(head)/(w*h)<=.97: return f'the head is not round: it fills {_area(head)/(w*h):.0%} of its box'     # an ellipse fills 79 %
     return ''
 
