@@ -6,43 +6,49 @@ from charrnn_fa.everything import *
 
 class GPT(nn.Module):
     "nanoGPT's model in torch's own layers: pre-norm blocks, learned positions, tied head"
-    def __init__(self, v, block=64, n=128, heads=4, layers=4):
+    def __init__(self, v, block=64, n=128, heads=4, layers=4, dropout=0.):
         super().__init__()
         self.block,self.emb,self.pos = block,nn.Embedding(v, n),nn.Embedding(block, n)
-        layer = nn.TransformerEncoderLayer(n, heads, 4*n, dropout=0., activation='gelu', batch_first=True, norm_first=True)
+        layer = nn.TransformerEncoderLayer(n, heads, 4*n, dropout=dropout, activation='gelu', batch_first=True, norm_first=True)
         self.blocks,self.norm,self.head = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False),nn.LayerNorm(n),nn.Linear(n, v, bias=False)
+        self.drop = nn.Dropout(dropout)
         for p in self.parameters():
             if p.dim()>1: nn.init.normal_(p, std=0.02)
         self.head.weight = self.emb.weight
 
     def forward(self, x): # (bs, t) -> (bs, t, v)
-        mask = nn.Transformer.generate_square_subsequent_mask(x.shape[1])
-        x = self.emb(x)+self.pos.weight[:x.shape[1]]
+        mask = nn.Transformer.generate_square_subsequent_mask(x.shape[1], device=x.device)
+        x = self.drop(self.emb(x)+self.pos.weight[:x.shape[1]])
         return self.head(self.norm(self.blocks(x, mask=mask, is_causal=True)))
 
-def nanogpt(train, valid, v, secs):
-    "Its README's CPU command: block 64, batch 12, AdamW, cosine from 1e-3 to 1e-4 over the whole time"
-    model = GPT(v)
-    opt,data = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(.9,.99), weight_decay=.1, fused=True),torch.from_numpy(train)
+def nanogpt(train, valid, v, secs, cfg=None, bs=12, dev='cpu', precision='fp32'):
+    "By default its README's CPU command: block 64, batch 12, AdamW, cosine from 1e-3 to 1e-4 over the whole time"
+    model = GPT(v, **(cfg or {})).to(dev)
+    opt,data = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(.9,.99), weight_decay=.1, fused=True),torch.from_numpy(train).to(dev)
+    scaler,t = torch.amp.GradScaler(torch.device(dev).type, enabled=precision=='fp16'),model.block
     start,steps = time.perf_counter(),0
     while (p := (time.perf_counter()-start)/secs)<1:
         for g in opt.param_groups: g['lr'] = 1e-3*min(1., (steps+1)/100)*(0.1+0.45*(1+math.cos(math.pi*p)))
-        i = torch.randint(len(data)-65, (12,1))+torch.arange(65)
-        loss = F.cross_entropy(model(data[i[:,:-1]]).flatten(0,1), data[i[:,1:]].flatten())
-        loss.backward()
+        i = torch.randint(len(data)-t-1, (bs,1), device=dev)+torch.arange(t+1, device=dev)
+        with autocast(precision, dev): out = model(data[i[:,:-1]])
+        scaler.scale(F.cross_entropy(out.float().flatten(0,1), data[i[:,1:]].flatten())).backward()
+        scaler.unscale_(opt)
         nn.utils.clip_grad_norm_(model.parameters(), 1.)
-        opt.step()
+        scaler.step(opt)
+        scaler.update()
         opt.zero_grad()
         steps += 1
-    return windows(model.eval(), valid),f'{steps:,} steps, 12 x 64'
+        if steps%10==0: synchronize(dev)                                  # or the queue of a GPU would run on after the time is up
+    return windows(model.eval(), valid, t),f'{steps:,} steps, {bs} x {t}'
 
 @torch.no_grad()
 def windows(model, valid, t=64):
     "Loss with at least half a block before each character"
-    x,ls = torch.from_numpy(valid),[]
+    dev = next(model.parameters()).device
+    x,ls = torch.from_numpy(valid).to(dev),[]
     n = (len(x)-1-t)//(t//2)
     for i in range(0, n, 64):
-        at = torch.arange(i, min(i+64, n))[:,None]*(t//2)+torch.arange(t)
+        at = torch.arange(i, min(i+64, n), device=dev)[:,None]*(t//2)+torch.arange(t, device=dev)
         ls.append(F.cross_entropy(model(x[at])[:,t//2:].flatten(0,1), x[at+1][:,t//2:].flatten(), reduction='none'))
     return torch.cat(ls).mean().item()
 

@@ -1,5 +1,6 @@
-"Random sound set-ups, untrained and after training: how often the doctor calls one ill, and how long it takes"
-import argparse,collections,contextlib,io,random,sys,time
+"""Random sound set-ups, untrained and after training: how often the doctor calls one ill, and how long it takes.
+With `--log FILE` each set-up is one line of JSON there, and a second run of the same command goes on where the first one stopped."""
+import argparse,collections,contextlib,io,json,random,sys,time
 from pathlib import Path
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 from fastai.basics import Adam,OptimWrapper,RMSProp,SGD,set_seed
@@ -65,29 +66,43 @@ def setup(seed):
     return CharLearner(dls, net, opt_func=f, lr=lr, precision='fp32'),f'{seed}: {what}, {text}, {opt} {lr}, {kind} {p}, {lay}'
 
 def examine_one(seed, steps):
-    "Findings untrained and after training, and seconds of processor time of each look"
+    "What is found untrained and after training, and seconds of processor time of each look"
     learn,what = setup(seed)
-    res = []
+    looks = []
     for n in (0,steps):
         if n:
             with learn.no_bar(), learn.no_logging(), contextlib.redirect_stdout(io.StringIO()): learn.fit_steps(n)
         start = time.process_time()
         d = learn.doctor()
-        res.append((f'{what}, {n} steps', d, time.process_time()-start))
-    return res
+        secs = time.process_time()-start
+        looks.append(dict(steps=n, secs=secs, failed={k:str(o) for k,o in d.failed.items()}, found=[(o.severity, o.name, o.saw) for o in d]))
+    return dict(seed=seed, what=what, looks=looks)
+
+def tell(res):
+    "Print what is more than a remark, and what could not be run"
+    for look in res['looks']:
+        at = f'{res["what"]}, {look["steps"]} steps'
+        for sev,nm,saw in look['found']:
+            if sev!='remark': print(f'{sev} {nm}: {at}: {saw}', flush=True)
+        for k,o in look['failed'].items(): print(f'could not be run {k}: {at}: {o}', flush=True)
+
+def worst(look): return min((o[0] for o in look['found']), key=SEVERITIES.index, default='nothing')
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
     for nm,d in dict(n=200, start=0, steps=300).items(): ap.add_argument('--'+nm, type=int, default=d)
+    ap.add_argument('--log', type=Path)
     a = ap.parse_args()
-    seen,ts = collections.Counter(),[]
+    done = [json.loads(o) for o in a.log.read_text().splitlines()] if a.log and a.log.exists() else []
+    done = {o['seed']:o for o in done}
     for seed in range(a.start, a.start+a.n):
-        for what,d,secs in examine_one(seed, a.steps):
-            seen.update({max([o.severity for o in d], key=lambda s: -SEVERITIES.index(s), default='nothing'):1})
-            ts.append(secs)
-            for o in d:
-                if o.severity!='remark': print(f'{o.severity} {o.name}: {what}: {o.saw}', flush=True)
-            for k,v in d.failed.items(): print(f'could not be run {k}: {what}: {v}', flush=True)
-    print(f'{2*a.n} looks at {a.n} sound set-ups: {dict(seen)}; median {np.median(ts):.2f} s of processor time, at most {max(ts):.2f} s')
+        if seed not in done:
+            done[seed] = examine_one(seed, a.steps)
+            if a.log:
+                with a.log.open('a') as f: f.write(json.dumps(done[seed])+'\n')
+        tell(done[seed])
+    looks = [o for seed in range(a.start, a.start+a.n) for o in done[seed]['looks']]
+    seen,ts = collections.Counter(worst(o) for o in looks),[o['secs'] for o in looks]
+    print(f'{len(looks)} looks at {a.n} sound set-ups: {dict(seen)}; median {np.median(ts):.2f} s of processor time, at most {max(ts):.2f} s')
 
 if __name__=='__main__': main()

@@ -45,7 +45,7 @@ def readable(samples, held, which, names):
     far,got = np.quantile([d for _,d,_ in true], .95),[read(d) for d in samples]
     clear   = lambda rs: np.mean([d<=far and q<=.9 for _,d,q in rs])
     print(f'{np.mean([c==w for (c,_,_),w in zip(true, which)]):.1%} of {len(held)} held-out drawings are read as what they are; nearest glyph within {far:.2f} '
-        f'pixels and clearly the nearest: {clear(true):.1%} of the held-out ones, {clear(got):.1%} of {len(got)} samples ({len({c for c,_,_ in got})} of {len(names)} kinds)')
+        f'pixels and clearly the nearest: {clear(true):.1%} of the held-out ones, {clear(got):.1%} of {len(got)} samples ({len({c for c,_,_ in got if c})} of {len(names)} kinds)')
 
 def sheets(net, real, folder, seed=None):
     "Pairs of a training drawing and a sample, left and right by chance, as PNG, with the key beside the folder"

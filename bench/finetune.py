@@ -28,12 +28,14 @@ def fit(learn, steps, lr=None):
     with learn.no_bar(), learn.no_logging(), redirect_stdout(io.StringIO()): learn.fit_steps(steps, lr)
     return learn.evaluate().nats,min(float(o[1]) for o in learn.recorder.values)
 
-def fine_tune(learn, steps, head=0.2, spread=1, passes=15):
+def fine_tune(learn, steps, head=None, spread=1, passes=15):
     "`fine_tune_minutes` by steps: loss in the end, and the steps made"
     n = min(steps, math.ceil(passes*len(learn.dls.train)))
-    learn.freeze()
-    fit(learn, round(head*n))
-    learn.unfreeze()
+    head = choose_head(learn.dls.train.n_chars) if head is None else head
+    if head:
+        learn.freeze()
+        fit(learn, round(head*n))
+        learn.unfreeze()
     return fit(learn, round((1-head)*n), slice(learn.lr/spread, learn.lr) if spread!=1 else None)[0],n
 
 def base_model(a):
@@ -70,8 +72,7 @@ def rates(a, base):
     for n in a.sizes:
         for head,spread in ((0,1),(0.2,1),(0,10),(0.2,10)):
             learn = learner(prose(n), base, 0)
-            lr = slice(learn.lr/spread, learn.lr) if spread!=1 else None
-            loss = fine_tune(learn, a.steps[0], head, spread)[0] if head else fit(learn, a.steps[0], lr)[0]
+            loss = fine_tune(learn, a.steps[0], head, spread)[0]
             print(f'{n:,} | {a.steps[0]:,} | {head} | {spread} | {loss:.3f}', flush=True)
 
 def main():
@@ -80,7 +81,7 @@ def main():
     p.add_argument('--save', help='where to keep that model')
     p.add_argument('--base_steps', type=int, default=6000)
     p.add_argument('--sizes', type=int, nargs='+', default=[20_000,100_000,1_000_000])
-    p.add_argument('--steps', type=int, nargs='+', default=[1000,6000])
+    p.add_argument('--steps', type=int, nargs='+', default=[500,2000])
     p.add_argument('--seeds', type=int, default=2)
     p.add_argument('--n_hid', type=int, default=256)
     p.add_argument('--rates', action='store_true', help='try learning rates of the parts instead')

@@ -263,7 +263,7 @@ def _mistake(f, e):
 def _finish(res, as_json):
     "Print the result, if it is wanted; exit status"
     import json
-    if as_json: print(json.dumps(_plain(res)))
+    if as_json and os.environ.get('RANK', '0')=='0': print(json.dumps(_plain(res)))       # of several processes the first one tells
     sys.stdout.flush()
     res = res if isinstance(res,dict) else {}
     if res.get('stopped'): return 128+signal.Signals[res['stopped']]

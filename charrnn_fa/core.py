@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['cache_dir', 'whole_file', 'write_bytes', 'file_sha256', 'visible', 'plural', 'bare_model', 'loader_device',
-           'split_name']
+           'split_name', 'split_words']
 
 # %% ../nbs/00_core.ipynb #66b098bf
 import contextlib,errno,hashlib,os,uuid
@@ -104,3 +104,13 @@ def split_name(
     "What the split of a text is called"
     res = getattr(dls, 'split', None)
     return res if isinstance(res,str) else None
+
+# %% ../nbs/00_core.ipynb #51a64281
+def split_words(
+    split:str # `'nanogpt'`, `'0.1'`, or what else a part of a text is called
+)->str: # The same, with what it means where that is known
+    "What the validation part of a split is"
+    known = {'nanogpt':'the last 10 % of the text', 'torch-rnn':'the 10 % of the text before its last 10 %'}
+    if split in known: return f'{split} split: {known[split]}'
+    try: return f'the last {100*float(split):.3g} % of the text'
+    except ValueError: return split

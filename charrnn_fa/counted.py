@@ -147,7 +147,9 @@ def forget(self:Counted,
 ):
     "Forget what these rows have read"
     self.cell.forget(rows)
-    if self.ctx is not None: self.ctx = torch.where(rows.to(self.ctx.device)[:,None], -1, self.ctx)
+    if self.ctx is None: return
+    same = len(self.ctx)==len(rows)                                            # with another number of rows, they are other texts
+    self.ctx = torch.where(rows.to(self.ctx.device)[:,None], -1, self.ctx) if same else None
 
 # %% ../nbs/12_counted.ipynb #72a0e1d8
 def cell_of(

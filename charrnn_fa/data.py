@@ -7,7 +7,8 @@ __all__ = ['TensorChars', 'CharNumericalize', 'CharStreamDL', 'Window', 'Windows
            'tensorboard_log', 'wandb_process', 'CharBlock', 'CharDataLoaders', 'default_shape', 'suited_shape']
 
 # %% ../nbs/10_data.ipynb #fca2dcfb
-import numpy as np, pandas as pd
+import html, numpy as np
+from IPython.display import HTML,display
 import torch, torch.distributed as dist
 from fastai.text.data import TensorText
 from fastcore.all import *
@@ -237,12 +238,21 @@ def _decode_batch(self:CharStreamDL, b, max_n=9, full=True):
     return L(tuple(self.vocab.decode(o) for o in row) for row in zip(*(o[:max_n].cpu() for o in b)))
 
 # %% ../nbs/10_data.ipynb #c354c01b
+def _table_html(rows):
+    "Rows of texts in a font whose characters are all as wide, at the left, none of them broken"
+    style = 'style="text-align:left;font-family:monospace;white-space:pre"'
+    head  = ''.join(f'<th style="text-align:left">{o}</th>' for o in rows[0])
+    body  = ''.join('<tr>'+''.join(f'<td {style}>{html.escape(str(v))}</td>' for v in o.values())+'</tr>' for o in rows)
+    return f'<div style="overflow-x:auto"><table><tr>{head}</tr>{body}</table></div>'
+
 def show_table(
     rows:list # Dictionaries, a row each; texts in them are shown on one line
 ):
-    "Display rows in a notebook, print them elsewhere"
-    df = pd.DataFrame([{k:visible(v) if isinstance(v,str) else v for k,v in o.items()} for o in rows])
-    with pd.option_context('display.max_colwidth', None): display_df(df)
+    "Display rows in a notebook, print them elsewhere: for each row its texts under each other"
+    rows = [{k:visible(v).replace(' ', '·') if isinstance(v,str) else v for k,v in o.items()} for o in rows]
+    if in_notebook(): return display(HTML(_table_html(rows)))
+    wide = max(map(len, rows[0]))
+    print('\n\n'.join('\n'.join(f'{k:<{wide}}  {v}' for k,v in o.items()) for o in rows))
 
 # %% ../nbs/10_data.ipynb #3a7ebd16
 @patch
@@ -252,7 +262,7 @@ def show_batch(self:CharStreamDL,
     show:bool=True, # Display, or return what fastai does: x, y, and a list of tuples `(x,y)` of texts
     **kwargs
 ):
-    "Show inputs and targets as text, newlines visible"
+    "Show inputs and targets as text, blanks and newlines visible"
     x,y,its = self._pre_show_batch(ifnone(b, self.one_batch()), max_n=max_n)
     if not show: return x,y,its
     show_table([dict(x=a, y=c) for a,c in its])
@@ -310,8 +320,12 @@ def default_shape(
     device=None # Where to train; fastai's default device if not given
 )->tuple: # Rows, and characters in a window
     "The `bs` and `seq_len` that suit a device"
-    if torch.device(ifnone(device, default_device())).type=='cpu': return 16,32    # the best loss after two minutes of two cores
-    return 64,64
+    dev = torch.device(ifnone(device, default_device()))
+    if dev.type=='cpu':  return 16,32                     # the best loss after two minutes of two cores
+    if dev.type!='cuda': return 64,64
+    # a recurrent step multiplies rows x 896 by 896 x 3,584 (the width that a long text gets, four gates), in tiles of 64 x 64 numbers:
+    # 56 tiles for each 64 rows, and a multiprocessor works on one at a time, so a T4 (40) is filled by 64 rows, an A100 (108) by 128
+    return 64*max(1, round(torch.cuda.get_device_properties(dev).multi_processor_count/56)),64
 
 # %% ../nbs/10_data.ipynb #320fad58
 def suited_shape(
@@ -320,11 +334,13 @@ def suited_shape(
     seq_len:int=None, # Characters in a window, if they were asked for
     device=None # Where to train
 )->tuple: # Rows, and characters in a window
-    "The `default_shape`, halved until each row has at least 4 windows; says so if it was"
+    "The `default_shape`, halved until each row has at least 4 windows, unless a part of it was asked for; says so if it was"
     _check_shape(**{k:v for k,v in dict(bs=bs, seq_len=seq_len).items() if v is not None})
     b,t = usual = tuple(ifnone(a, o) for a,o in zip((bs,seq_len), default_shape(device)))
-    while bs is None      and b>1 and n<=4*b*t: b //= 2
-    while seq_len is None and t>1 and n<=4*b*t: t //= 2
+    if bs is None and seq_len is None:                    # 500 rows that were asked for would leave windows of one character
+        while b>1 and n<=4*b*t: b //= 2
+        while t>1 and n<=4*b*t: t //= 2
+    if torch.device(ifnone(device, default_device())).type!='cpu' and None in (bs,seq_len): print(f'{b} rows of {t} characters, to suit the device')
     if (b,t)!=usual: print(f'The text is short ({n:,} characters to train on), so bs={b} and seq_len={t}, not {usual[0]} and {usual[1]}')
     return b,t
 

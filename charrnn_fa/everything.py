@@ -3,6 +3,7 @@
 from .core import *
 from .text.all import *
 from .device import *
+from .processes import *
 from .data import *
 from .models import *
 from .counted import *

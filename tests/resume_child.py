@@ -10,13 +10,23 @@ import charrnn_fa.keep.file as file
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
 base = dict(cell='lstm', fit='one_cycle', n=3, bs=4, seq_len=16, every=5, breaks=50)
 
-def make(cell='lstm', precision='fp32', n_acc=0, opt='adamw', bs=4, seq_len=16, n_hid=24, dropout=0.1, weight_drop=0., n_layers=1, learn_init=False, scale=None, **_):
+class Around(nn.Module):
+    "A module of one's own around a model: it passes `reset` on, and knows nothing of a state"
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+    def forward(self, x): return self.inner(x)
+    def reset(self): self.inner.reset()
+
+def make(cell='lstm', precision='fp32', n_acc=0, opt='adamw', bs=4, seq_len=16, n_hid=24, dropout=0.1, weight_drop=0., n_layers=1, learn_init=False, scale=None,
+    wrap=None, counts=0, **_):
     "The learner of a configuration"
     set_seed(1)
     dls = CharDataLoaders.from_text(text, bs=bs, seq_len=seq_len, device='cpu')
     sizes = dict(n_hid=n_hid, n_layers=n_layers, n_emb=8, dropout=dropout, weight_drop=weight_drop, learn_init=learn_init)
-    learn = char_learner(dls, cell, **sizes, precision=precision, opt_func=adamw if opt=='adamw' else Adam,
-        cbs=[GradientAccumulation(n_acc)] if n_acc else None)
+    kw = dict(precision=precision, opt_func=adamw if opt=='adamw' else Adam, cbs=[GradientAccumulation(n_acc)] if n_acc else None)
+    if wrap: learn = char_learner(dls, dict(parallel=nn.DataParallel, own=Around)[wrap](CharRNN(len(dls.vocab), cell, **sizes)), **kw)
+    else: learn = char_learner(dls, cell, **sizes, **kw, **(dict(counts=counts) if counts else {}))
     return learn.to_fp16(**scale) if scale else learn
 
 def fit(learn, cbs=(), fit='one_cycle', n=3, steps=None, **_):

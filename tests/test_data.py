@@ -95,7 +95,7 @@ def test_a_short_text_shrinks_the_defaults_and_says_so(capsys):
         assert len(dls.train)>=4 and dls.train.bs<=16 and dls.train.seq_len<=32
         assert ('The text is short' in capsys.readouterr().out)==((dls.train.bs,dls.train.seq_len)!=(16,32))
     with pytest.raises(ValueError, match='too few for one window of 16 rows x 32'): CharDataLoaders.from_text(text*10, bs=16, seq_len=32, device='cpu')
-    with pytest.raises(ValueError, match='too few for one window of 500 rows'): CharDataLoaders.from_text(text*10, bs=500, device='cpu')
+    with pytest.raises(ValueError, match='too few for one window of 20 rows x 32'): CharDataLoaders.from_text(text*20, bs=20, device='cpu')
 
 def test_the_command_has_the_defaults_of_the_api():
     import inspect
@@ -103,3 +103,15 @@ def test_the_command_has_the_defaults_of_the_api():
     api = inspect.signature(CharDataLoaders.from_corpus).parameters
     for k in ('bs','seq_len','split'): assert inspect.signature(cli.train).parameters[k].default==api[k].default, k
     assert default_shape('cpu')==(16,32)
+
+def test_a_batch_is_shown_so_that_the_shift_can_be_seen(capsys, monkeypatch):
+    import charrnn_fa.data as d
+    dls = CharDataLoaders.from_text('a b\tc\n<d>'*30, bs=2, seq_len=9, device='cpu')
+    dls.show_batch(max_n=1)
+    x,y = (o[3:] for o in capsys.readouterr().out.splitlines())
+    assert x=='a·b⇥c⏎<d>' and y[:-1]==x[1:]
+    monkeypatch.setattr(d, 'in_notebook', lambda: True)
+    monkeypatch.setattr(d, 'display', lambda o: print(o.data))
+    dls.show_batch(max_n=1)
+    out = capsys.readouterr().out
+    assert 'monospace' in out and out.count('text-align:left')==4 and 'a·b⇥c⏎&lt;d&gt;' in out

@@ -1,48 +1,74 @@
-"Two processes with four rows each learn what one with eight does"
-import json, os, subprocess, sys
-import torch
-from safetensors.torch import load_file
+"Processes under `torchrun` learn what one does, stop together, and resume to the bit"
+import json, os, shutil, subprocess, sys
+from pathlib import Path
+import pytest, torch
+from charrnn_fa.keep.runs import newest_checkpoint
 from conftest import root
+from safetensors.torch import load_file
 
-code = '''
-import json, os, sys
-from safetensors.torch import save_file
-from fastai.basics import set_seed
-from fastai.distributed import *
-from charrnn_fa.everything import *
-text = 'the cat sat on the mat, and the dog on the log. '*200
-set_seed(0)
-dls   = CharDataLoaders.from_text(text, bs=int(sys.argv[1]), seq_len=16, device='cpu')
-learn = char_learner(dls, 'gru', n_hid=32, cold=0, lr=1e-2)
-out   = f'{sys.argv[2]}/{os.environ.get("RANK",0)}'
-def keep(what): save_file({k:o.clone() for k,o in bare_model(learn.model).state_dict().items()}, f'{out}-{what}.safetensors')
-with learn.distrib_ctx(sync_bn=False), learn.no_bar():
-    learn.fit_steps(100)
-    inside = learn.sample('the cat', 40, seed=1)           # through the wrapper
-    keep('steps')
-    learn.fit_minutes(0.02)
-keep('minutes')
-res = dict(steps=learn.train_iter, rows=dls.train.bs*dls.train.world, inside=inside)
-with open(f'{out}.json', 'w') as f: json.dump(res, f)
-'''
+env = dict(os.environ, PYTHONPATH=str(root), OMP_NUM_THREADS='1')
+torchrun = [sys.executable,'-m','torch.distributed.run','--standalone','--nproc_per_node']
 
-def run(tmp_path, n, bs):
-    "What each of `n` processes has in the end"
-    fn = tmp_path/'train.py'
-    fn.write_text(code)
-    cmd = [sys.executable, *(['-m','torch.distributed.run','--standalone','--nproc_per_node',str(n)] if n>1 else []), fn, str(bs), tmp_path]
-    env = dict(os.environ, PYTHONPATH=str(root), ACCELERATE_USE_CPU='1', OMP_NUM_THREADS='1')
-    res = subprocess.run(cmd, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=240)
-    assert res.returncode==0, res.stdout+res.stderr
-    done = [json.loads((tmp_path/f'{r}.json').read_text()) for r in range(n)]
-    return done,[{k:load_file(tmp_path/f'{r}-{k}.safetensors') for k in ('steps','minutes')} for r in range(n)],res.stdout
+def start(folder, n, stage):
+    cmd = [*(torchrun+[str(n)] if n>1 else [sys.executable]), root/'tests/distributed_child.py', folder, '8', stage]
+    return subprocess.run(cmd, cwd=folder, env=env, capture_output=True, text=True, timeout=240)
 
-def test_two_processes_learn_what_one_does(tmp_path):
-    [one],[w],_ = run(tmp_path, 1, 8)
-    (a,b),(wa,wb),out = run(tmp_path, 2, 4)
-    assert a==b and a['inside']==one['inside']
-    for what in wa:
-        for k in wa[what]: assert torch.equal(wa[what][k], wb[what][k]), (what,k)          # to the bit, after either fit
-    for k,o in w['steps'].items(): assert torch.allclose(o, wa['steps'][k], rtol=1e-3, atol=1e-5), k
-    assert a['rows']==4                                    # the loaders are whole again
-    assert out.count('validation loss')==2                 # the foot, of two fits, by one of the two processes
+def facts(folder, what, n): return [json.loads((folder/f'{r}-{what}.json').read_text()) for r in range(n)]
+def weights(folder, what, n): return [load_file(folder/f'{r}-{what}.safetensors') for r in range(n)]
+
+@pytest.fixture(scope='module')
+def one(tmp_path_factory):
+    "What one process with all eight rows has learnt"
+    d = tmp_path_factory.mktemp('one')
+    r = start(d, 1, 'one')
+    assert r.returncode==0, r.stderr
+    return weights(d, 'steps', 1)[0],facts(d, 'steps', 1)[0]
+
+@pytest.mark.parametrize('n', [2,4])
+def test_processes(tmp_path, one, n):
+    r = start(tmp_path, n, 'first')
+    assert r.returncode and (tmp_path/f'{n-1}-stopped.json').exists(), r.stderr                   # killed, and not before it was to be
+    # as one process: each tensor, and a sample taken through the wrapper
+    for w in weights(tmp_path, 'steps', n):
+        for k,o in one[0].items(): assert torch.allclose(o, w[k], rtol=0, atol=1e-5), (k, (o-w[k]).abs().max())
+    assert [o['inside'] for o in facts(tmp_path, 'steps', n)]==[one[1]['inside']]*n
+    assert [o['rows'] for o in facts(tmp_path, 'steps', n)]==[8//n]*n                             # the loaders are whole again
+    # so many minutes are the same number of steps in all, with the same weights
+    assert len({o['steps'] for o in facts(tmp_path, 'minutes', n)})==1
+    first,*others = weights(tmp_path, 'minutes', n)
+    for w in others:
+        for k,o in first.items(): assert torch.equal(o, w[k]), k
+    # a signal to the last one stops all after the same step
+    said = [o['said'] for o in facts(tmp_path, 'stopped', n)]
+    assert len(set(said))==1 and 'Stopped at step' in said[0] and 'of 150' in said[0]
+    # stopped, resumed, killed and resumed: every process ends as if nothing had been
+    _,tree = newest_checkpoint(tmp_path/'run')
+    shutil.copytree(tmp_path/'run', tmp_path/'dealt')
+    at = int(said[0].split()[3].rstrip(' of'))
+    assert at<tree['step']<=at+18 and len(tree['ranks'])==n-1
+    r = start(tmp_path, n, 'again')
+    assert r.returncode==0, r.stderr
+    assert r.stdout.count('Resuming')==1                                                          # the first one tells
+    whole,again = (facts(tmp_path, o, n) for o in ('whole','again'))
+    assert whole==again
+    assert len({o['random'] for o in whole})==n                                                   # and each had random numbers of its own
+    if n==2: another_number(tmp_path, tree)
+
+def another_number(folder, tree):
+    "One process is told that the run is of two, and what to do; with `force='layout'` it goes on with weights and steps, and all the rows"
+    r = start(folder, 1, 'again')
+    assert r.returncode and 'layout world 2 in the run and 1 here' in r.stderr, r.stderr
+    r = start(folder, 1, 'dealt')
+    assert r.returncode==0, r.stderr
+    assert facts(folder, 'begins', 1)==[dict(step=tree['step'], pos=0, rows=8)]
+    for k,o in weights(folder, 'dealt', 1)[0].items(): assert torch.equal(o, tree['model'][k]), k
+    assert facts(folder, 'dealt', 1)[0]['step']==150
+
+def test_the_command(tmp_path):
+    "`charrnn train` under `torchrun` as it is"
+    (tmp_path/'shells.txt').write_text('she sells sea shells by the sea shore.\n'*60)
+    args = 'shells.txt --run run --epochs 2 --bs 4 --seq-len 16 --n-hid 16 --every 10 --precision fp32 --json'.split()
+    r = subprocess.run([*torchrun,'2','--',str(Path(sys.executable).parent/'charrnn'),'train',*args], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=240)
+    assert r.returncode==0, r.stderr
+    res = json.loads(r.stdout)                                                                    # one line, of the first process
+    assert res['processes']==2 and res['valid_nats']<2.5 and (tmp_path/'run/model.safetensors').exists()

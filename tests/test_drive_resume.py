@@ -9,10 +9,10 @@ from test_drive import Storm
 pytestmark = pytest.mark.skipif(not hasattr(charrnn_fa,'Resume'), reason='needs Resume')
 child = root/'tests/drive_child.py'
 
-def start(srv, near, out):
+def start(srv, near, out, kind):
     token = DriveToken('the-id','the-secret','the-refresh-token').dumps()
     env = dict(os.environ, OMP_NUM_THREADS='1', PYTHONUNBUFFERED='1', GDRIVE_TOKEN=token)
-    args = [sys.executable, child, srv.base if srv else '-', near, out]
+    args = [sys.executable, child, srv.base if srv else '-', near, out, kind]
     return subprocess.Popen([str(o) for o in args], env=env, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 def finished(p):
@@ -24,14 +24,15 @@ def finished(p):
 
 def steps_kept(srv): return sorted(o for o in srv.drive.named() if o.startswith('ck-'))
 
-def test_killed_in_a_storm(tmp_path, n=5):
+@pytest.mark.parametrize('kind', ['counted','own'])
+def test_killed_in_a_storm(kind, tmp_path, n=3):
     srv,rng,out = serve(),random.Random(5),tmp_path/'out.json'
     srv.drive.grant('the-refresh-token')
     srv.drive.storm = Storm(srv.drive, 5, 0.1)
-    finished(start(None, tmp_path/'-', tmp_path/'whole.json'))
+    finished(start(None, tmp_path/'-', tmp_path/'whole.json', kind))
     newest,kills,logs = '',0,[]
     while not out.exists():
-        p = start(srv, tmp_path/'near', out)
+        p = start(srv, tmp_path/'near', out, kind)
         if kills<n:
             for line in p.stdout:
                 logs.append(line)

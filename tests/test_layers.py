@@ -1,5 +1,5 @@
 "Notebook NN imports only notebooks numbered below it, so the folder listing is the architecture; and nothing more than it uses"
-import ast, re
+import ast, builtins, dis, importlib, re
 import pytest
 from conftest import root
 from fastcore.nbio import read_nb
@@ -78,3 +78,18 @@ def test_a_name_is_exported_once():
     for m in map(module, nbs):
         for o in public(m): seen.setdefault(o, []).append(m)
     assert not {k:v for k,v in seen.items() if len(v)>1 and not any(m.startswith('shell.') or m=='cli' for m in v)}
+
+def globals_of(code):
+    "Names that a code object, and those within it, look for outside themselves"
+    for o in dis.get_instructions(code):
+        if o.opname=='LOAD_GLOBAL': yield o.argval
+    for o in code.co_consts:
+        if hasattr(o,'co_code'): yield from globals_of(o)
+
+@pytest.mark.parametrize('fn', nbs, ids=lambda o: o.stem)
+def test_every_name_is_known(fn):
+    "A name that no import brings would only be missed in the call that needs it"
+    mod  = module(fn)
+    have = {*vars(importlib.import_module(f'charrnn_fa.{mod}')), *vars(builtins)}
+    lost = {*globals_of(compile(path(mod).read_text(encoding='utf-8'), mod, 'exec'))}-have
+    assert not lost, f'{mod} uses {", ".join(sorted(lost))}, which it neither defines nor imports'

@@ -1,9 +1,11 @@
 "Views: every number against a slow and plain computation, every host that shows them, no trace in training"
 import html,math,re
 from collections import Counter
+from html.parser import HTMLParser
 import numpy as np
 import pytest,torch
 from torch import nn
+from fastcore.all import AttrDict
 from fastai.callback.core import Callback
 from charrnn_fa.everything import *
 from charrnn_fa.look.trace import trace
@@ -207,6 +209,65 @@ def test_copies_against_looking_everywhere():
             if k==7: mask[i:i+7] = True
         assert (c.mask==mask).all() and abs(c.new[3]-(1-sum(k==3 for _,k in pieces)/58))<1e-9
 
+# Every verb on every kind of network
+KINDS = [*CELLS_AND_DEPTHS, ('counted gru',1), ('counted lstm',3)]
+
+def network(kind, n_layers, train):
+    m = made(kind.split()[-1], n_layers, n_hid=6)
+    return Counted(m, Counts.from_codes(train, len(vocab), 3)).eval() if kind.startswith('counted') else m
+
+def verbs(who, train):
+    "A call of every verb, by its name; `train` is what a trained model has to be given, empty for a learner"
+    s = said[:150]
+    codes,src = (dict(train=vocab.encode(train)),dict(source=train)) if train else ({},{})
+    return dict(
+        surprise=lambda: who.surprise(s), neurons=lambda: who.neurons(s[:60]), gates=lambda: who.gates(s[:60]), looks_back=lambda: who.looks_back(s[:20]),
+        loss_by=lambda: who.loss_by(s, **codes), find_neurons=lambda: who.find_neurons(said[:1100], n_untrained=1),
+        steer=lambda: who.steer('h1[2]', 0.9, '\n', n=12), memory=lambda: who.memory(s, upto=8, places=6, **codes),
+        memorised=lambda: who.memorised(s, **src), compare=lambda: who.compare({'again':who}, temperatures=(0.5,), n=12))
+
+@pytest.mark.parametrize('kind,n_layers', KINDS)
+@pytest.mark.parametrize('loaded', [False,True])
+def test_every_verb_on_every_network(kind, n_layers, loaded, tmp_path):
+    dls   = CharDataLoaders.from_text(said, bs=4, seq_len=16, device='cpu')
+    learn = CharLearner(dls, network(kind, n_layers, dls.train.codes))
+    assert dls.vocab.itos==vocab.itos
+    if loaded: learn.save_trained(tmp_path/'m.pt')
+    who,n = load_trained(tmp_path/'m.pt') if loaded else learn,6
+    params = [o.clone() for o in who.model.state_dict().values()]
+    for nm,f in verbs(who, said if loaded else '').items():
+        if nm=='gates' and kind=='rnn':
+            with pytest.raises(ValueError, match='There are no gates'): f()
+            continue
+        v = f()
+        assert '<iframe' in v._repr_html_() and str(v), nm
+        if nm=='surprise': assert np.allclose(v.bits*math.log(2), plain_losses(who.model.eval(), vocab.encode(said[:150])), atol=1e-5)
+        if nm=='neurons': assert {k:o.shape for k,o in v.values.items()}=={f'{k}{i+1}':(60,n) for k in ('hc' if 'lstm' in kind else 'h') for i in range(n_layers)}
+        if nm=='gates': assert len(v.open)==n_layers*(3 if 'lstm' in kind else 1 if kind=='mingru' else 2)
+        if nm=='loss_by': assert 'what the best n-gram already knew' in v.tables
+        if nm=='memory': assert set(v.loss)=={1,2,4,8} and v.ngram
+        if nm=='steer': assert len(v.held)==len(v.free)==13
+        if nm=='compare': assert len(set(v.texts.values()))==1 and len(v.texts)==2
+        if nm=='memorised': assert len(v.copies.longest)>100
+    for a,b in zip(params, who.model.state_dict().values()): assert torch.equal(a, b)
+
+def test_what_a_trained_model_cannot_know_is_asked_for():
+    tm = trained()
+    for nm in ('surprise','neurons','gates','loss_by','find_neurons','memory'):
+        with pytest.raises(ValueError, match='pass a text'): getattr(tm, nm)()
+    with pytest.raises(ValueError, match='pass it as source='): tm.memorised(said[:50])
+
+def test_steering_counts_holds_the_unit_of_the_cell():
+    m = network('counted gru', 1, vocab.encode(said))
+    v = TrainedModel(m, vocab, {}).steer('h1[3]', 0.9, '\n', n=30)
+    assert v.held!=v.free or (m.cell.head.weight[:,3]==0).all()
+    with pytest.raises(ValueError, match='There is no unit c1'): TrainedModel(m, vocab, {}).steer('c1[0]', 1.)
+
+def test_an_untrained_network_with_counts_has_new_weights():
+    m = network('counted mingru', 3, vocab.encode(said))
+    new = untrained(m, 1)
+    assert not torch.equal(new.cell.head.weight, m.cell.head.weight) and new.cell.config==m.cell.config
+
 # What is shown
 ALL = '<script>alert(1)</script>&amp;"\'' + ''.join(chr(p*0x10000+o) for p in range(17) for o in (0x41,0x3b1,0x5d0,0x627,0x301,0x200d,0x202e,0xfffd)) + '\x00\x1b\x7f\t\r\n\n \ud800'
 
@@ -217,6 +278,79 @@ def test_any_character_is_escaped():
     assert '<script' not in s and '\x00' not in s and len(view.bits)==len(ALL)-1
     s.encode('utf-8')                                                                            # no lone surrogate is left
     str(view).encode('utf-8')
+
+class Seen(HTMLParser):
+    "The text, the titles and the tags of a page, as a browser makes them out"
+    def __init__(self, s):
+        super().__init__()
+        self.tags,self.text,self.titles = set(),'',[]
+        self.feed(s)
+        self.close()
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        assert not any(k.startswith('on') for k,_ in attrs)
+        self.titles += [v for k,v in attrs if k=='title']
+    def handle_data(self, s): self.text += s
+
+TAGS = {'div','span','wbr','iframe','details','summary','u','b','table','tr','td','th'}
+
+@pytest.fixture(scope='module')
+def hostile():
+    "Every view of a text out of `ALL`, in the names of groups, features and models too"
+    s  = ALL*12
+    v  = CharVocab(ALL)
+    tm = TrainedModel(CharRNN(len(v), 'gru', n_hid=4), v, {})
+    row = AttrDict(unit='h1[0]', feature=ALL, score=.5, auc=.75, untrained=.1, p=.01)
+    kept = [dict(step=10, loss=2., text=ALL)]
+    return dict(surprise=tm.surprise(ALL), neurons=tm.neurons(ALL), looks_back=tm.looks_back(ALL), loss_by=tm.loss_by(s, by={ALL:list}),
+        found=FoundNeurons([row], {'h1[0]':(ALL,[1]*len(ALL))}, len(ALL), 4), steer=tm.steer('h1[1]', 1., ALL, n=60), memory=tm.memory(s, v.encode(s), upto=8, places=5),
+        memorised=tm.memorised(ALL, s), compare=tm.compare({ALL:tm}, temperatures=(1.,), prompt=ALL, n=60), samples=Samples(kept), gates=tm.gates(ALL))
+
+VIEWS = ['surprise','neurons','looks_back','loss_by','found','steer','memory','memorised','compare','samples','gates']
+SHOWS = {'surprise','neurons','looks_back','found','steer','memorised','compare','samples'}           # the others show figures, or single characters
+
+@pytest.mark.parametrize('name', VIEWS)
+def test_any_character_is_escaped_in_every_view(name, hostile):
+    view = hostile[name]
+    page,plain = Seen(view.page()),Seen(view.html)
+    frame, = re.findall('srcdoc="([^"]*)"', view._repr_html_())
+    assert plain.tags<=TAGS and page.tags-TAGS<={'html','head','meta','title','body'}, plain.tags-TAGS
+    assert html.unescape(frame).count('<script')==1 and html.unescape(frame).count('</script')==1
+    for s in (view._repr_html_(), html.unescape(frame), str(view), plain.text, *plain.titles):
+        assert not re.search('[\x00-\x09\x0b-\x1f\x7f\u202e\u200d\ud800-\udfff]', s.replace('\n', '')), name
+        s.encode('utf-8')
+    if name in SHOWS: assert ''.join(map(shown, '<script>alert(1)</script>&amp;"\'')) in plain.text.replace('\n', '')
+
+@pytest.mark.parametrize('name', VIEWS)
+def test_any_character_in_a_browser(name, hostile, browser, tmp_path):
+    "No dialog, no error, the frame filled; each view with every character"
+    p,seen = browser.new_page(),[]
+    p.on('pageerror', lambda e: seen.append(str(e)))
+    p.on('dialog', lambda d: (seen.append(d.message), d.dismiss()))
+    p.goto(hostile[name].save(tmp_path/'v.html').as_uri())
+    p.wait_for_function("document.querySelector('iframe').offsetHeight>40")
+    assert not seen and p.evaluate('document.characterSet')=='UTF-8'
+    if name in SHOWS: assert '<script>alert(1)</script>' in p.frames[1].evaluate("document.querySelector('#root').textContent")
+    p.close()
+
+@pytest.mark.parametrize('name', ['surprise','neurons','loss_by'])
+def test_in_a_sandbox_the_plain_part_stays(name, browser):
+    "Scripts run, but what is around the frame is out of reach: no error, nothing hidden, titles tell on hover"
+    tm = trained(n_hid=9)
+    view = dict(surprise=lambda: tm.surprise(said[:400]), neurons=lambda: tm.neurons(said[:300]), loss_by=lambda: tm.loss_by(said))[name]()
+    for flags in ('allow-scripts','','allow-scripts allow-same-origin'):
+        p,errors = browser.new_page(viewport=dict(width=390, height=900)),[]
+        p.on('pageerror', lambda e: errors.append(str(e)))
+        p.set_content(f'<iframe sandbox="{flags}" style="width:100%;height:800px;border:0" srcdoc="{html.escape(view.page())}"></iframe>')
+        outer = p.frame_locator('iframe')
+        outer.locator('iframe').wait_for(state='attached')
+        p.wait_for_timeout(400)
+        text,frame = outer.locator('body > div > div').first,outer.locator('iframe')
+        if 'origin' in flags: assert frame.bounding_box()['height']>40 and not text.is_visible()
+        else: assert text.is_visible() and text.bounding_box()['height']>100 and frame.bounding_box()['height']==0
+        if 'origin' not in flags and name=='surprise': assert outer.locator('[title$=" bits"], [title*=" bits"]').count()>100
+        assert not errors, errors
+        p.close()
 
 @pytest.mark.parametrize('std', [0.,3.])
 def test_two_thousand_characters_stay_small(std):
@@ -251,6 +385,14 @@ def test_in_a_browser(browser, tmp_path):
         p.goto(f.as_uri())
         assert p.locator('iframe').bounding_box()['height']==0 and len(p.inner_text('body'))>200
         c.close()
+
+def test_a_table_is_read_where_a_dark_theme_gets_at_it(browser):
+    "An untrusted notebook in JupyterLab's dark theme: `inherit` is stripped, tables are given the theme's white, and the plain part stays white"
+    c = browser.new_context(java_script_enabled=False)
+    p = c.new_page()
+    p.set_content('<style>table{color:#fff}</style>'+trained().loss_by(said)._repr_html_().replace('color:inherit', ''))
+    assert not re.search('color: ?rgb\\(255', ''.join(p.locator('td').evaluate_all("es => es.map(e => 'color:'+getComputedStyle(e).color)")))
+    c.close()
 
 # While it learns
 def fit(cbs, steps=22, n=None, **kw):

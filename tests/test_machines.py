@@ -1,9 +1,13 @@
 "What this project does on machines that are not at hand: float16 and its scale, a device without float64"
-import json
+import hashlib,json,os,re,subprocess,sys
+import numpy as np
+from types import SimpleNamespace
 import pytest, torch
 from fastai.basics import Callback,set_seed
 from fastai.callback.all import AMPMode,GradientClip,MixedPrecision
 from charrnn_fa.everything import *
+import charrnn_fa.text.stream as stream
+from conftest import root
 from test_resume_kill import kill_until_done,whole
 
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
@@ -96,3 +100,54 @@ def test_what_a_checkpoint_holds_of_the_scale(tmp_path):
     _,tree = newest_checkpoint(tmp_path/'run')
     s = tree['callbacks']['loss_scale.0']
     assert tree['precision']=='fp16' and s['scaler']['scale']==2.**16 and s['scaler']['_growth_tracker']==20 and s['skipped']==0
+
+def test_a_hash_is_computed_once(tmp_path, monkeypatch):
+    "Of each part of a file in the cache, until the file is made again"
+    fn,seen = tmp_path/f'{"a"*32}-{"b"*16}.npy',[]
+    def save(first, ns):
+        np.save(fn, np.arange(first, first+5000, dtype=np.uint16))
+        os.utime(fn, ns=(ns,ns))
+        return np.load(fn, mmap_mode='r')
+    def hashed(codes):
+        res = stream_hash(codes)
+        assert res==hashlib.sha256(np.array(codes).astype(np.uint32).tobytes()).hexdigest()
+        return res
+    codes = save(0, 10**18)
+    parts = [codes[:3000],codes[3000:],codes[1000:4000]]
+    was = [hashed(o) for o in parts]
+    monkeypatch.setattr(stream, 'release_pages', seen.append)                         # called for every piece that is hashed
+    assert [hashed(o) for o in parts]==was and not seen
+    assert hashed(save(1, 2*10**18)[:3000])!=was[0] and seen
+    (tmp_path/f'{"a"*32}-{"b"*16}.hashes.json').write_text('[not json')
+    assert hashed(codes[:3000])
+
+def test_a_hash_of_an_array_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save('mine.npy', np.arange(9, dtype=np.uint8))
+    stream_hash(np.load('mine.npy', mmap_mode='r'))
+    assert [o.name for o in tmp_path.iterdir()]==['mine.npy']
+
+@pytest.mark.parametrize('name,n,bs', [('T4',40,64), ('L4',58,64), ('A100',108,128), ('H100',132,128)])
+def test_rows_on_a_gpu(name, n, bs, monkeypatch, capsys):
+    "Said, and halved for a short text as on a CPU"
+    monkeypatch.setattr(torch.cuda, 'get_device_properties', lambda dev: SimpleNamespace(multi_processor_count=n))
+    assert default_shape('cuda')==(bs,64) and suited_shape(10**7, device='cuda:0')==(bs,64)
+    assert f'{bs} rows of 64 characters' in capsys.readouterr().out
+    assert suited_shape(4000, device='cuda')[0]<bs and suited_shape(10**7, bs=8, seq_len=16, device='cuda')==(8,16)
+    assert default_shape('mps')==(64,64) and default_shape('cpu')==(16,32)
+
+def test_bench_of_the_gpu_in_small(tmp_path):
+    "Every line of the table, and a resumed run with all of its weights"
+    (tmp_path/'shells.txt').write_text(text)
+    env = dict(os.environ, PYTHONPATH=str(root), OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+    cmd = [sys.executable,str(root/'bench/gpu.py'),'--small','--corpus','shells.txt','--out','table.md']
+    r = subprocess.run(cmd, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200)
+    assert r.returncode==0, r.stderr
+    table = (tmp_path/'table.md').read_text()
+    assert f'torch {torch.__version__}' in table and set(table.splitlines())<=set(r.stdout.splitlines())
+    for o in ('nn.LSTM in a bare loop, fp32','the library, fp32','sampling, 64 at a time'): assert re.search(rf'\| {o} \| [\d,]*[1-9][\d,]* characters/s', table), o
+    nats = {o:float(re.search(rf'\| {o}.*? \| ([\d.]+) nats', table)[1]) for o in ('nanoGPT','the library after')}
+    assert all(0<o<4 for o in nats.values())
+    assert ('**below' in re.search('the library after.*', table)[0])==(nats['the library after']>nats['nanoGPT'])
+    at,same,n = map(int, re.search(r'resumed at step (\d+) of 40 \| (\d+) of (\d+) tensors', table).groups())
+    assert 0<at<40 and same==n>=5

@@ -1,5 +1,5 @@
 "fit_minutes: what was decided is state, rows and passes stay few, and no time is missed in silence"
-import shutil
+import re, shutil
 import pytest, torch
 from fastai.basics import Callback, set_seed
 from charrnn_fa.everything import *
@@ -102,3 +102,41 @@ def test_a_message_is_the_message(tmp_path):
 
 def test_a_plot_before_a_fit():
     with pytest.raises(ValueError, match='train first'): learner().plot_yardsticks()
+
+def small():
+    from charrnn_fa.everything import CharDataLoaders,char_learner
+    return char_learner(CharDataLoaders.from_text('she sells sea shells\n'*200, bs=4, seq_len=32, device='cpu'), 'rnn', n_hid=8, precision='fp32')
+
+def test_resuming_stands_above_the_table(tmp_path, capsys):
+    from charrnn_fa.everything import Resume
+    from fastai.callback.all import Callback
+    import signal
+    class Stop(Callback):
+        def before_step(self):
+            if self.train_iter==40: signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt): small().fit_steps(90, cbs=[Resume(tmp_path), Stop()])
+    assert 'Stopped' not in capsys.readouterr().out                     # the exception says it, once
+    for first in ('Resuming','is finished'):
+        small().fit_steps(90, cbs=Resume(tmp_path))
+        out = capsys.readouterr().out
+        assert 0<=out.index(first)<out.index('train_loss')<out.index('0         ')<out.index('3         '), out
+
+def test_no_raw_lists_and_the_bar_comes_back(capsys):
+    learn = small()
+    bar = learn.progress
+    with learn.no_bar(): learn.fit_steps(40)
+    rows = [o for o in capsys.readouterr().out.splitlines() if 'valid_loss' in o]
+    assert len(rows)==2 and all(re.match(rf'epoch {i}  train_loss \d\.\d{{4}}  valid_loss \d', o) for i,o in enumerate(rows)), rows
+    assert learn.progress is bar and learn.logger is print
+
+def test_plots_of_a_loss_at_any_time():
+    import matplotlib.pyplot as plt
+    learn = small()
+    with pytest.raises(ValueError, match='no loss to plot yet'): learn.recorder.plot_loss()
+    with learn.no_bar(), learn.no_logging(): learn.lr_find(show_plot=False)
+    learn.recorder.plot_loss()
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(40)
+    plt.close('all')
+    learn.recorder.plot_loss()
+    assert [o.get_label() for o in plt.gca().lines]==['train','valid']
+    plt.close('all')

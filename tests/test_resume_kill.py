@@ -43,9 +43,10 @@ def test_sigkill(tmp_path):
         assert json.loads((tmp_path/f'{k}.out').read_text())==ref[k].result(), k
 
 cells  = [dict(cell=c, fit=f) for c in ('rnn','gru','lstm','mingru') for f in ('one_cycle','flat_cos','minutes')]
+others = [dict(counts=4), dict(counts=3, cell='gru', n_layers=2), dict(wrap='parallel'), dict(wrap='own'), dict(wrap='own', cell='gru', dropout=0.)]
 extras = [dict(weight_drop=.2), dict(precision='bf16'), dict(n_acc=12), dict(opt='fastai'), dict(n_layers=2, learn_init=True), dict(dropout=0.), dict(fit='plain')]
 places = [dict(breaks=b, every=e) for b,e in (('end',1),('start',1),('validate',1),('first',1),(57,7),('last',1))]
-configs = [dict(o, **places[i%len(places)]) for i,o in enumerate(cells+extras)]+places
+configs = [dict(o, **places[i%len(places)]) for i,o in enumerate(cells+extras)]+places+[dict(o, breaks=b, every=7) for o in others for b in (57,'validate')]
 
 break_off = '''
 import sys,json
@@ -63,7 +64,7 @@ class Break(Callback):
         if self.epoch==1: self.now('validate')
 for i,c in enumerate(json.load(open(sys.argv[1]))):
     c = dict(base, **c)
-    if c['fit']=='minutes': c['n'] = .01
+    if c['fit']=='minutes': c['n'] = .03
     learn = make(**c)
     try: fit(learn, [Resume(f'{{sys.argv[2]}}/{{i}}', every=c['every']), Break(c['breaks'] if c['fit']!='minutes' else 30)], **c)
     except RuntimeError as e: assert 'broken off' in str(e)
@@ -77,7 +78,7 @@ from resume_child import *
 bad = []
 for i,c in enumerate(json.load(open(sys.argv[1]))):
     c = dict(base, **c)
-    if c['fit']=='minutes': c['n'] = .01
+    if c['fit']=='minutes': c['n'] = .03
     where = f'{{sys.argv[2]}}/{{i}}'
     if c['fit']=='minutes': shutil.copytree(where, where+'b')
     a,cb = make(**c),Resume(where, every=c['every'])

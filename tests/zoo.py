@@ -439,3 +439,25 @@ def adam_small_lr(): return learner(Cells, loaders(words(seed=9)), lr=5e-4)
 def trained_mingru(): return train(learner('mingru', loaders(words(seed=4))), 300, 1e-2)
 @fresh(None)
 def few_rows(): return learner('lstm', loaders(words(n=3_000), bs=2, seq_len=16))
+
+# Training on: weights of the same characters in another order, and the same matched by character
+@lru_cache
+def spelling(): return train(learner('gru', loaders(words(seed=11))), 300, 1e-2)
+def renumbered(model, seed=0):
+    "A copy whose codes are in another order: rows of embedding and head"
+    res,order = copy_model(model),torch.randperm(model.config['n_vocab'], generator=torch.Generator().manual_seed(seed))
+    for o in (res.emb.weight,res.head.weight,res.head.bias): o.data.copy_(o.data[order].clone())
+    return res
+@fresh('vocab_order')
+def order_of_another_vocabulary(): return learner(renumbered(spelling().model), spelling().dls)
+@fresh('vocab_order')
+def order_of_another_vocabulary_after_its_fit():
+    learn = train(learner('lstm', loaders(words(seed=12))), 300, 1e-2)
+    learn.model.load_state_dict(renumbered(learn.model, 1).state_dict())
+    return learn
+@fresh(None)
+def order_that_was_found():
+    learn = order_of_another_vocabulary()
+    return learner(matched_model(learn.model, learn.doctor(checks=[check_order_of_codes])[0].order, learn.vocab)[0], spelling().dls)
+@fresh(None)
+def matched_with_another_text(): return char_learner(loaders(source()), spelling(), precision='fp32')

@@ -1,5 +1,6 @@
 "Everything in `charrnn_fa.doctor`"
 
+from .finding import *
 from .patient import *
 from .data import *
 from .wiring import *

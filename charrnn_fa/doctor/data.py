@@ -4,18 +4,20 @@
 
 # %% auto #0
 __all__ = ['check_codes', 'check_alignment', 'train_text', 'garbled', 'check_encoding', 'foreign', 'check_valid', 'check_leak',
-           'check_size']
+           'check_size', 'matching_order', 'check_order_of_codes']
 
 # %% ../../nbs/51_doctor.data.ipynb #84e2ef30
-import re
+import itertools,re
 from functools import partial
-import numpy as np
+import numpy as np, torch
 from fastcore.all import *
 from fastai.basics import *
 from ..text.ngrams import *
 from ..models import *
 from ..train.yardstick import *
 from ..train.learner import *
+from ..use.sampling import *
+from .finding import *
 from .patient import *
 
 # %% ../../nbs/51_doctor.data.ipynb #7538282e
@@ -135,3 +137,70 @@ def check_size(p):
     n,m = n_params(p.model),len(p.learn.dls.train.codes)
     if n>50*m: return Finding('small_text', f'{n:,} parameters for {m:,} characters',
         'it will learn the text by heart', f'char_learner(dls, n_hid={choose_size(m)["n_hid"]}, dropout=0.3)', 'remark')
+
+# %% ../../nbs/51_doctor.data.ipynb #080e389f
+def _pairs(codes, v): return np.bincount(codes[:-1].astype(np.int64)*v+codes[1:], minlength=v*v).reshape(v, v).astype(float)
+
+def _gains(t, p):
+    "How much each swap of two codes in `p` would add to `(t*p).sum()`, shape (v, v)"
+    g,h = t@p.T,t.T@p                                                 # row a of t with row b of p; the same for columns
+    ta,tb,pa,pb = (np.broadcast_to(o, t.shape) for o in (np.diag(t)[:,None],np.diag(t)[None],np.diag(p)[:,None],np.diag(p)[None]))
+    rows = g-np.diag(g)[:,None]-ta*(p.T-pa)-t*(pb-p)                  # all but the cells where rows and columns both change
+    cols = h-np.diag(h)[:,None]-ta*(p-pa)-t.T*(pb-p.T)
+    both = ta*(pb-pa)+t*(p.T-p)
+    return rows+rows.T+cols+cols.T+both+both.T
+
+def matching_order(
+    text, # How often each pair of codes occurs in the text, shape (v, v)
+    model, # How often each pair occurs in what a model writes, in its own codes, shape (v, v)
+)->np.ndarray: # The model's code for each code of the text, shape (v,)
+    "The order of the codes in which pairs are most alike: by frequency at first, then the best swap of two codes as long as one helps"
+    logs,order = np.log((model+0.1)/(model+0.1).sum(1, keepdims=True)),np.empty(len(text), dtype=int)
+    order[np.argsort(-text.sum(1), kind='stable')] = np.argsort(-model.sum(1), kind='stable')
+    for _ in range(20*len(text)):
+        gain = _gains(text, logs[np.ix_(order, order)])
+        a,b  = np.unravel_index(gain.argmax(), gain.shape)
+        if gain[a,b]<1e-6*text.sum(): break
+        order[[a,b]] = order[[b,a]]
+    return order
+
+# %% ../../nbs/51_doctor.data.ipynb #21550e47
+def _written(p, rows=64, n=150):
+    "Pairs in what the model writes by itself: at each of its characters, what it expects next, shape (v, v)"
+    draws = itertools.islice(generate(plain_copy(p.model), np.zeros(1, dtype=int), batch=rows, seed=0), n)
+    x = torch.from_numpy(np.stack([*draws], 1)).to(p.dev)             # (rows, n)
+    probs = p.run(x).float().softmax(-1).flatten(0,1).cpu().double()  # (rows*n, v)
+    return torch.zeros(p.v, p.v, dtype=torch.double).index_add_(0, x.flatten().cpu(), probs).numpy()
+
+def _loss_in(p, order):
+    "Loss on the batches at hand with the codes in another order"
+    order,m = torch.from_numpy(order).to(p.dev),plain_copy(p.model)
+    with torch.no_grad(): return float(np.mean([p.ce(order[x], order[y], m).item() for x,y in p.batches]))
+
+# %% ../../nbs/51_doctor.data.ipynb #01123e8c
+@check(slow=True)
+def check_order_of_codes(p):
+    "Whether the weights belong to the same characters in another order"
+    if p.layout!='btv' or p.kind!='logits' or not 2<p.v<=256: return
+    codes = np.asarray(p.learn.dls.train.codes[:500_000])
+    _,unigram,bigram = ngram_losses(codes, codes, p.v, 2)
+    text,now,q = _pairs(codes, p.v),_loss_in(p, np.arange(p.v)),p.out.detach().float().softmax(-1)
+    expected = float(-(q*q.clamp_min(1e-9).log()).sum(-1).mean())     # the loss that it would have if it were right about itself
+    if now<1.05*unigram or expected>0.8*now: return
+    try: wrote = _written(p)
+    except ValueError: return                                         # its values explode as it writes: other checks say so
+    order = matching_order(text, wrote)
+    then  = _loss_in(p, order)
+    if then>1.05*bigram: return
+    return _other_order(p, now, then, order)
+
+def _other_order(p, now, then, order):
+    "The finding, with the characters in the order of the model's codes"
+    info  = getattr(p.learn.trained_from, 'info', None) or {}
+    saved = last_valid(p.learn) if p.trained else info.get('valid') or info.get('train', {}).get('valid_nats')
+    was   = f', {saved:.3f} was saved with it' if saved else ''
+    res   = Finding('vocab_order', f'loss {now:.3f} on this text{was}; with the characters numbered in another way it is {then:.3f}',
+        'the weights were trained with the characters in another order, which `.order` of this finding holds: what it writes is a substitution cipher',
+        'learn = char_learner(dls, load_trained(file))  # matches characters by what they are; or matched_model(learn.model, finding.order, learn.vocab)')
+    res.order = ''.join(p.learn.vocab.itos[i] for i in np.argsort(order))
+    return res

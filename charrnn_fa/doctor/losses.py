@@ -12,6 +12,7 @@ from fastcore.all import *
 from fastai.basics import *
 from ..train.shapes import *
 from ..train.loss import *
+from .finding import *
 from .patient import *
 
 # %% ../../nbs/53_doctor.losses.ipynb #a8688302

@@ -11,6 +11,7 @@ import numpy as np, torch
 from fastcore.all import *
 from fastai.basics import *
 from ..models import *
+from .finding import *
 from .patient import *
 
 # %% ../../nbs/54_doctor.memory.ipynb #ba586940
@@ -126,7 +127,7 @@ def _slopes(p, model, eps, n=6):
 def check_true_gradient(p):
     "Whether the gradient is that of the loss, or was cut on its way through time"
     if p.carried and not hasattr(p.model,'reset') or p.x.shape[1]<3: return
-    n = 6 if n_params(p.model)<1_000_000 else 3                       # each costs two passes in double precision
+    n = 6 if n_params(p.model)<1_000_000 else 2                       # each costs two passes in double precision
     try: said,real = _slopes(p, plain_copy(p.probe, train=True).double(), 1e-5, n)
     except (RuntimeError,ValueError,TypeError): said,real = _slopes(p, plain_copy(p.probe, train=True), 3e-3, n)  # a model, or a device, of 32 bits only
     if not said.any(): return                                         # no gradient at all: `check_gradient` says so

@@ -16,6 +16,7 @@ from ..core import *
 from ..train.yardstick import *
 from ..train.steps import *
 from ..train.trial import *
+from .finding import *
 from .patient import *
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #43324e56
@@ -157,6 +158,7 @@ def check_first_loss(p):
     start = p.nats([float(p.learn.recorder.losses[0])]) if p.trained else None
     if start is not None and start[0]<lnv+1.5:
         return Finding('lr_high', saw, 'training made it worse: steps are too long', f'learn.lr = {p.learn.lr/10:.1g}')
+    if p.learn.trained_from is not None: return                       # sure of another text: that is what training on is to change
     nm = p.last_layer()[2]
     return Finding('init_loss', saw, 'from the start it is sure of wrong answers: large weights',
         f'nn.init.xavier_uniform_({dotted(nm) if nm else "learn.model.head"}.weight)', 'slow')
@@ -182,11 +184,13 @@ def standing(
     if len(losses)<100: return None
     level = float(np.mean(losses[-50:])) if level is None else level
     hot = losses if lrs is None or len(lrs)!=len(losses) else losses[np.asarray(lrs)>=0.2*np.max(lrs)]
-    n   = min(50, len(hot)//2)                                        # fewer than 20 steps say nothing
+    n   = min(100, max(50, len(hot)//3), len(hot)//2)                 # fewer than 20 steps say nothing; plain SGD falls by 1 % in 100 steps
     a,b = (np.mean(hot[-2*n:-n]),np.mean(hot[-n:])) if n>=20 else (math.inf,0.)
     flat = a-b<0.01*a                                                 # a slow start still falls
     if level>1.02*ys.unigram and flat: return 'nothing',ys.uniform
-    if level>1.02*ys.bigram and flat: return 'letter frequencies',ys.unigram
+    # a third of the way to pairs is more than letter frequencies; the first lines of a text may be harder than the rest
+    third = ys.unigram-(ys.unigram-ys.bigram)/3
+    if min(level, b)>max(1.02*ys.bigram, third) and flat: return 'letter frequencies',ys.unigram
     if ys.bigram<0.97*ys.unigram and abs(level/ys.bigram-1)<0.02 and a-b<0.005*a and len(losses)>=300: return 'pairs of letters',ys.bigram
 
 def exhausted(

@@ -17,6 +17,7 @@ from ..train.yardstick import *
 from ..train.loss import *
 from ..train.trial import *
 from ..train.learner import *
+from .finding import *
 from .patient import *
 from .data import *
 from .wiring import *
@@ -51,27 +52,39 @@ class Diagnosis(list):
     def __repr__(self): return '\n'.join([repr(o) for o in self] or ['Nothing found'])+'\n'+self.foot()
 
 # %% ../../nbs/57_doctor.watch.ipynb #b7fe463c
+def _lesson(title):
+    "A link to the lesson, or its name where nothing can be linked to"
+    to = lesson_link(title)
+    return f'<a href="{html.escape(to)}">{html.escape(title)}</a>' if to else f'why_it_did_not_learn: {html.escape(title)}'
+
+def _part(head, text):
+    "A column of a row: beside the others where there is room, below them on a narrow screen"
+    return f'<div style="flex:1 1 0;min-width:220px"><small style="opacity:.75">{head}</small><br>{text}</div>'
+
+# %% ../../nbs/57_doctor.watch.ipynb #27f67d18
 def _row(o):
     "A row of the table"
-    chip = f'<span style="background:{_COLOURS[o.severity]};color:white;border-radius:3px;padding:1px 6px">{o.severity}</span>'
-    def esc(s): return html.escape(str(s))
-    means = esc(o.means)+(f'<br><small>More in the tutorial why_it_did_not_learn: {esc(o.lesson)}</small>' if o.lesson else '')
-    fix = f'<code style="white-space:pre-wrap;overflow-wrap:anywhere">{esc(o.fix)}</code>' if o.fix else ''
-    style = 'style="text-align:left;vertical-align:top"'
-    return '<tr>'+''.join(f'<td {style}>{s}</td>' for s in (chip, f'<b>{esc(o.name)}</b>', esc(o.saw), means, fix))+'</tr>'
+    chip  = f'<span style="background:{_COLOURS[o.severity]};color:white;border-radius:3px;padding:1px 6px;display:inline-block;margin-bottom:3px">{o.severity}</span>'
+    means = html.escape(o.means)+(f'<br><small>Lesson: {_lesson(o.lesson)}</small>' if o.lesson else '')
+    parts = [_part('what was seen', html.escape(o.saw)), _part('what it means', means)]
+    code  = f'<code style="white-space:pre-wrap;overflow-wrap:anywhere">{html.escape(o.fix)}</code>'
+    parts.append(_part('line to change' if o.fix else '', code if o.fix else ''))
+    style = 'style="text-align:left;vertical-align:top;white-space:normal"'
+    return (f'<tr><td {style}>{chip}<br><b>{html.escape(o.name)}</b></td>'
+        f'<td {style}><div style="display:flex;flex-wrap:wrap;gap:4px 16px">{"".join(parts)}</div></td></tr>')
 
+# %% ../../nbs/57_doctor.watch.ipynb #4f147935
 @patch
 def _repr_html_(self:Diagnosis):
-    rows = ''.join(map(_row, self)) or '<tr><td colspan="5" style="text-align:left">Nothing found</td></tr>'
-    head = ''.join(f'<th style="text-align:left">{k}</th>' for k in ('severity','finding','what was seen','what it means','line to change'))
+    rows = ''.join(map(_row, self)) or '<tr><td style="text-align:left">Nothing found</td></tr>'
     foot = '<br>'.join(map(html.escape, self.foot().splitlines()))
-    return f'<div style="overflow-x:auto"><table><tr>{head}</tr>{rows}</table></div><small>{foot}</small>'
+    return f'<table style="width:100%;max-width:1100px;margin-left:0">{rows}</table><small>{foot}</small>'
 
 # %% ../../nbs/57_doctor.watch.ipynb #c4ddd890
 _WIRING   = [check_codes, check_alignment, check_half, check_embedding, check_runs, check_nan, check_loss, check_axes, check_number,
     check_registered, check_start, check_vanishing, check_units, check_range, check_random, check_rows, check_future, check_input]
 _SYMPTOMS = [check_frozen, check_rate, check_decay, check_clip, check_detached, check_gradient, check_optimizer, check_true_gradient,
-    check_state, check_order, check_first_loss, check_dropout, check_lr, check_encoding, check_valid, check_leak, check_size]
+    check_state, check_order, check_order_of_codes, check_first_loss, check_dropout, check_lr, check_encoding, check_valid, check_leak, check_size]
 _PROGRESS = [check_overfitting, check_plateau, check_sample, check_one_hot, check_overfit]
 
 CHECKS = _WIRING+_SYMPTOMS+_PROGRESS

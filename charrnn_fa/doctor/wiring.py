@@ -14,6 +14,7 @@ from fastcore.all import *
 from fastai.basics import *
 from ..train.shapes import *
 from ..train.trial import *
+from .finding import *
 from .patient import *
 
 # %% ../../nbs/52_doctor.wiring.ipynb #d5a5f4c6
@@ -166,8 +167,11 @@ def check_range(p):
     m = plain_copy(p.probe)
     last,_,_ = p.last_layer(m)
     if last is None or p.kind!='logits' or p.out.std()==0: return
-    for o in last.parameters(): o.data.mul_(1e4)
-    o = p.run(p.x, m)
+    outs = []
+    for s in (1e4,-1.):                                               # both signs: a large bias alone can hold all logits above 0
+        for w in last.parameters(): w.data.mul_(s)
+        outs.append(p.run(p.x, m))
+    o = torch.cat(outs)
     if not (o.min()>=0 or o.abs().max()<=1.001): return
     what = 'tanh'
     if o.min()>=0: what = 'relu' if o.max()>1.001 else 'sigmoid'

@@ -118,7 +118,7 @@ def _header(data):
     "The header of a file as bytes, after checking its seal"
     if len(data)<8: raise CheckpointError(f'damaged: it has {len(data)} bytes')
     n = int.from_bytes(data[:8], 'little')
-    if n>min(header_max, len(data)-8): raise CheckpointError(f'damaged or no checkpoint: {len(data):,} bytes do not hold a header of {n:,}')
+    if n>min(header_max, len(data)-8): raise CheckpointError(f'damaged, or not a checkpoint: {len(data):,} bytes do not hold a header of {n:,}')
     head = bytes(data[8:8+n])
     m = re.search(rb'"sha256":"([0-9a-f]{64})"', head)
     if not m: raise CheckpointError('damaged, or not written by charrnn_fa: there is no checksum in it')
@@ -141,6 +141,6 @@ def from_bytes(
         if int(meta['format'])>FORMAT: raise CheckpointError(f"of format {meta['format']}; this version reads up to {FORMAT}: upgrade charrnn_fa")
         tree = unpack(json.loads(meta['charrnn_fa']), st_load(bytes(data)))
     except CheckpointError: raise
-    except PARSE_ERRORS as e: raise CheckpointError(f'no checkpoint of charrnn_fa ({type(e).__name__}: {e})') from None
-    if not isinstance(tree, dict): raise CheckpointError(f'no checkpoint of charrnn_fa: it holds a {type(tree).__name__}')
+    except PARSE_ERRORS as e: raise CheckpointError(f'not a checkpoint of charrnn_fa ({type(e).__name__}: {e})') from None
+    if not isinstance(tree, dict): raise CheckpointError(f'not a checkpoint of charrnn_fa: it holds a {type(tree).__name__}')
     return tree

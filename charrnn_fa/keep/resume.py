@@ -12,6 +12,7 @@ from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
+from ..processes import *
 from ..train.steps import *
 from ..train.trial import *
 from ..train.learner import *
@@ -72,21 +73,37 @@ def acquire(self:Resume, learn):
     if self.ready: return
     dl = learn.dls.train
     if not hasattr(dl,'load_state_dict'): raise ValueError(f'Resume needs a loader that knows its position, such as CharStreamDL, not a {type(dl).__name__}')
-    if dl.world>1: raise ValueError(f'Resume works in one process, here are {dl.world}: use SaveModelCallback with several')
-    self.store,bad = open_store(self.where),set()
-    self.claim,self.entry,self.tree = Claim(self.store),None,None
+    self.rank,self.world = dl.rank,dl.world
+    if self.world!=processes(): raise ValueError(f'The rows are dealt to {self.world} processes, and here are {processes()}: fit inside `with learn.distrib_ctx():`')
     self.identity = {**run_identity(learn), 'same':self.same}
-    if not self.anew: self._find(learn, bad)
-    self.claim.take('session' in self.force)
-    if self.anew: self._set_aside()
-    elif self._grown(bad): self._find(learn, bad)
-    self.writer,self.series = Writer(self.store, self.claim, self.keep, bad),defaultdict(Series)
-    self.stop,self.stopped,self.diverged,self.told,self.began_at = None,None,None,{},0
+    self.store,self.writer,self.told = self.where,_NoWriter(),{}
+    self.entry,self.tree = first_does(lambda: self._claim_run(learn))
+    self.series,self.look_at,self.looked = defaultdict(Series),0,(0,time.monotonic())
+    self.stop,self.stopped,self.diverged,self.began_at = None,None,None,0
     self.times,self.best,self.best_name,self.moment = [],math.inf,None,None
     self.phase = step_and_phase(self.entry.name)[1] if self.entry else 0
     self.segment,self.steps_before,self.segments = 0,0,[]
     self.ready = True
     if self.tree and 'precision' not in self.force: learn.precision = self.tree['precision']
+
+@patch
+def _claim_run(self:Resume, learn):
+    "What the first process does for all of them; newest checkpoint and what is in it"
+    self.store,bad = open_store(self.where),set()
+    self.claim,self.entry,self.tree = Claim(self.store),None,None
+    if not self.anew: self._find(learn, bad)
+    self.claim.take('session' in self.force)
+    if self.anew: self._set_aside()
+    elif self._grown(bad): self._find(learn, bad)
+    self.writer = Writer(self.store, self.claim, self.keep, bad)
+    return self.entry,self.tree
+
+class _NoWriter:
+    "What all but the first process have for a `Writer`"
+    safe = problem = best = None
+    def submit(self, *args): pass
+    def drain(self, timeout=None): return True
+    def close(self, timeout=None): return True
 
 # %% ../../nbs/35_keep.resume.ipynb #1a1f0377
 @patch
@@ -106,7 +123,7 @@ def _grown(self:Resume, bad):
 def _set_aside(self:Resume):
     "Make room for a run that starts over"
     to = set_aside(self.store, self.claim)
-    if to: print(f'The files of the old run are in {to} now')
+    if to: say(f'The files of the old run are in {to} now')
 
 @patch
 def planned_steps(self:Resume, learn, minutes):
@@ -134,7 +151,7 @@ def before_fit(self:Resume):
     if not self.ready or hasattr(self.learn,'lr_finder'): return
     self.plan = fit_plan(self.learn)
     self.identity.update(optim=dict(name=type(getattr(self.opt, 'opt', self.opt)).__name__), training=training_facts(self.learn))
-    if self.tree is None: print(f'Checkpoints go to {self.store} every {self._often()}: a kill costs no more than that, and the time to write one')
+    if self.tree is None: say(f'Checkpoints go to {self.store} every {self._often()}: a kill costs no more than that, and the time to write one')
     elif self._goes_on(self.plan): self._lengthen()
     else:
         self._compare(dict(optim=self.identity['optim'], training=self.identity['training'], plan=self.plan), 'was started with other settings')
@@ -151,7 +168,7 @@ def _often(self:Resume): return f'{self.secs:g} s' if self.secs else f'{self.ste
 @patch
 def _restore(self:Resume):
     "Everything that comes back before the fit"
-    s,learn = self.tree,self.learn
+    s,learn = of_process(self.tree, self.rank),self.learn
     set_learner_state(learn, s)
     self.moment,self.began_at = s,s['step']
     self.segment,self.steps_before,self.segments = s['segment'],s['steps_before'],s['segments']
@@ -159,9 +176,7 @@ def _restore(self:Resume):
     self.times,self.best,self.best_name = s['times'],s['best'],s['best_name']
     self.writer.best = self.best_name
     self._rewind(s, self.phase==0)
-    if s['threads']!=torch.get_num_threads(): print(f"The run was computed with {s['threads']} threads, here are {torch.get_num_threads()}: sums may differ in the last bit")
-    m = getattr(getattr(learn, 'progress', None), 'mbar', None)
-    if m: m.update(0)
+    if s['threads']!=torch.get_num_threads(): say(f"The run was computed with {s['threads']} threads, here are {torch.get_num_threads()}: sums may differ in the last bit")
     self._retell()
 
 @patch
@@ -181,8 +196,8 @@ def _retell(self:Resume):
     for i,(v,t) in enumerate(zip(self.learn.recorder.values, self.times)): self.learn.logger([i,*v,t])
     n,step = self.plan['n_steps'],self.tree['step']
     where  = f'step {step:,} of {n:,}' if n else f"step {step:,}, epoch {self.tree['epoch']+1} of {self.tree['n_epoch']}"
-    if self.phase==2: print(f'{self.store} is finished, at step {step:,}, and nothing was trained. Resume(..., more={self.segment+1}) makes the run longer; another name starts a new one')
-    else: print(f'Resuming {self.store} at {where}')
+    if self.phase==2: say(f'{self.store} is finished, at step {step:,}, and nothing was trained. Resume(..., more={self.segment+1}) makes the run longer; another name starts a new one')
+    else: say(f'Resuming {self.store} at {where}')
 
 # %% ../../nbs/35_keep.resume.ipynb #bcb6d4bb
 def _drop_last_part(cb):
@@ -204,15 +219,19 @@ def before_train(self:Resume):
         self.learn.recorder.start_epoch -= self.moment['elapsed']
         self.moment = None
     elif self.learn.train_iter: return
-    elif self.segment: set_rng_state(self.tree['rng'])             # the run starts its next part as it would after a kill
-    elif self.writer.safe is None: self._snapshot(0)
+    elif self.segment: set_rng_state(of_process(self.tree, self.rank)['rng'])             # the run starts its next part as it would after a kill
+    elif agreed(self.writer.safe is None): self._snapshot(0)
 
 # %% ../../nbs/35_keep.resume.ipynb #f2f3562d
 @patch
 def _snapshot(self:Resume, phase, best=False):
     "Copy the state, and hand it to the writer"
     learn,r = self.learn,self.learn.recorder
-    if not all(torch.isfinite(o.detach()).all() for o in [learn.loss, *learn.model.parameters()]):
+    fine = all(torch.isfinite(o.detach()).all() for o in [learn.loss, *learn.model.parameters()])
+    parts = gathered((bool(fine), process_state(learn, self.series) if self.rank else None))
+    self.last = time.monotonic()
+    if parts is None: return                              # the first process has what is this one's own
+    if not all(o for o,_ in parts):
         self.diverged = self.diverged or learn.train_iter
         return self._tell(f'The loss or a weight became NaN or infinite at step {learn.train_iter:,}; no checkpoint was written', 'nan')
     self.diverged = None
@@ -220,18 +239,34 @@ def _snapshot(self:Resume, phase, best=False):
     tree = dict(**learner_state(learn, self.series), **self.info, times=self.times, best=self.best, best_name=name if best else self.best_name,
         plan=self.plan, identity=self.identity, elapsed=time.time()-getattr(r, 'start_epoch', time.time()), at=time.time(),
         valid=next((float(v[1]) for v in reversed(r.values) if len(v)>1 and v[1] is not None), None),
-        segment=self.segment, steps_before=self.steps_before, segments=self.segments)
+        segment=self.segment, steps_before=self.steps_before, segments=self.segments, ranks=[o for _,o in parts[1:]])
     self.best_name,ts = tree['best_name'],{}
     self.writer.submit(name, pack(tree, ts), ts, best)
-    self.last = time.monotonic()
 
 # %% ../../nbs/35_keep.resume.ipynb #993eb6c6
 @patch
 def after_batch(self:Resume):
     if not self.active: return
+    if self.world>1: return self._look_up()
     if self.stop: return self._stop()
     if not self.training: return
     if (time.monotonic()-self.last>=self.secs if self.secs else self.learn.train_iter%self.steps==0): self._snapshot(0)
+    self._report()
+
+# %% ../../nbs/35_keep.resume.ipynb #08654fae
+@patch
+def _look_up(self:Resume):
+    "After a step of several processes: what is due, and what the others have heard"
+    if not self.training: return
+    i,due = self.learn.train_iter,False
+    if i>=self.look_at:
+        now,(j,t) = time.monotonic(),self.looked
+        gap  = max(1, min(100, int(0.2*(i-j)/max(now-t, 1e-3))))
+        said = everyone((self.stop, getattr(self, 'caught', None), bool(self.secs and now-self.last>=self.secs), gap))
+        due,self.look_at,self.looked = said[0][2],i+said[0][3],(i,now)
+        self.stop,self.caught = first([o[:2] for o in said if o[0]]) or (None,None)
+        if self.stop: return self._stop()
+    if due or self.steps and i%self.steps==0: self._snapshot(0)
     self._report()
 
 # %% ../../nbs/35_keep.resume.ipynb #2d937bf4
@@ -241,7 +276,7 @@ def after_epoch(self:Resume):
     r = self.learn.recorder
     self.times.append(r.log[-1] if r.add_time else '')
     loss = r.values[-1][1] if r.values and len(r.values[-1])>1 else None
-    if self.want_best and isinstance(loss,float) and loss<self.best:
+    if agreed(self.want_best and isinstance(loss,float) and loss<self.best):
         self.best = loss
         self._snapshot(1, best=True)
 
@@ -250,7 +285,7 @@ def after_epoch(self:Resume):
 def _tell(self:Resume, msg, key, again=180.):
     "Say something, and the same again after so many seconds at the earliest"
     now = time.monotonic()
-    if now-self.told.get(key, -math.inf)>=again: print(msg)
+    if now-self.told.get(key, -math.inf)>=again: say(msg)
     else: return
     self.told[key] = now
 
@@ -276,6 +311,7 @@ def _watch_signals(self:Resume):
 # %% ../../nbs/35_keep.resume.ipynb #1cd9c0dc
 @patch
 def _on_signal(self:Resume, num, frame):
+    if self.stop and self.world>1: return                 # a launcher passes on what the terminal has sent already
     if self.stop:
         self._unwatch()
         signal.raise_signal(num)
@@ -315,7 +351,7 @@ def after_fit(self:Resume):
     if not self.stopped and not done: self._snapshot(2)
     self.writer.drain()
     self._report()
-    if self.stopped: print(f'Stopped by {self.stopped} after step {self.learn.train_iter:,}. Run the same again to resume')
+    if self.stopped=='SIGTERM': say(f'Stopped by SIGTERM after step {self.learn.train_iter:,}. Run the same again to resume')   # SIGINT: `ended` says so
 
 # %% ../../nbs/35_keep.resume.ipynb #fa8d7111
 @patch
@@ -334,7 +370,7 @@ def _give_back(self:Resume):
     if claim is None: return
     try: claim.give_back()
     except RunInUse as e: self._tell(str(e), 'lost')
-    except StoreError as e: print(f'The claim {claim.name} could not be removed: {e}')
+    except StoreError as e: say(f'The claim {claim.name} could not be removed: {e}')
 
 # %% ../../nbs/35_keep.resume.ipynb #cb448514
 @patch
@@ -379,7 +415,7 @@ def _goes_on(self:Resume, now):
 def _lengthen(self:Resume):
     "Begin a new segment: best weights, a fresh optimiser, and random numbers as the last segment left them"
     s,learn = self.tree,self.learn
-    e,best = best_checkpoint(self.store)
+    e,best = first_does(lambda: best_checkpoint(self.store))
     model,opt = bare_model(learn.model),getattr(learn.opt, 'opt', None)
     model.load_state_dict(bare_names(best['model'], model))
     learn.opt.clear_state() if opt is None else opt.state.clear()
@@ -389,4 +425,4 @@ def _lengthen(self:Resume):
     self.writer.best = self.best_name
     self._rewind(s, False)
     if s['loader']['rng']: learn.dls.train.rng.setstate(s['loader']['rng'])
-    print(f'{self.store} is made longer, from the best weights of its first {self.steps_before:,} steps ({e.name})')
+    say(f'{self.store} is made longer, from the best weights of its first {self.steps_before:,} steps ({e.name})')

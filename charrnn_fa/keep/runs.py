@@ -53,9 +53,10 @@ FIT_KEYS = dict(                                         # what the rest of a fi
     step=int, epoch=int, n_epoch=int, pct_train=float, last_step=(int,float), precision=str, threads=int, device=str)
 RUN_KEYS = dict(                                         # what `Resume` adds
     identity=dict, plan=dict, times=list, best=float, best_name=(str,_none), valid=(float,_none), elapsed=float, at=float,
-    segment=int, steps_before=int, segments=list)        # how often the run was made longer, its steps before that, and a summary of each part
-BULKY = 'model','optim','grads','state','rng','loader','recorder','callbacks','vocab'    # too large to carry along as facts
-KEY_DEFAULTS = dict(source=None, hashes={}, segment=0, steps_before=0, segments=[])
+    segment=int, steps_before=int, segments=list,        # how often the run was made longer, its steps before that, and a summary of each part
+    ranks=list)                                          # what each of several processes but the first has of its own
+BULKY = 'model','optim','grads','state','rng','loader','recorder','callbacks','vocab','ranks'    # too large to carry along as facts
+KEY_DEFAULTS = dict(source=None, hashes={}, segment=0, steps_before=0, segments=[], ranks=[])
 
 # %% ../../nbs/32_keep.runs.ipynb #561d9a25
 def whole_checkpoint(

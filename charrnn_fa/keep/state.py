@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['callback_attrs', 'training_attrs', 'callback_state', 'set_callback_state', 'Series', 'recorder_state',
-           'set_recorder_state', 'loader_state', 'learner_state', 'set_learner_state', 'set_moment', 'run_identity',
-           'in_words', 'training_facts', 'fit_plan', 'differences', 'NoText']
+           'set_recorder_state', 'loader_state', 'learner_state', 'set_learner_state', 'set_moment', 'process_state',
+           'of_process', 'run_identity', 'in_words', 'training_facts', 'fit_plan', 'differences', 'NoText']
 
 # %% ../../nbs/34_keep.state.ipynb #510547f8
 import functools,hashlib,math,re
@@ -15,6 +15,7 @@ from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
 from ..device import *
+from ..models import *
 from ..train.steps import *
 from ..train.trial import *
 from ..train.learner import *
@@ -105,6 +106,16 @@ def loader_state(
     if not learn.training and not s['pos']: s.update(pos=s['n_win'], epochs=s['epochs']-1)
     return dict(stream=s, rng=dl.rng.getstate() if hasattr(dl,'rng') else None)
 
+# %% ../../nbs/34_keep.state.ipynb #05d0d13b
+def _state(model):
+    "What a model carries from window to window: a list of tensors, or one such list for each of several parts"
+    states = [o.get_state() for o in stateful(model)]
+    return states[0] if len(states)==1 else states
+
+def _set_state(model, state, dev):
+    parts = stateful(model)
+    for m,s in zip(parts, [state] if len(parts)==1 else state): m.set_state([o.to(dev) for o in s])
+
 # %% ../../nbs/34_keep.state.ipynb #72e90a96
 def learner_state(
     learn:CharLearner, # In a fit, between two steps
@@ -114,7 +125,7 @@ def learner_state(
     model = bare_model(learn.model)
     grads = {k:p.grad for k,p in model.named_parameters() if p.grad is not None and p.grad.any()}
     return dict(**model_state(learn), optim=learn.opt.state_dict(), grads=grads,
-        state=model.get_state() if hasattr(model,'get_state') else [], rng=rng_state(), loader=loader_state(learn),
+        state=_state(model), rng=rng_state(), loader=loader_state(learn),
         recorder=recorder_state(learn, ifnone(series, defaultdict(Series))), callbacks={k:callback_state(o) for k,o in _callbacks(learn).items()},
         step=learn.train_iter, epoch=learn.epoch, n_epoch=learn.n_epoch, pct_train=float(learn.pct_train), last_step=learn.last_step,
         precision=learn.precision, threads=torch.get_num_threads(), device=str(next(model.parameters()).device))
@@ -144,11 +155,33 @@ def set_moment(
     dev = next(model.parameters()).device
     if pos:
         learn.pct_train = s['pct_train']
-        if hasattr(model,'set_state'): model.set_state([o.to(dev) for o in s['state']])
+        _set_state(model, s['state'], dev)
         for k,p in model.named_parameters(): p.grad = s['grads'][k].to(dev) if k in s['grads'] else None
     for o,d in zip(learn.recorder._train_mets[:None if pos else 1], s['recorder']['mets']): vars(o).update(d)
     if s['loader']['rng']: dl.rng.setstate(s['loader']['rng'])
     set_rng_state(s['rng'])
+
+# %% ../../nbs/34_keep.state.ipynb #b8d8047e
+def process_state(
+    learn:CharLearner, # In a fit, between two steps
+    series:defaultdict # As `learner_state` takes it
+)->dict:
+    "What one of several processes has of its own"
+    model,rec = bare_model(learn.model),recorder_state(learn, series)
+    state = [o.cpu() for o in model.get_state()] if hasattr(model,'get_state') else []
+    return dict(state=state, rng=rng_state(), loader=loader_state(learn), losses=rec['losses'].clone(), mets=rec['mets'])
+
+# %% ../../nbs/34_keep.state.ipynb #f93543aa
+def of_process(
+    s:dict, # A checkpoint
+    rank:int # Number of this process
+)->dict: # What `learner_state` would have returned in it
+    "A checkpoint as one of several processes takes it"
+    if not rank: return s
+    if rank>len(s['ranks']): return {**s, 'rng':rng_state()}            # one that was not there: `force='layout'`
+    own = s['ranks'][rank-1]
+    rec = {**s['recorder'], 'losses':own['losses'], 'mets':own['mets']}
+    return {**s, 'state':own['state'], 'rng':own['rng'], 'loader':own['loader'], 'recorder':rec}
 
 # %% ../../nbs/34_keep.state.ipynb #bc88ecce
 def run_identity(
@@ -204,6 +237,12 @@ def fit_plan(
     return dict(n_epoch=learn.n_epoch, n_steps=n, minutes=learn.minutes, **vals, **hypers)
 
 # %% ../../nbs/34_keep.state.ipynb #acab4543
+def _differ(a, b):
+    "Whether two facts are known and not the same; a tensor, which only a damaged run has here, is never the same as a fact"
+    if a is None or b is None: return False
+    try: return bool(a!=b)
+    except (RuntimeError,ValueError): return True
+
 def differences(
     was:dict, # Nested facts of the run
     now:dict, # and of the learner
@@ -213,7 +252,7 @@ def differences(
     for g in now:
         if g not in was: continue                            # a group that the version which wrote the run did not know
         a,b = was.get(g) or {},now[g] or {}
-        ks = [k for k in {**a,**b} if a.get(k)!=b.get(k) and None not in (a.get(k), b.get(k)) or (k in a)!=(k in b)]
+        ks = [k for k in {**a,**b} if (k in a)!=(k in b) or _differ(a[k], b[k])]
         if ks: res[g] = ', '.join(f'{g} {k} {a.get(k)} in the run and {b.get(k)} here' for k in ks[:4])
     return res
 

@@ -7,10 +7,11 @@ __all__ = ['FEATURES', 'inside_quotes', 'bracket_depth', 'speaker_name', 'line_p
            'indentation', 'ranks', 'weights', 'chance_best', 'untrained', 'score_units', 'best_strip', 'FoundNeurons']
 
 # %% ../../nbs/63_look.find.ipynb #0df51d7f
-import re
+import html,re
 import numpy as np, torch, torch.nn as nn
 from fastcore.all import *
 from ..models import *
+from ..counted import *
 from ..train.learner import *
 from ..keep.trained import *
 from .trace import *
@@ -119,9 +120,10 @@ def untrained(
     "A network of the same shape that has learnt nothing; the global random numbers stay as they are"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        res = copy_model(model)
         if isinstance(model,CharRNN): res = type(model)(**model.config)
+        elif isinstance(model,Counted): res.cell = type(model.cell)(**model.cell.config)      # counts have no state: only the cell's units are compared
         else:
-            res = copy_model(model)
             for o in res.modules():
                 if callable(getattr(o,'reset_parameters',None)): o.reset_parameters()
     return res.to(next(model.parameters()).device).eval()
@@ -168,12 +170,12 @@ class FoundNeurons(View):
     def __init__(self, rows, strips, n, n_units, most=12):
         self.rows = rows
         head  = ['unit','tracks','score','best untrained','p']
-        cells = [[o.unit,f'<span>{o.feature}</span>',f'{o.score:+.2f}',f'{o.untrained:.2f}',f'{o.p:.2g}'] for o in rows[:most]]
-        each  = [f'<div style="margin:.6em 0"><b>{o.unit}</b> {o.feature}{marked_lines(*strips[o.unit], SIGNED)}</div>' for o in rows[:most]]
+        cells = [[o.unit,o.feature,f'{o.score:+.2f}',f'{o.untrained:.2f}',f'{o.p:.2g}'] for o in rows[:most]]
+        each  = [f'<div style="margin:.6em 0"><b>{o.unit}</b> {html.escape(readable(o.feature))}{marked_lines(*strips[o.unit], SIGNED)}</div>' for o in rows[:most]]
         note  = f'<div style="{muted}">Score: 2 AUC - 1 for what is on or off, Spearman correlation for a quantity, on text held out; beside it the best unit of three untrained networks. p is corrected for units and features.</div>'
         title = f'{len(rows)} of {n_units:,} units track something that has a name ({n:,} characters)'
-        super().__init__(note+table_html(head, cells)+legend(SIGNED)+''.join(each), title,
-            table_text(head, [[c.replace('<span>','').replace('</span>','') for c in o] for o in cells])+''.join(f'\n\n{o.unit} {o.feature}\n{ansi(*strips[o.unit], SIGNED)}' for o in rows[:most]), self._draw)
+        super().__init__(note+table_html(head, cells, 2)+legend(SIGNED)+''.join(each), title,
+            table_text(head, cells, 2)+''.join(f'\n\n{o.unit} {readable(o.feature)}\n{ansi(*strips[o.unit], SIGNED)}' for o in rows[:most]), self._draw)
 
     def _draw(self, ax):
         rows = self.rows[:20][::-1]

@@ -10,6 +10,7 @@ import base64,re,zlib
 import numpy as np, torch
 from fastcore.all import *
 from ..models import *
+from ..counted import *
 from ..train.learner import *
 from ..keep.trained import *
 from .trace import *
@@ -133,7 +134,7 @@ class Steered(View):
             lambda ax: draw_text(ax, f'{name} held at {value:g}:\n{held}\n\nas it is:\n{free}', [0]*(len(held)+len(free)+len(name)+40), DIFFERS))
 
 def write_held(
-    model:CharRNN, # The model
+    model, # A `CharRNN`, or a `Counted` whose cell is one
     codes, # The prompt, at least one code
     n:int, # Characters to draw
     held:tuple=None, # State, number and value to hold; None for nothing
@@ -170,7 +171,7 @@ def steer(self:CharLearner|TrainedModel,
     "A sample with one unit held at a value, beside the sample without"
     if temperature<=0: raise ValueError(f'temperature={temperature} must be above 0')
     (state,i),codes,cfg = unit_name(unit),self.vocab.encode(prompt),getattr(self.model,'config',None)
-    if not isinstance(self.model,CharRNN): raise ValueError(f'steer holds units of a CharRNN, not of a {type(self.model).__name__}')
+    if not isinstance(cell_of(self.model),CharRNN): raise ValueError(f'steer holds units of a CharRNN, alone or beside counts, not of a {type(self.model).__name__}')
     if not (1<=int(state[1:])<=cfg['n_layers'] and 0<=i<cfg['n_hid'] and (state[0]=='h' or cfg['cell']=='lstm')):
         raise ValueError(f"There is no unit {state}[{i}] in {cfg['cell']} of {cfg['n_layers']} x {cfg['n_hid']}")
     made = [prompt+self.vocab.decode(write_held(self.model, codes, n, o, seed, temperature)) for o in ((state,i,value),None)]

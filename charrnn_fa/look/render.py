@@ -25,17 +25,17 @@ def bar(
 
 def table_html(
     head:list, # Names of the columns
-    rows:list, # Lists of strings; HTML where a cell starts with `<`, escaped else
+    rows:list, # Lists of strings
+    n_text:int=1, # Columns that are text; the others are numbers
 )->str: # HTML
-    "A table whose first column is text and whose others are numbers"
+    "A table"
     def _style(i, o):
         is_bar = o[:1] in _blocks and o!=''
-        side   = 'left' if i==0 or is_bar or o[:1]=='<' else 'right'
-        look   = ';min-width:6em' if i==0 else ''
+        side   = 'left' if i<n_text or is_bar else 'right'
+        look   = ';color:#111111'+(';min-width:6em' if i==0 else '')                  # JupyterLab strips `color:inherit` where it does not trust
         if is_bar: look = ';color:#2171b5;font-size:.7em;white-space:nowrap'         # narrow screens show a bar whole
         return f'text-align:{side};padding:.15em .4em;vertical-align:top;background:transparent{look}'
-    def _cells(tag, row):
-        return ''.join(f'<{tag} style="{_style(i,o)}">{o if o[:1]=="<" else _html.escape(o)}</{tag}>' for i,o in enumerate(row))
+    def _cells(tag, row): return ''.join(f'<{tag} style="{_style(i,o)}">{_html.escape(readable(o))}</{tag}>' for i,o in enumerate(row))
     body = ''.join(f'<tr style="background:transparent">{_cells("td", o)}</tr>' for o in rows)
     table = f'<table style="border-collapse:collapse;font-size:inherit;color:inherit;margin:.3em 0"><tr style="background:transparent">{_cells("th", head)}</tr>{body}</table>'
     return f'<div style="overflow-x:auto">{table}</div>'
@@ -43,16 +43,19 @@ def table_html(
 def table_text(
     head:list, # Names of the columns
     rows:list, # Lists of strings
+    n_text:int=1, # Columns that are text
 )->str: # Lines
     "The same for a terminal"
+    head,*rows = [[readable(s) for s in o] for o in [head,*rows]]
     ws = [max(len(o[i]) for o in [head,*rows]) for i in range(len(head))]
-    def _cell(i, s, w): return s.ljust(w) if i==0 or s[:1] in _blocks else s.rjust(w)
+    def _cell(i, s, w): return s.ljust(w) if i<n_text or s[:1] in _blocks else s.rjust(w)
     def _line(o): return '  '.join(_cell(i, s, w) for i,(s,w) in enumerate(zip(o, ws))).rstrip()
     return '\n'.join(map(_line, [head,*rows]))
 
 # %% ../../nbs/60_look.render.ipynb #46a1ea40
 _script = '''
-const f=frameElement,from=f.previousElementSibling,root=from.cloneNode(true),doc=document.documentElement
+if(!f)return
+const from=f.previousElementSibling,root=from.cloneNode(true),doc=document.documentElement
 root.id='root';document.body.append(root);from.style.display='none'
 const mq=matchMedia('(prefers-color-scheme: dark)')
 function dark(){for(let e=f.parentElement;e;e=e.parentElement){const m=parent.getComputedStyle(e).backgroundColor.match(/[\\d.]+/g)
@@ -82,7 +85,7 @@ html{overflow:hidden}body{margin:0;font:14px system-ui,sans-serif}#root{outline-
 #tip[hidden]{display:none}#tip i{display:inline-block;height:.6em;margin-left:.5em;background:#4292c6}
 .now{outline:2px solid #d7301f}.dark #tip{background:#222;color:#eee}
 select,button,input{font:inherit;color:inherit;background:transparent;border:1px solid #888;border-radius:4px;padding:.15em .4em}.dark option{background:#222}
-.dark [style*="#595959"]{color:#ababab!important}.dark [style*=";color:#2171b5"]{color:#6baed6!important}.dark a{color:#9ecae1}
+.dark td[style*="#111111"],.dark th{color:#e8e8e8!important}.dark [style*="#595959"]{color:#ababab!important}.dark [style*=";color:#2171b5"]{color:#6baed6!important}.dark a{color:#9ecae1}
 '''
 
 @lru_cache
@@ -107,12 +110,12 @@ class View:
         self.script,self.data,self.css = script,data,css
 
     def _repr_html_(self):
-        head  = f'<div style="font-weight:bold;margin:0 0 .3em">{_html.escape(self.title)}</div>' if self.title else ''
+        head  = f'<div style="font-weight:bold;margin:0 0 .3em">{_html.escape(readable(self.title))}</div>' if self.title else ''
         plain = f'<div style="background:#ffffff;color:#111111;padding:8px;font-family:system-ui,sans-serif;font-size:14px;text-align:left">{head}{self.html}</div>'
         data  = json.dumps(self.data).replace('<', '\\u003c')
         more  = f'const data={data};(()=>{{{self.script}}})()' if self.script else ''
-        page  = f'<!doctype html><meta charset=utf-8><style>{_css}{_dark_css()}{self.css}</style><body><script>{_script}{more}</script>'
-        name  = _html.escape(self.title or 'view')
+        page  = f'<!doctype html><meta charset=utf-8><style>{_css}{_dark_css()}{self.css}</style><body><script>(f=>{{{_script}{more}}})(frameElement)</script>'
+        name  = _html.escape(readable(self.title or 'view'))
         return f'<div>{plain}<iframe title="{name}" style="width:100%;height:0;border:0" srcdoc="{_html.escape(page)}"></iframe></div>'
 
     def __str__(self):
@@ -144,7 +147,7 @@ def plot(self:View,
 def page(self:View)->str: # A whole HTML file
     "The string that a notebook shows, with what a file needs around it"
     return ('<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta name="color-scheme" content="light dark"><title>{_html.escape(self.title or "view")}</title></head>'
+        f'<meta name="color-scheme" content="light dark"><title>{_html.escape(readable(self.title or "view"))}</title></head>'
         f'<body style="max-width:60rem;margin:1rem auto;padding:0 .5rem">{self._repr_html_()}</body></html>\n')
 
 @patch
@@ -172,5 +175,5 @@ def beside(
 )->str: # HTML
     "Columns that stand side by side where there is room"
     cols = [f'<div style="display:inline-block;vertical-align:top;width:{width};max-width:100%;box-sizing:border-box;padding:0 1em .6em 0">'
-        f'<div style="{muted}">{_html.escape(k)}</div>{v}</div>' for k,v in parts.items()]
+        f'<div style="{muted}">{_html.escape(readable(k))}</div>{v}</div>' for k,v in parts.items()]
     return ''.join(cols)

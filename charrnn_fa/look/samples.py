@@ -38,7 +38,7 @@ class Samples(View):
         self.rows,self.ys = rows,ys
         head  = [f'step {r["step"]:,}, training loss {r["loss"]:.3f} nats, {r["loss"]/math.log(2):.3f} bits'+(f': {ys.passed(r["loss"])}' if ys else '') for r in rows]
         parts = [f'<div style="margin:.7em 0 .2em;{muted}">{h}</div>{marked_lines(r["text"], [0]*len(r["text"]))}' for h,r in zip(head, rows)]
-        super().__init__(''.join(parts), 'What it wrote along the way', '\n\n'.join(f'-- {h}\n{r["text"]}' for h,r in zip(head, rows)), self._draw)
+        super().__init__(''.join(parts), 'What it wrote along the way', '\n\n'.join(f'-- {h}\n{readable(r["text"], keep=chr(10))}' for h,r in zip(head, rows)), self._draw)
 
     def _draw(self, ax):
         s = '\n\n'.join(f'-- step {r["step"]:,}, {r["loss"]:.3f} nats\n{r["text"]}' for r in self.rows)
@@ -156,7 +156,7 @@ class Compared(View):
     "Samples side by side: `texts` by what they were drawn from"
     def __init__(self, texts):
         self.texts = texts
-        s = '\n\n'.join(f'-- {k}\n{v}' for k,v in texts.items())
+        s = '\n\n'.join(f'-- {readable(k)}\n{readable(v, keep=chr(10))}' for k,v in texts.items())
         super().__init__(beside({k:marked_lines(v, [0]*len(v)) for k,v in texts.items()}, '18rem'), 'One prompt, one seed', s, lambda ax: draw_text(ax, s, [0]*len(s)))
 
 @delegates(sample_text, but=['model','vocab','batch','stream','temperature'])

@@ -96,7 +96,7 @@ def _folder_docs(p, glob):
 
 # %% ../../nbs/02_text.corpus.ipynb #58183b48
 def _looks_like_path(s):
-    "Whether a string that is no file was meant as one"
+    "Whether a string that is not a file was meant as one"
     if len(s)>300 or re.search(r'[\n\r\0]', s): return False
     return bool(re.search(r'\.(txt|text|md|rst|zip|gz|csv|tsv|jsonl?|html?|xml|py|tex|log)$', s.lower()) or re.search(r'^\S*[/\\]\S*$', s))
 

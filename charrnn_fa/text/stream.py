@@ -7,7 +7,7 @@ __all__ = ['encode_corpus', 'release_pages', 'RowPositions', 'CharStream', 'get_
            'split_stream', 'stream_hash']
 
 # %% ../../nbs/04_text.stream.ipynb #4138ac8b
-import hashlib,json,mmap
+import contextlib,hashlib,json,mmap,re
 from pathlib import Path
 import numpy as np
 from fastcore.all import *
@@ -66,8 +66,8 @@ def _write_codes(corpus, vocab, fn, stamp, unknown):
         n = _write_npy(f, _encode_chunks(corpus, vocab, unknown), vocab.dtype)
         corpus.check()
     write_bytes(fn, json.dumps(dict(stamp=stamp, codes=codes.name, n=n, vocab=json.loads(vocab.to_json()))).encode())
-    for o in fn.parent.glob(f'{fn.stem}-*.npy'):
-        if o!=codes: o.unlink(missing_ok=True)
+    for o in fn.parent.glob(f'{fn.stem}-*'):
+        if not o.name.startswith(codes.stem): o.unlink(missing_ok=True)          # codes of what was there, and notes on them
 
 # %% ../../nbs/04_text.stream.ipynb #22f62d12
 def encode_corpus(
@@ -227,7 +227,27 @@ def split_stream(
 def stream_hash(
     codes # Unsigned codes, shape (n,), in memory or on disk
 )->str: # SHA-256 of the codes as 32-bit numbers
-    "A hash of a stream that doesn't depend on how it is stored"
+    "A hash of a stream that doesn't depend on how it is stored; of a part of a file in the cache, it is computed once"
+    notes,key = _notes(codes)
+    if key in (known := _known(notes)): return known[key]
     h = hashlib.sha256()
-    for i in range(0, len(codes), 2**22): h.update(np.asarray(codes[i:i+2**22]).astype('<u4').tobytes())
+    for i in range(0, len(codes), 2**22):
+        h.update(np.asarray(codes[i:i+2**22]).astype('<u4').tobytes())
+        release_pages(codes)
+    if notes:
+        with contextlib.suppress(OSError): write_bytes(notes, json.dumps({**known, key:h.hexdigest()}).encode())   # a cache that cannot be written costs time
     return h.hexdigest()
+
+# %% ../../nbs/04_text.stream.ipynb #894548f4
+def _notes(codes):
+    "Where the hash of a part of a file in the cache is noted, and under which name; nowhere for other arrays"
+    fn = Path(getattr(codes, 'filename', None) or '')
+    if getattr(codes, '_mmap', None) is None or not re.fullmatch('[0-9a-f]{32}-[0-9a-f]{16}.npy', fn.name): return None,None
+    first = codes.ctypes.data-np.frombuffer(codes._mmap, np.uint8).ctypes.data        # a slice knows its file, but not its place in it
+    st = fn.stat()
+    return fn.with_suffix('.hashes.json'),f'{st.st_size} {st.st_mtime_ns} {first} {len(codes)} {codes.dtype.str} {codes.strides}'
+
+def _known(notes):
+    try: res = json.loads(notes.read_text()) if notes else {}
+    except (OSError,ValueError): res = {}                                             # none yet, or damaged
+    return res if isinstance(res,dict) else {}

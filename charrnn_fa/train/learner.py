@@ -13,6 +13,7 @@ from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
 from ..device import *
+from ..processes import *
 from ..text.ngrams import *
 from ..models import *
 from ..counted import *
@@ -55,6 +56,7 @@ class CharLearner(Learner):
         if clip: cbs.append(GradientClip(clip))
         super().__init__(dls, model, loss_func=loss_func, opt_func=opt_func, splitter=splitter, metrics=metrics, moms=moms, lr=lr, cbs=cbs, **kwargs)
         if hasattr(self,'progress'): self.remove_cb(self.progress).add_cb(StepBar())
+        if hasattr(self,'recorder'): object.__setattr__(self.recorder, '__class__', LossRecorder)    # the same one, so that callbacks keep their order
         self.precision,self.vocab,self.scaling = precision,dls.vocab,{}     # `scaling`: what `LossScale` takes
         self.last_step,self.first_epoch = math.inf,0    # where `Steps` ends a fit, and where a resumed one begins
         self.trained_from = None                        # the trained model, or learner, that this one began with
@@ -81,7 +83,7 @@ class CharLearner(Learner):
         b = to_device(self.dls.train.one_batch(), loader_device(self.dls))
         ts = measure_precision(self.model, b, self.loss_func)
         self.precision = agreed(first(ts))
-        if len(ts)>1: print(f'Training in {self.precision}, {max(ts.values())/min(ts.values()):.1f} times as fast here as {list(ts)[-1]}')
+        if len(ts)>1: say(f'Training in {self.precision}, {max(ts.values())/min(ts.values()):.1f} times as fast here as {list(ts)[-1]}')
 
 # %% ../../nbs/19_train.learner.ipynb #b5a10002
 @patch
@@ -150,6 +152,7 @@ def _release(self:CharLearner, guard):
 @patch
 def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     was = self.logger
+    if was is print: self.logger = self._print_row           # without a bar fastai prints raw lists
     preflight(self)
     with self.guarded(cbs):
         self.choose_precision(cbs)
@@ -158,6 +161,24 @@ def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
         self.last_step,self.first_epoch,self.passes = math.inf,0,1
         try: return Learner.fit(self, n_epoch, lr=lr, wd=wd, cbs=cbs, **kwargs)
         finally: self.logger,self._heard = was,None     # who listened in this fit is not kept: an export would take it along
+
+# %% ../../nbs/19_train.learner.ipynb #6448d7dd
+@patch
+def _print_row(self:CharLearner, log):
+    "A row of the table as a line; the fit has at least one"
+    vals = [f'{o:.4f}' if isinstance(o,float) else str(o) for o in log]
+    print('  '.join(f'{k} {v}' for k,v in zip(self.recorder.metric_names, vals)))
+
+# %% ../../nbs/19_train.learner.ipynb #d0709f44
+@patch
+@contextlib.contextmanager
+def no_bar(self:CharLearner):
+    "Inside, no progress bar; afterwards the same one again, where fastai would put its own"
+    bar = first(o for o in self.cbs if isinstance(o,ProgressCallback))
+    if bar: self.remove_cb(bar)
+    try: yield self
+    finally:
+        if bar: self.add_cb(bar)
 
 # %% ../../nbs/19_train.learner.ipynb #c575392f
 def _to(learn, precision, scaling=None):
@@ -249,8 +270,8 @@ def _train_on(dls, old, counts, dropout, old_counts=0., n_hid=None, n_layers=Non
     model,match = matched_model(was, old.vocab, dls.vocab, ifnone(dropout, choose_dropout(dls.train.n_chars)))
     loss,share  = shared_loss(was, old.vocab, dls.vocab.decode(dls.valid.codes[:20_000]))
     known = f'; on the {share:.1%} of the new text that it can read, its loss is {loss:.3f} nats = {loss/math.log(2):.3f} bits' if loss is not None else ''
-    print(f'{match}{known}')
-    if model.config['dropout']!=was.config['dropout']: print(f"Training with dropout {model.config['dropout']}, since the text is short: without it, it would soon be learnt by heart")
+    say(f'{match}{known}')
+    if model.config['dropout']!=was.config['dropout']: say(f"Training with dropout {model.config['dropout']}, since the text is short: without it, it would soon be learnt by heart")
     if counts is None and isinstance(was,Counted): counts = was.tables.order
     mixed = dict(old=_known_counts(was, old.vocab, dls.vocab, counts, old_counts), share=old_counts) if old_counts else {}
     learn = _learner(dls, model, counts, **mixed, **{'lr':choose_lr(model.config['cell']), **kwargs})
@@ -291,7 +312,7 @@ def char_learner(
     given = {k:v for k,v in dict(n_hid=n_hid, n_layers=n_layers, dropout=dropout).items() if v is not None}
     cfg   = {**(auto if n_hid is None else {}), **given}
     model = CharRNN(len(dls.vocab), arch, n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init, **cfg)
-    if n_hid is None: print(f"{arch} of {model.config['n_layers']} x {cfg['n_hid']}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
+    if n_hid is None: say(f"{arch} of {model.config['n_layers']} x {cfg['n_hid']}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
     return _learner(dls, model, counts, **{'lr':choose_lr(arch), **kwargs})
 
 # %% ../../nbs/19_train.learner.ipynb #a312e5fc
@@ -375,7 +396,7 @@ def fit_for(self:CharLearner,
     lr = _by_group(self, lr)
     sched = ParamScheduler({'lr': combined_cos(pct_start, lr/div, lr, lr/div_final)})
     steps.set_rows(n_win)
-    if steps.per_row>1: print(f'Each row of the table is {steps.per_row} passes over the text')
+    if steps.per_row>1: say(f'Each row of the table is {steps.per_row} passes over the text')
     self.fit(math.ceil(steps.n_steps/(n_win*steps.per_row)), lr, cbs=L(cbs)+[steps,sched], **kwargs)
 
 # %% ../../nbs/19_train.learner.ipynb #e76f4f9f

@@ -12,6 +12,7 @@ from fastcore.all import *
 from fastai.basics import *
 from ..core import *
 from ..device import *
+from ..processes import *
 from .steps import *
 from .trial import *
 from .learner import *
@@ -137,15 +138,15 @@ def _plan(learn, secs, start):
 def _say(plan, minutes, n_win):
     secs = '1 minute' if minutes==1 else f'{minutes:g} minutes'
     if minutes<1: secs = f'{60*minutes:.3g} seconds'
-    print(f'About {plural(plan.n_steps, "step")} of {1e3*plan.step:.3g} ms fit into {secs}: {plan.n_steps/n_win:.1f} passes over the text')
-    if plan.n_steps<few_steps: print(f'That is little: with fewer than {few_steps} steps a network hardly learns which letters are frequent. Give it more time, or a smaller n_hid')
+    say(f'About {plural(plan.n_steps, "step")} of {1e3*plan.step:.3g} ms fit into {secs}: {plan.n_steps/n_win:.1f} passes over the text')
+    if plan.n_steps<few_steps: say(f'That is little: with fewer than {few_steps} steps a network hardly learns which letters are frequent. Give it more time, or a smaller n_hid')
 
 # %% ../../nbs/21_train.minutes.ipynb #c5ad40f2
 @contextlib.contextmanager
 def _threads(n):
     "Inside, torch uses so many threads"
     was = torch.get_num_threads()
-    if n!=was: print(f'Training with {n} of {was} threads, which is faster here')
+    if n!=was: say(f'Training with {n} of {was} threads, which is faster here')
     torch.set_num_threads(n)
     try: yield
     finally: torch.set_num_threads(was)

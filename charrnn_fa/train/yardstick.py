@@ -40,7 +40,7 @@ class Yardsticks(AttrDict):
         if not met:   return res+f'not even as good as {ahead[-1]}'
         return res+f'better than {met[0]}, not yet than {ahead[-1]}'
 
-    def __repr__(self): return ', '.join(f'{nm} {o:.3f}' for nm,o in self.named())+f' (nats per character, {self.split})'
+    def __repr__(self): return ', '.join(f'{nm} {o:.3f}' for nm,o in self.named())+f' (nats per character; {split_words(self.split)})'
 
 # %% ../../nbs/15_train.yardstick.ipynb #1c092f96
 def yardsticks(

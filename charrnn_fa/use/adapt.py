@@ -6,8 +6,10 @@
 __all__ = ['RecentCounts', 'OnlineWeights', 'Dynamic', 'adapted_probs']
 
 # %% ../../nbs/22_use.adapt.ipynb #bbee21c4
+from array import array
 import numpy as np
 import torch, torch.nn as nn
+from ..text.stream import *
 from ..models import *
 
 # %% ../../nbs/22_use.adapt.ipynb #549b2e34
@@ -80,7 +82,7 @@ class Dynamic:
 # %% ../../nbs/22_use.adapt.ipynb #b4059841
 def adapted_probs(
     model:nn.Module, # Codes `(1, seq_len)` to logits; stays as it is
-    codes:torch.Tensor, # Stream, int64, shape (n,)
+    codes, # Stream, an array or a tensor of whole numbers, shape (n,)
     win:int=32, # Characters read before each step
     lr:float=1e-3, # Size of the steps; 0 for fixed weights
     decay:float=1e-3, # Pull back to the trained weights
@@ -88,16 +90,18 @@ def adapted_probs(
 )->tuple: # Probability of each character but the first, and whether it was the likeliest, shape (n-1,) each
     "Predict a text and learn from it on the way"
     dyn = Dynamic(model, lr, decay)
-    dev,probs,hits,recent,ws = next(model.parameters()).device,[],[],None,OnlineWeights(order+1)
+    dev,probs,hits,recent,ws = next(model.parameters()).device,array('d'),bytearray(),None,OnlineWeights(order+1)    # 9 bytes a character
     for i in range(0, len(codes)-1, win):
-        y   = codes[i+1:i+1+win]
+        x,y = _window(codes, i, win)
         with torch.backends.cudnn.flags(enabled=False):                              # which goes no way back in evaluation mode
-            out = dyn.model(codes[None,i:i+len(y)].to(dev))[0].float().log_softmax(-1)   # (<=win, n_vocab)
+            out = dyn.model(x[None].to(dev))[0].float().log_softmax(-1)              # (<=win, n_vocab)
+        if i%2**16<win: release_pages(codes)                                         # a large text comes from a file, and goes back there
         if recent is None: recent = _begin(order, out.shape[1], codes)
         p = out.detach().exp().cpu().double().numpy()
         for row,c in zip(p, y.tolist()): probs.append(_one(row, c, recent, ws, hits))
         if lr: dyn.step(-out.gather(1, y[:,None].to(dev)).mean())
-    return np.array(probs),np.array(hits)
+    return np.array(probs),np.frombuffer(hits, dtype=bool)
+
 
 def _begin(order, n_vocab, codes):
     recent = RecentCounts(n_vocab, order)
@@ -108,7 +112,14 @@ def _one(p, c, recent, ws, hits):
     "Probability of the character `c` after which the counts know it; `p` is what the model gives to each"
     q,known = recent.row() if recent.tables else (p,0)
     mean = (1-ws[known])*p+ws[known]*q
-    hits.append(mean.argmax()==c)
+    hits.append(int(mean.argmax()==c))
     ws.learn(known, p[c], q[c])
     recent.add(c)
     return mean[c]
+
+# %% ../../nbs/22_use.adapt.ipynb #a4edbf18
+def _window(codes, i, win):
+    "The characters of a window and the ones after them, int64 whatever the type of the stream, shape (<=win,) each"
+    xy = codes[i:i+win+1]
+    xy = xy.long() if isinstance(xy,torch.Tensor) else torch.from_numpy(np.asarray(xy).astype(np.int64))
+    return xy[:-1],xy[1:]

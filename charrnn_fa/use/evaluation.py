@@ -6,7 +6,7 @@
 __all__ = ['Evaluation', 'predictions', 'score', 'evaluate_codes']
 
 # %% ../../nbs/23_use.evaluation.ipynb #b57227c7
-import math, time, numpy as np
+import html, math, time, numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
 from ..core import *
@@ -22,8 +22,11 @@ class Evaluation(AttrDict):
     def __repr__(self):
         alone = f'; the cell alone {self.cell_nats:.4f} nats' if 'cell_nats' in self else ''
         if 'seconds' in self: alone = f'; the model learned from this text while it read it, in {self.seconds:.0f} s'
-        return (f'{self.nats:.4f} nats = {self.bits:.4f} bits per character, perplexity {self.perplexity:.3f}, accuracy {self.accuracy:.1%}, '
-            f'over {self.n:,} characters ({self.split}){alone}')
+        return (f'{self.nats:.4f} nats = {self.bits:.4f} bits per character, perplexity {self.perplexity:.3f}, accuracy {self.accuracy:.1%}\n'
+            f'over {self.n:,} characters ({split_words(self.split)}){alone}')
+
+    def _repr_html_(self): return '<br>'.join(html.escape(repr(self)).splitlines())
+    def _repr_markdown_(self): return repr(self).replace('\n', '  \n')    # `AttrDict` would make it a block of code
 
 # %% ../../nbs/23_use.evaluation.ipynb #2202fe47
 def _at(codes, ix):
@@ -89,7 +92,7 @@ def evaluate_codes(
     codes = codes if isinstance(codes,torch.Tensor) else np.asanyarray(codes)
     bare,start = bare_model(model),time.perf_counter()
     if adapt:
-        probs,right = adapted_probs(bare, torch.as_tensor(np.asarray(codes).astype(np.int64)), **kwargs)
+        probs,right = adapted_probs(bare, codes, **kwargs)
         loss,hits,n = float(-np.log(probs).sum()),int(right.sum()),len(probs)
         more = dict(seconds=time.perf_counter()-start)
     else:

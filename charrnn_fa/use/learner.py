@@ -9,6 +9,7 @@ __all__ = ['Learnt']
 import math
 from fastcore.all import *
 from ..core import *
+from ..processes import *
 from ..train.steps import *
 from ..train.trial import *
 from ..train.finetune import *
@@ -79,23 +80,25 @@ def learnt(self:CharLearner,
 def fine_tune_minutes(self:CharLearner,
     minutes:float, # Wall-clock time of both parts
     lr:float=None, # Highest learning rate of the head
-    head:float=0.2, # Share of the time for the head alone
+    head:float=None, # Share of the time for the head alone; chosen to suit the text if not given, 0 for a long one
     spread:float=1., # The embedding gets the highest learning rate divided by this
     passes:int=15, # Passes over the text at most; None for all that the time allows
     cbs=None, # Further callbacks
     **kwargs
 ):
-    "Train the head alone, then everything; takes what `fit_steps` takes"
-    if not 0<head<1: raise ValueError(f'head={head} must be above 0 and below 1')
+    "Train the head alone for a while, then everything; takes what `fit_steps` takes"
+    head = ifnone(head, choose_head(self.dls.train.n_chars))
+    if not 0<=head<1: raise ValueError(f'head={head} must be at least 0 and below 1')
     if any(isinstance(o,FitGuard) for o in [*self.cbs, *L(cbs)]):
         raise ValueError('fine_tune_minutes is two fits, and each needs a run of its own: use freeze, fit_minutes, unfreeze, fit_minutes, each with its `Resume`')
     lr,n = ifnone(lr, self.lr),_most_steps(self, minutes, passes)
     def _fit(share, lr):
         if n is None: self.fit_minutes(share*minutes, lr=lr, cbs=cbs, **kwargs)
         else: self.fit_steps(max(1, round(share*n)), lr, cbs=cbs, **kwargs)
-    self.freeze()
-    try: _fit(head, lr)
-    finally: self.unfreeze()
+    if head:
+        self.freeze()
+        try: _fit(head, lr)
+        finally: self.unfreeze()
     _fit(1-head, slice(lr/spread, lr) if spread!=1 else lr)
 
 def _most_steps(learn, minutes, passes):

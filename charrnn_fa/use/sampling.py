@@ -15,7 +15,6 @@ from ..text.ngrams import *
 from ..text.vocab import *
 from ..models import *
 from ..counted import *
-from ..core import *
 from ..train.shapes import *
 
 # %% ../../nbs/24_use.sampling.ipynb #6dded341
@@ -143,10 +142,9 @@ def _step_gru(a, lin, s):
 def _step_mingru(a, lin, s):
     "There is no recurrent side: gate and candidate depend on the input alone"
     h,n = s[0],s[0].shape[1]
-    c   = a[:,n:]
-    new = np.where(c>=0, c+np.float32(0.5), _sigmoid(c.copy()))
-    z   = _sigmoid(a[:,:n])                                # (rows, n_hid)
-    h += z*(new-h)
+    c,s = a[:,n:],_sigmoid(a.copy())                       # (rows, n_hid), (rows, 2*n_hid)
+    new = np.where(c>=0, c+np.float32(0.5), s[:,n:])
+    h += s[:,:n]*(new-h)
     return h
 
 steps = dict(rnn=_step_rnn, lstm=_step_lstm, gru=_step_gru, mingru=_step_mingru)
@@ -165,7 +163,8 @@ class Stepper:
         self.table = F.linear(emb, *layers[0][0]).numpy()               # (n_vocab, gates*n_hid): what each character adds to the first layer
         self.inp = [None]+[_Linear(*o[0], rows) for o in layers[1:]]
         self.rec = [_Linear(*o[1], rows) if o[1] else None for o in layers]
-        self.head,self.norms = _Linear(model.head.weight, model.head.bias, rows),list(getattr(model.rnn, 'norms', ()))
+        self.head  = _Linear(model.head.weight, model.head.bias, rows)
+        self.norms = [(o.weight.detach().float(),o.bias.detach().float(),o.eps) for o in getattr(model.rnn, 'norms', ())]
         self.load(model)
 
     def _layer(self, rnn, i):
@@ -192,7 +191,8 @@ class Stepper:
     def below(self, i, x):
         "Input side of layer `i` from the output below it"
         if self.cell!='mingru': return self.inp[i](x)
-        with torch.no_grad(): return self.inp[i](self.norms[i-1](torch.from_numpy(x)).numpy())
+        w,b,eps = self.norms[i-1]
+        return self.inp[i](F.layer_norm(torch.from_numpy(x), (self.n_hid,), w, b, eps).numpy())
 
     def __call__(self, codes): # Codes, int64, shape (rows,) -> logits, float32, shape (rows, n_vocab)
         a = self.table[codes]
