@@ -56,7 +56,7 @@ def sheets(net, real, folder, seed=None):
         left = bool(swap.random()<.5)
         fig  = Figure(figsize=(6,3), dpi=120)
         for ax,d in zip(fig.subplots(1, 2), (a,b) if left else (b,a)):
-            for s in d: ax.plot(*(s if len(s)>1 else np.repeat(s, 2, 0)).T, color=INK, lw=2, solid_capstyle='round', solid_joinstyle='round')
+            for s in d: ax.plot(*s.T, color=INK, lw=2, marker='o' if len(s)==1 else '', ms=2, solid_capstyle='round', solid_joinstyle='round')
             ax.set(xlim=(-2,65), ylim=(65,-2), aspect='equal', xticks=[], yticks=[])
         fig.savefig(folder/f'pairs_{i:02}.png')
         key[f'pairs_{i:02}.png'] = 'left' if left else 'right'
