@@ -20,7 +20,8 @@ def cache_dir(
 @contextlib.contextmanager
 def whole_file(
     path, # Where to write; its folder is made
-    private:bool=False # Whether only this user may read it
+    private:bool=False, # Whether only this user may read it
+    before=None # Called when all is on the disk, just before the file gets its name; where it raises, what was there stays
 ): # The open binary file
     "Write a whole file or none: a temporary file beside `path`, synced, then renamed over it; an error inside leaves what was there"
     path = Path(path)
@@ -32,6 +33,7 @@ def whole_file(
             yield f
             f.flush()
             os.fsync(f.fileno())
+        if before: before()
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
     _sync_dir(path.parent)

@@ -37,6 +37,11 @@ def tidy(o):
         if o.output_type=='execute_result': o.execution_count = None
     return o
 
+def placed(outputs, here, folder):
+    "Outputs whose links to other notebooks lead there from `here`, whatever `folder` this one was run in"
+    to = '' if here==nbs else os.path.relpath(nbs, here)+'/'
+    return [nbformat.from_dict(o) for o in json.loads(json.dumps(outputs).replace(os.path.relpath(nbs, folder)+'/', to))]
+
 def runs(cell): return not re.search(r'^#\|\s*(eval:\s*false|skip\b)|nbdev_export\(\)', cell.source, re.M)
 def keeps(cell): return not re.search(r'^#\|\s*(output:\s*false|hide\b|export|default_exp)', cell.source, re.M)
 
@@ -51,7 +56,7 @@ def run(path, timeout=900):
         NotebookClient(work, timeout=timeout, kernel_name='python3', extra_arguments=['--log-level=ERROR'], resources=dict(metadata=dict(path=d))).execute()
     for c,done in zip(nb.cells, work.cells):
         if c.cell_type!='code': continue
-        c.outputs = [o for o in map(tidy, done.outputs) if o] if keeps(c) else []
+        c.outputs = placed([o for o in map(tidy, done.outputs) if o], path.parent, d) if keeps(c) else []
         c.execution_count = None
     path.write_text(json.dumps(nb, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
 

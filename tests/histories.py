@@ -277,7 +277,7 @@ def history(seed, folder, did):
 def prune_all_but_the_oldest(self, name):
     for o in checkpoints(self.store)[1:]: self.store.delete(o)
 @contextlib.contextmanager
-def write_in_place(path, private=False):
+def write_in_place(path, **kw):
     with open(path, 'wb') as f: yield f
 
 # Ways to break the library, each of which the histories have to find: where, what, and what is there instead

@@ -95,6 +95,7 @@ def test_gaps_in_a_head_are_found():
     for cut in (1,2,5): assert ('open' in check_face([head[:-cut], *f.strokes[1:]]))==(np.abs(head[-1-cut]-head[0]).max()>1)
     cut = f.strokes[0][:-6]
     assert 'straight side' in check_face([np.concatenate([cut, cut[:1]]), *f.strokes[1:]])
+    assert 'only 0 x 0' in check_face([head[:1], *f.strokes[1:]])                # a dot in place of the head
 
 def test_quickdraw_and_svg(tmp_path):
     (tmp_path/'q.ndjson').write_text('{"word":"cat","recognized":true,"drawing":[[[0,255],[0,0]],[[0,0,255],[0,255,255]]]}\n'

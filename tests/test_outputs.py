@@ -33,3 +33,9 @@ def test_no_passage_of_a_corpus(shakespeare):
 def test_letters_are_found_in_a_view():
     "What a view makes of a text"
     assert letters('<style>b {x:y}</style><span title="no: 3">R</span><b>&#79;</b>·M&amp;<i>E\u2424</i>O')=='ROMEO'
+
+def test_no_path_of_a_machine():
+    "Neither where a library is installed, nor the way from where a notebook was run to the others"
+    for p,s in saved():
+        bad = re.search(r'\S*/site-packages/\S*|(\.\./)+\S*nbs/\S*', s)
+        assert bad is None, f'{p.name} shows {bad[0]!r}'

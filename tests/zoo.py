@@ -16,6 +16,15 @@ def _into(zoo, cause, held):
 def broken(cause, held=False): return _into(BROKEN, cause, held)
 def sound(held=False): return _into(SOUND, None, held)
 
+def collector(into):
+    "A decorator that puts set-ups `into` a dictionary: their first finding must be one of its arguments; it has none for a sound one"
+    def _causes(*causes):
+        def _inner(f):
+            into[f.__name__] = f,causes
+            return f
+        return _inner
+    return _causes
+
 # Texts, all of them made here or read from Python's own library
 LATIN,GREEK,CJK = 'etaoinshrdlucmf','αβγδεζηθικλμνξοπρστυφχψω',''.join(map(chr, range(0x4e00,0x4e00+300)))
 

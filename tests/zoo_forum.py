@@ -2,16 +2,11 @@
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastai.basics import OptimWrapper,SGD
 from charrnn_fa.everything import *
-from zoo import learner,loaders,source,words,_batch,GREEK
+from zoo import collector,learner,loaders,source,words,_batch,GREEK
 
 FORUM = {}
 
-def asked(*causes):
-    "A set-up whose first finding must be one of `causes`; none for a sound one"
-    def _inner(f):
-        FORUM[f.__name__] = f,causes
-        return f
-    return _inner
+asked = collector(FORUM)
 
 class Tutorial(nn.Module):
     "Embedding, LSTM, linear; a fresh state of zeros for each window, as in most questions"

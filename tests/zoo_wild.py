@@ -7,18 +7,13 @@ from fastai.callback.schedule import ParamScheduler,SchedNo
 from fastai.callback.training import GradientAccumulation
 from fastai.text.models.awdlstm import RNNDropout
 from charrnn_fa.everything import *
-from zoo import Net,Loop,Cells,learner,loaders,train,words,source,_out,_set,_scaled,GREEK
+from zoo import collector,Net,Loop,Cells,learner,loaders,train,words,source,_out,_set,_scaled,GREEK
 
 WILD = {}
 
 def held_out(name): return zlib.crc32(name.encode())%2==1             # the fixed rule that splits this zoo into halves
 
-def wild(*causes):
-    "A set-up whose first finding must be one of `causes`; none for a sound one"
-    def _inner(f):
-        WILD[f.__name__] = f,causes
-        return f
-    return _inner
+wild = collector(WILD)
 
 # Texts
 def dna(n=30_000, seed=0): return ''.join(random.Random(seed).choices('ACGT', k=n))

@@ -182,14 +182,15 @@ def _loss_in(p, order):
 def check_order_of_codes(p):
     "Whether the weights belong to the same characters in another order"
     if p.layout!='btv' or p.kind!='logits' or not 2<p.v<=256: return
+    now,q = _loss_in(p, np.arange(p.v)),p.out.detach().float().softmax(-1)
+    expected = float(-(q*q.clamp_min(1e-9).log()).sum(-1).mean())     # the loss that it would have if it were right about itself
+    if expected>0.8*now: return                                       # as with nearly all models, and before anything is counted
     codes = np.asarray(p.learn.dls.train.codes[:500_000])
     _,unigram,bigram = ngram_losses(codes, codes, p.v, 2)
-    text,now,q = _pairs(codes, p.v),_loss_in(p, np.arange(p.v)),p.out.detach().float().softmax(-1)
-    expected = float(-(q*q.clamp_min(1e-9).log()).sum(-1).mean())     # the loss that it would have if it were right about itself
-    if now<1.05*unigram or expected>0.8*now: return
+    if now<1.05*unigram: return
     try: wrote = _written(p)
     except ValueError: return                                         # its values explode as it writes: other checks say so
-    order = matching_order(text, wrote)
+    order = matching_order(_pairs(codes, p.v), wrote)
     then  = _loss_in(p, order)
     if then>1.05*bigram: return
     return _other_order(p, now, then, order)

@@ -167,9 +167,8 @@ def process_state(
     series:defaultdict # As `learner_state` takes it
 )->dict:
     "What one of several processes has of its own"
-    model,rec = bare_model(learn.model),recorder_state(learn, series)
-    state = [o.cpu() for o in model.get_state()] if hasattr(model,'get_state') else []
-    return dict(state=state, rng=rng_state(), loader=loader_state(learn), losses=rec['losses'].clone(), mets=rec['mets'])
+    rec = recorder_state(learn, series)
+    return dict(state=to_cpu(_state(learn.model)), rng=rng_state(), loader=loader_state(learn), losses=rec['losses'].clone(), mets=rec['mets'])
 
 # %% ../../nbs/34_keep.state.ipynb #f93543aa
 def of_process(

@@ -68,12 +68,7 @@ class DirStore:
         p = self.path/plain_name(name)
         try:
             self._sweep()
-            with whole_file(p) as f:
-                f.write(data)
-                if self.guard:
-                    f.flush()
-                    os.fsync(f.fileno())                             # the slow part comes before the question
-                    self.guard()
+            with whole_file(p, before=self.guard) as f: f.write(data)
             return self._entry(p)
         except OSError as e: self._fail(e, f'Cannot write {p}')
 

@@ -109,5 +109,5 @@ def _most_steps(learn, minutes, passes):
     with preserved(learn): step = agreed(step_seconds(learn))
     n = math.ceil(passes*len(learn.dls.train))
     if step*n>=60*minutes: return None
-    print(f'{passes} passes over the text, {n:,} steps, take about {step*n:.0f} of the {60*minutes:.0f} seconds. More would be learning by heart; passes=None takes all the time')
+    say(f'{passes} passes over the text, {n:,} steps, take about {step*n:.0f} of the {60*minutes:.0f} seconds. More would be learning by heart; passes=None takes all the time')
     return n
