@@ -4,6 +4,9 @@ from .shapes import *
 from .loss import *
 from .yardstick import *
 from .steps import *
+from .bar import *
+from .optim import *
+from .weigh import *
 from .trial import *
 from .finetune import *
 from .learner import *

@@ -14,6 +14,7 @@ from ..core import *
 from ..device import *
 from ..processes import *
 from .steps import *
+from .optim import *
 from .trial import *
 from .learner import *
 
