@@ -59,7 +59,7 @@ def _codes(dataset, sep, vocab=None):
 # %% ../nbs/10_data.ipynb #5391ed7f
 def _check_shape(**kwargs):
     for nm,v in kwargs.items():
-        if not (isinstance(v,(int,np.integer)) and v>0): raise ValueError(f'{nm}={v} must be a whole number above 0')
+        if not (isinstance(v,(int,np.integer)) and v>0): raise ValueError(f'{nm}={v!r} must be a whole number above 0')
 
 def _layout(n, bs, seq_len, world=1, strict=True):
     "Rows, window length and number of windows for `n` codes; a stream too short for them raises, or shrinks them if not `strict`"
@@ -341,7 +341,8 @@ def suited_shape(
         while b>1 and n<=4*b*t: b //= 2
         while t>1 and n<=4*b*t: t //= 2
     if torch.device(ifnone(device, default_device())).type!='cpu' and None in (bs,seq_len): print(f'{b} rows of {t} characters, to suit the device')
-    if (b,t)!=usual: print(f'The text is short ({n:,} characters to train on), so bs={b} and seq_len={t}, not {usual[0]} and {usual[1]}')
+    def _read(b, t): return f'{plural(b, "row")} of {plural(t, "character")}'
+    if (b,t)!=usual: print(f'The text is short ({plural(n, "character")} to train on): it is read in {_read(b, t)}, not {_read(*usual)}')
     return b,t
 
 # %% ../nbs/10_data.ipynb #c3612e93
@@ -354,6 +355,7 @@ def _say_fate(x, vocab, unknown, kwargs):
 
 # %% ../nbs/10_data.ipynb #9c1e3de9
 @patch(cls_method=True)
+@spell_checked()
 @delegates(get_corpus, but=['x'])
 def from_corpus(cls:CharDataLoaders,
     x, # A text, path, folder, URL or name, or a `Corpus` or `CharStream`
@@ -381,6 +383,7 @@ def from_corpus(cls:CharDataLoaders,
 
 # %% ../nbs/10_data.ipynb #8b5d0a48
 @patch(cls_method=True)
+@spell_checked()
 @delegates(CharDataLoaders.from_corpus, but=['x'])
 def from_text(cls:CharDataLoaders,
     text:str, # The text itself
@@ -392,6 +395,7 @@ def from_text(cls:CharDataLoaders,
 
 # %% ../nbs/10_data.ipynb #db679157
 @patch(cls_method=True)
+@spell_checked()
 @delegates(CharDataLoaders.from_corpus, but=['x'])
 def from_file(cls:CharDataLoaders,
     fn, # Path of a text file, `.zip` or `.gz`
@@ -403,6 +407,7 @@ def from_file(cls:CharDataLoaders,
 
 # %% ../nbs/10_data.ipynb #3e752ca2
 @patch(cls_method=True)
+@spell_checked()
 @delegates(CharDataLoaders.from_corpus, but=['x'])
 def from_folder(cls:CharDataLoaders,
     path, # Folder with text files

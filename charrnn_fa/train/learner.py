@@ -6,7 +6,7 @@
 __all__ = ['CharLearner', 'choose_size', 'choose_lr', 'char_learner']
 
 # %% ../../nbs/19_train.learner.ipynb #31efdec5
-import contextlib,difflib,inspect,math,re,tempfile
+import contextlib,math,re,tempfile
 import numpy as np, torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
@@ -153,6 +153,7 @@ def _release(self:CharLearner, guard):
 
 # %% ../../nbs/19_train.learner.ipynb #0d3b2d98
 @patch
+@spell_checked(Learner.fit)
 def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     was = self.logger
     if was is print: self.logger = self._print_row           # without a bar fastai prints raw lists
@@ -289,6 +290,7 @@ def _known_counts(was, old, new, order, share):
     return recoded(Counts(was.counts.tables[:order], was.counts.v), codes, len(new))
 
 # %% ../../nbs/19_train.learner.ipynb #82d7e503
+@spell_checked(Learner.__init__, but=['model'])
 @delegates(CharLearner.__init__)
 def char_learner(
     dls, # Loaders of character streams
@@ -306,7 +308,7 @@ def char_learner(
     **kwargs
 )->CharLearner:
     "A learner for `dls`; sizes that are not given are chosen and said"
-    _check_args(dls, kwargs)
+    if not hasattr(dls,'train'): raise TypeError(f'dls is a {type(dls).__name__}, not loaders: make them with CharDataLoaders.from_corpus(...)')
     if old_counts and (isinstance(arch,(str,nn.Module)) or not 0<old_counts<1):
         raise ValueError(f'old_counts={old_counts} is the weight, above 0 and below 1, that the counts of a trained model keep: pass one, `load_trained(file)`, in place of {arch!r:.30}')
     if isinstance(arch,nn.Module): return _learner(dls, arch, counts, **kwargs)
@@ -317,16 +319,6 @@ def char_learner(
     model = CharRNN(len(dls.vocab), arch, n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init, **cfg)
     if n_hid is None: say(f"{arch} of {model.config['n_layers']} x {cfg['n_hid']}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
     return _learner(dls, model, counts, **{'lr':choose_lr(arch), **kwargs})
-
-# %% ../../nbs/19_train.learner.ipynb #a312e5fc
-def _check_args(dls, kwargs):
-    "Refuse what is not loaders, and a keyword that nobody takes"
-    if not hasattr(dls,'train'): raise TypeError(f'dls is a {type(dls).__name__}, not loaders: make them with CharDataLoaders.from_corpus(...)')
-    known = {**inspect.signature(char_learner).parameters, **inspect.signature(Learner.__init__).parameters}
-    for k in kwargs:
-        if k in known: continue
-        meant = first(difflib.get_close_matches(k, known, n=1))
-        raise TypeError(f'char_learner takes no {k!r}'+(f'. Did you mean {meant!r}?' if meant else f': it takes {", ".join(known)}'))
 
 # %% ../../nbs/19_train.learner.ipynb #7875de59
 @patch
@@ -395,6 +387,7 @@ def fit_for(self:CharLearner,
 ):
     "Train for the steps of a plan; what `fit_steps` and `fit_minutes` share"
     lr,n_win = ifnone(lr, self.lr),len(self.dls.train)
+    if isinstance(lr,str): raise TypeError(f'lr={lr!r} must be a number, such as 0.004, or a slice of two')
     if isinstance(lr,(int,float)) and not 0<lr<math.inf: raise ValueError(f'lr={lr} must be above 0 and finite')
     lr = _by_group(self, lr)
     sched = ParamScheduler({'lr': combined_cos(pct_start, lr/div, lr, lr/div_final)})
@@ -412,6 +405,7 @@ def _by_group(learn, lr):
 
 # %% ../../nbs/19_train.learner.ipynb #b2fed960
 @patch
+@spell_checked(Learner.fit, but=['n_epoch'])
 def fit_steps(self:CharLearner,
     n_steps:int, # Optimiser steps
     lr=None, # Highest learning rate; a slice gives one to each group of parameters
@@ -422,8 +416,9 @@ def fit_steps(self:CharLearner,
     **kwargs
 ):
     "Train for `n_steps` steps with warm-up and cosine decay; the last epoch ends where the steps do"
+    if isinstance(n_steps,(str,bool)) or n_steps!=int(n_steps): raise TypeError(f'n_steps={n_steps!r} must be a whole number, such as 1000')
     if n_steps<1: raise ValueError(f'n_steps={n_steps} must be at least 1')
-    self.fit_for(Steps(n_steps), lr, pct_start, div, div_final, cbs, **kwargs)
+    self.fit_for(Steps(int(n_steps)), lr, pct_start, div, div_final, cbs, **kwargs)
 
 # %% ../../nbs/19_train.learner.ipynb #521b1c0f
 @patch
