@@ -39,7 +39,7 @@ _settings = 'was started with other settings'
 class Resume(FitGuard):
     "Keep a fit in a store as it goes, and resume it when the same fit is started again"
     order,remove_on_fetch = 200,True
-    words = dict(name='another name', again='run this cell again to resume', meant=' (or Resume(..., force={}), if you mean it)', more='Resume(..., more={})')   # of a notebook
+    words = dict(name='another name', again='run this cell again to resume', over='', meant=' (or Resume(..., force={}), if you mean it)', more='Resume(..., more={})')   # of a notebook
     @spell_checked()
     def __init__(self,
         store, # A store, or what `open_store` takes: a folder, `'gdrive:folder/run'`, `'s3://bucket/run'`
@@ -153,7 +153,7 @@ def _compare(self:Resume, now, what):
     fits,more = [k for k in diff if k not in ('model','vocab')],''
     if len(fits)==len(diff): more = self.words['meant'].format(repr(fits))
     if 'plan' in diff: more += f". {self.words['more'].format(1)} makes a run longer: a new schedule from its best weights"
-    raise ValueError(f"{self.store} {what}: {'; '.join(diff.values())}. Choose {self.words['name']} for a new run, or the same settings to resume this one{more}")
+    raise ValueError(f"{self.store} {what}: {'; '.join(diff.values())}. Choose {self.words['name']} for a new run, or the same settings to resume this one{self.words['over']}{more}")
 
 # %% ../../nbs/35_keep.resume.ipynb #187380fc
 @patch
