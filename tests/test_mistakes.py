@@ -1,5 +1,5 @@
 "What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
-import json,re,signal
+import re,signal
 import pytest
 from charrnn_fa.everything import *
 from test_cli import in_process
