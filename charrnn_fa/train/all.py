@@ -1,5 +1,6 @@
 "Everything in `charrnn_fa.train`"
 
+from .average import *
 from .shapes import *
 from .loss import *
 from .yardstick import *

@@ -17,6 +17,7 @@ from ..processes import *
 from ..text.ngrams import *
 from ..models import *
 from ..counted import *
+from .average import *
 from .shapes import *
 from .loss import *
 from .yardstick import *
@@ -387,6 +388,7 @@ def fit_for(self:CharLearner,
     pct_start:float=0.05, # Share of the steps for warming up
     div:float=25., # The learning rate starts at `lr/div`
     div_final:float=1e3, # and ends at `lr/div_final`
+    average:float=0.998, # What remains of the weights' average at a step, see `AverageWeights`; 0 for the weights of the last step
     cbs=None, # Further callbacks
     **kwargs
 ):
@@ -397,7 +399,8 @@ def fit_for(self:CharLearner,
     sched = ParamScheduler({'lr': combined_cos(pct_start, lr/div, lr, lr/div_final)})
     steps.set_rows(n_win)
     if steps.per_row>1: say(f'Each row of the table is {steps.per_row} passes over the text')
-    self.fit(math.ceil(steps.n_steps/(n_win*steps.per_row)), lr, cbs=L(cbs)+[steps,sched], **kwargs)
+    mean = [AverageWeights(average)] if average else []
+    self.fit(math.ceil(steps.n_steps/(n_win*steps.per_row)), lr, cbs=L(cbs)+[steps,sched]+mean, **kwargs)
 
 # %% ../../nbs/19_train.learner.ipynb #e76f4f9f
 def _by_group(learn, lr):
@@ -415,12 +418,13 @@ def fit_steps(self:CharLearner,
     pct_start:float=0.05, # Share of the steps for warming up
     div:float=25., # The learning rate starts at `lr/div`
     div_final:float=1e3, # and ends at `lr/div_final`
+    average:float=0.998, # What remains of the weights' average at a step, see `AverageWeights`; 0 for the weights of the last step
     cbs=None, # Further callbacks
     **kwargs
 ):
     "Train for `n_steps` steps with warm-up and cosine decay; the last epoch ends where the steps do"
     if n_steps<1: raise ValueError(f'n_steps={n_steps} must be at least 1')
-    self.fit_for(Steps(n_steps), lr, pct_start, div, div_final, cbs, **kwargs)
+    self.fit_for(Steps(n_steps), lr, pct_start, div, div_final, average, cbs, **kwargs)
 
 # %% ../../nbs/19_train.learner.ipynb #521b1c0f
 @patch
