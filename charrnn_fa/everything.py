@@ -4,10 +4,10 @@ from .core import *
 from .text.all import *
 from .device import *
 from .processes import *
+from .train.all import *
 from .data import *
 from .models import *
 from .counted import *
-from .train.all import *
 from .use.all import *
 from .keep.all import *
 from .gdrive.all import *

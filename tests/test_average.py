@@ -1,8 +1,6 @@
 "Averaged weights: against a reference, in validation, checkpoints and samples, and resumed bit for bit"
-import subprocess, sys, json
 import pytest, torch
-from conftest import root
-from fastai.basics import Callback,np,set_seed
+from fastai.basics import Callback,np
 from charrnn_fa.everything import *
 from resume_child import make, digest
 
@@ -52,16 +50,34 @@ def test_what_is_validated_is_what_remains():
     learn = fit(make())
     assert learn.recorder.values[-1][1]==pytest.approx(float(learn.validate()[0]), abs=1e-6)
 
-kinds = dict(plain={}, counts=dict(counts=3), bf16=dict(precision='bf16'), fp16=dict(scale=dict(init_scale=2.**40, growth_interval=7)), acc=dict(n_acc=8),
-    wd=dict(weight_drop=0.2), own=dict(wrap='own'), init=dict(learn_init=True, cell='gru'))
+kinds = dict(counts=dict(counts=3), bf16=dict(precision='bf16'), fp16=dict(scale=dict(init_scale=2.**40, growth_interval=7)), wd=dict(weight_drop=0.2, n_acc=8))
 
 @pytest.mark.parametrize('kind', kinds)
 def test_resumed(kind, tmp_path):
     "Broken off in a row, before and after a validation: the same average and the same last weights as in one go"
     whole = Watch()
     want  = digest(fit(make(**kinds[kind]), cbs=[whole]))
-    for i,brk in enumerate((Break(37), Break(48, 'after_epoch'), Break(118), Break(3))):
+    row = len(make(**kinds[kind]).dls.train)
+    for i,brk in enumerate((Break(37), Break(row, 'after_epoch'), Break(118))):
         with pytest.raises(RuntimeError, match='broken off'): fit(make(**kinds[kind]), cbs=[Resume(tmp_path/f'{i}', every=5), brk])
         watch = Watch()
         learn = fit(make(**kinds[kind]), cbs=[Resume(tmp_path/f'{i}', every=5), watch])
         assert digest(learn)==want and (watch.ws[-1]==whole.ws[-1]).all() and (flat(learn.model)!=watch.ws[-1]).any(), brk.at
+
+def test_what_others_read(tmp_path):
+    "The model of a checkpoint is the average, not the weights of the last step; so is what a sample is drawn from in a fit"
+    class Look(Callback):
+        order = 250
+        def after_batch(self):
+            if self.training and self.train_iter==60:
+                self.last = flat(self.model)
+                with averaged(self.learn): self.mean = flat(self.model)
+                self.after = flat(self.model)
+    look = Look()
+    with pytest.raises(RuntimeError, match='broken off'): fit(make(), cbs=[Resume(tmp_path, every=20), look, Break(61)])
+    kept = flat(load_run(tmp_path).model)
+    assert (kept==look.mean).all() and (kept!=look.last).any() and (look.after==look.last).all()
+
+def test_refuses_another_average(tmp_path):
+    with pytest.raises(RuntimeError, match='broken off'): fit(make(), cbs=[Resume(tmp_path, every=20), Break(61)])
+    with pytest.raises(ValueError, match='average_weights.decay 0.998 in the run and 0.9 here'): fit(make(), cbs=[Resume(tmp_path)], average=0.9)

@@ -10,3 +10,4 @@ from .finetune import *
 from .learner import *
 from .scale import *
 from .minutes import *
+from .presets import *
