@@ -1,22 +1,66 @@
-"How well a network draws: nats a drawing beside the best n-gram's, share of whole faces by temperature, share of copies, and two grids without labels"
-import argparse,re,time
+"How well a network draws: nats a drawing beside the best n-gram's, share of whole faces by temperature, share of copies, letters that can be read, pairs without labels"
+import argparse,json,re,time
 from pathlib import Path
 from collections import Counter
 import torch,numpy as np
 from fastai.basics import set_seed
 from charrnn_fa.everything import *
 
-def written(n, seed=0):
-    "Cursive letters from a Hershey font (`pip install Hershey-Fonts`), each stretched and slanted by chance"
+LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
+WORDS = 'and are boy cat day eye far fog hat ink jam key leg man net oak pen red sea tea use van way yes zoo'.split()
+
+def glyphs(names):
+    "The strokes of each letter or word in a cursive Hershey font (`pip install Hershey-Fonts`), y downwards"
     from HersheyFonts import HersheyFonts
-    font,rng = HersheyFonts(),np.random.default_rng(seed)
+    font = HersheyFonts()
     font.load_default_font('scripts')
-    glyphs = [[np.array(list(s), float)*[1,-1] for s in font.strokes_for_text(c)] for c in 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ']
-    def one():
-        turn = np.array([[1,0],[rng.normal(0, .12),1]])
-        k = rng.uniform(.8, 1.2, 2)
-        return [s@turn*k+rng.normal(0, .2, s.shape) for s in glyphs[rng.integers(len(glyphs))]]
-    return get_drawings([one() for _ in range(n)])
+    return {c:[np.array(list(s), float) for s in font.strokes_for_text(c)] for c in names}
+
+def written(n, names, seed=0):
+    "Letters or words, each stretched and slanted by chance, and which each is"
+    rng,known = np.random.default_rng(seed),glyphs(names)
+    def one(c):
+        turn,k = np.array([[1,0],[rng.normal(0, .12),1]]),rng.uniform(.8, 1.2, 2)
+        return [s@turn*k+rng.normal(0, .2, s.shape) for s in known[c]]
+    which = rng.choice(list(names), n)
+    return get_drawings([one(c) for c in which]),which
+
+def pixels_of(d): return np.unique(np.concatenate([stroke_pixels(s) for s in d]), axis=0)
+
+def apart(a, b):
+    "How far the pixels of two drawings lie from each other, on average, in pixels (chamfer distance)"
+    far = np.hypot(*(a[:,None]-b[None]).transpose(2,0,1))                      # (pixels of a, pixels of b)
+    return (far.min(1).mean()+far.min(0).mean())/2
+
+def readable(samples, held, which, names):
+    """Reads by the nearest glyph. A sample counts as readable if it lies as near to some glyph as 95 % of the held-out drawings lie to
+    the glyph that they are read as, and nearer than to the next one by a tenth"""
+    forms = {c:pixels_of(get_drawings([s])[0]) for c,s in glyphs(names).items()}
+    def read(d):
+        if not len(d): return '',np.inf,1.
+        ds = {c:apart(pixels_of(d), f) for c,f in forms.items()}
+        best,second = sorted(ds, key=ds.get)[:2]
+        return best,ds[best],ds[best]/max(ds[second], 1e-9)
+    true = [read(d) for d in held]
+    far,got = np.quantile([d for _,d,_ in true], .95),[read(d) for d in samples]
+    clear   = lambda rs: np.mean([d<=far and q<=.9 for _,d,q in rs])
+    print(f'{np.mean([c==w for (c,_,_),w in zip(true, which)]):.1%} of {len(held)} held-out drawings are read as what they are; nearest glyph within {far:.2f} '
+        f'pixels and clearly the nearest: {clear(true):.1%} of the held-out ones, {clear(got):.1%} of {len(got)} samples ({len({c for c,_,_ in got if c})} of {len(names)} kinds)')
+
+def sheets(net, real, folder, seed=None):
+    "Pairs of a training drawing and a sample, left and right by chance, as PNG, with the key beside the folder"
+    from matplotlib.figure import Figure
+    folder,swap,key = Path(folder),np.random.default_rng(seed),{}
+    folder.mkdir(parents=True, exist_ok=True)
+    for i,(a,b) in enumerate(zip(net, real), 1):
+        left = bool(swap.random()<.5)
+        fig  = Figure(figsize=(6,3), dpi=120)
+        for ax,d in zip(fig.subplots(1, 2), (a,b) if left else (b,a)):
+            for s in d: ax.plot(*s.T, color=INK, lw=2, marker='o' if len(s)==1 else '', ms=2, solid_capstyle='round', solid_joinstyle='round')
+            ax.set(xlim=(-2,65), ylim=(65,-2), aspect='equal', xticks=[], yticks=[])
+        fig.savefig(folder/f'pairs_{i:02}.png')
+        key[f'pairs_{i:02}.png'] = 'left' if left else 'right'
+    (folder.parent/'key.json').write_text(json.dumps(dict(drawn_by_the_network=key), indent=1))
 
 def ngram(dls, per):
     "Best n-gram: nats a drawing, and its order"
@@ -38,15 +82,17 @@ def made(learn, n, held, copies, faced):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument('--kind', default='faces', choices=['faces','letters'])
+    ap.add_argument('--kind', default='faces', choices=['faces','letters','words'])
     ap.add_argument('--alphabets', nargs='*', default=['points'], choices=[*ALPHABETS])
     numbers = dict(n=24000, samples=500, n_hid=448, bs=32, seq_len=64, steps=3000, threads=2, seed=0)
     for nm,d in numbers.items(): ap.add_argument('--'+nm.replace('_','-'), type=int, default=d)
     ap.add_argument('--out', help='folder for the grids, as HTML, and the model')
+    ap.add_argument('--judge', help='folder for 36 pairs of a training face and a sample as PNG; key.json goes beside it')
     a = ap.parse_args()
     torch.set_num_threads(a.threads)
     start = time.perf_counter()
-    ds = faces(a.n, a.seed) if a.kind=='faces' else written(a.n, a.seed)
+    a.names = dict(letters=LETTERS, words=WORDS).get(a.kind)
+    ds,a.which = (faces(a.n, a.seed),None) if a.kind=='faces' else written(a.n, a.names, a.seed)
     held = ds[-a.n//10:]
     print(f'{a.n} {a.kind} made in {time.perf_counter()-start:.0f} s, {np.mean([len(o) for o in ds]):.1f} strokes each', flush=True)
     if a.kind=='faces': print(f'{np.mean([not check_face(o) for o in held]):.2%} of {len(held)} held-out faces pass the checker')
@@ -67,7 +113,12 @@ def run(a, ds, held, alpha):
     copies = DrawingCopies(ds[:-a.n//10]) if alpha=='points' else None
     if copies: print(f'share of a held-out drawing found in one training drawing: mean {np.mean([copies.share(o) for o in held[:200]]):.3f}')
     got = made(learn, a.samples, held, copies, a.kind=='faces')
-    if not a.out: return
+    if a.names: readable(got, held[:500], a.which[-a.n//10:][:500], a.names)
+    if a.judge: sheets(got[:36], ds[:36], a.judge)
+    if a.out: keep(a, learn, ds, got, alpha)
+
+def keep(a, learn, ds, got, alpha):
+    "Two grids without labels, the samples as text, and the model"
     out,swap = Path(a.out),np.random.default_rng().random()<.5
     out.mkdir(parents=True, exist_ok=True)
     for nm,x in zip('ab', (ds[:36],got[:36])[::-1 if swap else 1]): draw_grid(x).save(out/f'{a.kind}_{alpha}_{nm}.html')

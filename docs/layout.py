@@ -18,7 +18,7 @@ def put(text): return re.sub(re.escape(head)+r'(?:\|.*\n)*', lambda m: table(), 
 def reference():
     "The reference part of the sidebar: a section for each package, modules without one first"
     names = sorted(o.name for o in (root/'nbs').glob('[0-9]*.ipynb'))
-    package = lambda o: o[3:].split('.')[0] if o.count('.')>1 else 'core'
+    package = lambda o: o.split('_', 1)[1].split('.')[0] if o.count('.')>1 else 'core'
     groups = dict.fromkeys(['core', *map(package, names)])
     rows = [f'      - section: "Reference: {g}"\n        contents:\n'+''.join(f'          - {o}\n' for o in names if package(o)==g) for g in groups]
     return ''.join(rows)

@@ -12,7 +12,7 @@ skip = 'Reference'
 def html_name(nb):
     "The page that a notebook becomes: its number is left out"
     p = Path(nb)
-    return (p.parent/re.sub(r'^\d\d_', '', p.stem)).as_posix()+'.html'
+    return (p.parent/re.sub(r'^\d+[a-z]?_', '', p.stem)).as_posix()+'.html'
 
 def markdown(nb):
     "The page in markdown, without pictures in text form and without HTML, which say nothing to a reader of text"

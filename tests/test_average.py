@@ -19,8 +19,8 @@ class Break(Callback):
 
 def flat(model): return torch.cat([o.detach().flatten() for o in bare_model(model).parameters()]).double().numpy().copy()
 
-def fit(learn, steps=130, cbs=(), **kw):
-    with learn.no_bar(), learn.no_logging(): learn.fit_steps(steps, cbs=cbs, **kw)
+def fit(learn, steps=130, cbs=(), average=0.998, **kw):
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(steps, cbs=cbs, average=average, **kw)
     return learn
 
 def mean_of(ws, decay, every):

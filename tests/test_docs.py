@@ -1,5 +1,5 @@
 "The documentation site: built by nbdev, rendered by Quarto or its stand-in, and looked at in a browser"
-import os, re, shutil, subprocess, sys
+import json, os, re, shutil, subprocess, sys
 from pathlib import Path
 from urllib.parse import unquote
 import pytest, yaml
@@ -18,7 +18,7 @@ def test_sidebar_names_every_notebook_once():
 def test_table_of_modules_is_the_listing():
     res = subprocess.run([sys.executable, 'docs/layout.py', '--check'], cwd=root, capture_output=True, text=True)
     assert res.returncode==0, res.stderr
-    mods = re.findall(r'^\| (\d\d_\S+) \| (\S+) \|', (root/'README.md').read_text(), re.M)
+    mods = re.findall(r'^\| (\d\d[a-z]?_\S+) \| (\S+) \|', (root/'README.md').read_text(), re.M)
     assert [a for a,_ in mods]==sorted(o.stem for o in (root/'nbs').glob('[0-9]*.ipynb'))
     assert all((root/'charrnn_fa'/b).exists() for _,b in mods)
 
@@ -26,6 +26,24 @@ def test_no_link_to_a_placeholder():
     "Until there is a repository, nothing points at one"
     bad = [o for o in [root/'README.md', *(root/'nbs').rglob('*.ipynb')] if re.search(r'(github\.com|github\.io)/example|example\.github', o.read_text())]
     assert not bad
+
+def only_checks(src):
+    "Whether a cell says nothing but that something holds"
+    lines = [o for o in src.splitlines() if o.strip() and not o.startswith('#|')]
+    return bool(re.search(r'assert |test_\w+\(|expect_fail', src)) and all(re.match(r'\s*(assert |test_\w+\(|with |for |[\w,]+ *= )', o) for o in lines)
+
+def test_shown_checks_are_lessons():
+    "A check that is shown follows a sentence that announces it, with a colon; glue is hidden"
+    bad = []
+    for nm in pages():
+        if nm.startswith('tutorials/'): continue                              # what holds in a tutorial is told by what it shows
+        words = ''
+        for c in json.loads((root/'nbs'/nm).read_text(encoding='utf-8'))['cells']:
+            src = ''.join(c['source'])
+            if c['cell_type']=='markdown': words = src.rstrip()
+            elif not re.search(r'^#\|\s*(hide|export|default_exp)', src, re.M) and not c.get('outputs') and only_checks(src) and not words.endswith(':'):
+                bad.append(f'{nm} {c["id"]}')
+    assert not bad, f'hide these with `#| hide`, or say what they show: {bad}'
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory):

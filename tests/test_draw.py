@@ -1,5 +1,5 @@
 "Drawings: nothing is lost between strokes and text, nonsense is drawn as far as it goes, files are read, a network draws"
-import json, re, warnings
+import functools, gzip, http.server, json, re, threading, warnings
 import xml.etree.ElementTree as ET
 import numpy as np, pytest
 from hypothesis import given, settings, strategies as st
@@ -138,3 +138,103 @@ def test_grid_in_a_browser(browser, tmp_path, wide):
     left = page.eval_on_selector_all('path', "xs => xs.filter(o => parseFloat(getComputedStyle(o).strokeDashoffset)>.01).length")
     page.close()
     assert left==0
+
+quickline = '{"word":"cat","recognized":true,"drawing":[[[0,255],[0,0]],[[0,0,255],[0,255,255]]]}\n'
+
+def test_quickdraw_compressed_and_by_address(tmp_path, monkeypatch):
+    monkeypatch.setenv('CHARRNN_CACHE', str(tmp_path/'cache'))
+    (tmp_path/'d').mkdir()
+    with gzip.open(tmp_path/'d'/'cat.ndjson.gz', 'wt') as f: f.write(quickline*3)
+    (tmp_path/'d'/'dog.ndjson').write_text(quickline*2)
+    assert [len(get_drawings(tmp_path/'d'/o)) for o in ('cat.ndjson.gz','dog.ndjson','')]==[3,2,5]
+    quiet = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path/'d'))
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, 'log_message', lambda *a: None)
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), quiet) as srv:
+        threading.Thread(target=srv.serve_forever, daemon=True).start()
+        at = f'http://127.0.0.1:{srv.server_port}'
+        got = get_drawings(f'{at}/cat.ndjson.gz?alt=media', n=2)
+        assert len(got)==2 and [o.tolist() for o in got[0]]==[[[3,3],[60,3]],[[3,3],[3,60],[60,60]]]
+        with pytest.raises(CorpusError, match='could not be fetched'): get_drawings(f'{at}/none.ndjson')
+        srv.shutdown()
+
+@pytest.mark.parametrize('line,why', {'{"drawing":[[[0,1],[0]]]}':'has 2 x, but 1 y', '{"drawing":[[[0,1]]]}':'Line 2', '{"drawing":[3]}':'Line 2',
+    '{"word":"cat"}':'drawing', '[1,2]':'Line 2', '{"drawing":[[["a"],["b"]]]}':'Line 2', '{"drawi':'Line 2'}.items())
+def test_broken_lines_are_named(tmp_path, line, why):
+    (tmp_path/'q.ndjson').write_text(quickline+line+'\n')
+    with pytest.raises(CorpusError, match=why): get_drawings(tmp_path/'q.ndjson')
+    assert len(get_drawings(tmp_path/'q.ndjson', n=1))==1
+
+def test_broken_archive_is_named(tmp_path):
+    with gzip.open(tmp_path/'q.ndjson.gz', 'wt') as f: f.write(quickline*2000)
+    whole = (tmp_path/'q.ndjson.gz').read_bytes()
+    for bad in (whole[:-20], b'no archive'):
+        (tmp_path/'q.ndjson.gz').write_bytes(bad)
+        with pytest.raises(CorpusError, match='download it again'): get_drawings(tmp_path/'q.ndjson.gz')
+
+def test_huge_drawing(tmp_path):
+    "A spiral of 100,000 points in the raw files' three rows; every point lies within a pixel or so of the line that is kept"
+    t = np.linspace(0, 40, 100_000)
+    raw = [(t*np.cos(t)).tolist(), (t*np.sin(t)).tolist(), t.tolist()]
+    (tmp_path/'q.ndjson').write_text(json.dumps(dict(word='spiral', drawing=[raw, [[],[]]])))
+    d, = get_drawings(tmp_path/'q.ndjson')
+    pts = np.array(raw[:2]).T[::997]
+    lo,hi = np.array(raw[:2]).min(1),np.array(raw[:2]).max(1)
+    want = (pts-(lo+hi)/2)*57/(hi-lo).max()+31.5
+    line = stroke_pixels(d.strokes[0])
+    assert len(d)==1 and len(d.strokes[0])<1000
+    assert max(np.hypot(*(line-p).T).min() for p in want)<2.2                     # simplified by .7, and moved to whole pixels twice
+
+def test_svg_of_straight_and_cubic_segments(tmp_path):
+    (tmp_path/'p.svg').write_text('<svg xmlns="http://www.w3.org/2000/svg"><polyline points="0,0 100,0 100,100"/>'
+        '<path d="M0 100 C 0 50 50 50 50 100 L 60 100 Z M 10 10 h 20"/></svg>')
+    d, = get_drawings(tmp_path/'p.svg', eps=0)
+    px = lambda x, y: [round(3+57*x/100), round(3+57*y/100)]
+    assert len(d)==3 and d.strokes[0].tolist()==[px(0,0),px(100,0),px(100,100)] and d.strokes[2].tolist()==[px(10,10),px(30,10)]
+    t = np.linspace(0, 1, 200)[:,None]
+    curve = 3*(1-t)**2*t*[0,50]+3*(1-t)*t*t*[50,50]+t**3*[50,100]+(1-t)**3*[0,100]          # Bernstein's form of the same curve
+    assert max(np.hypot(*(stroke_pixels(d.strokes[1])-(3+.57*p)).T).min() for p in curve)<1.2
+    assert d.strokes[1][0].tolist()==d.strokes[1][-1].tolist()==px(0,100)
+
+def spoilt(f, r):
+    "A face spoilt in one of eight ways, and which"
+    ss = [s.astype(float) for s in f.strokes]
+    (l,t),(w,h) = ss[0].min(0),np.ptp(ss[0], axis=0)
+    how = ['half a head','flat head','eye gone','eye outside','eye low','eyes low','eyes too large','upside down'][r.integers(8)]
+    if how=='half a head':    ss[0] = np.concatenate([ss[0][:7], ss[0][:1]])
+    if how=='flat head':      ss[0] = np.c_[ss[0][:,0], t+(ss[0][:,1]-t)*.4]
+    if how=='eye gone':       ss = [ss[0], ss[1], *[s for s in ss[2:] if s[:,1].min()>t+.65*h]]
+    if how=='eye outside':    ss[2] = ss[2]+[w,0]
+    if how=='eye low':        ss[1] = ss[1]+[0,h/6]
+    if how=='eyes low':       ss[1],ss[2] = ss[1]+[0,.42*h],ss[2]+[0,.42*h]
+    if how=='eyes too large': ss[1:3] = [s.mean(0)+(s-s.mean(0))*w/np.ptp(s[:,0]) for s in ss[1:3]]
+    if how=='upside down':    ss = [np.c_[s[:,0], 2*t+h-s[:,1]] for s in ss]
+    return [np.clip(np.round(s), 0, 63).astype(int) for s in ss],how
+
+def test_spoilt_faces_are_rejected():
+    "The checker passes sound faces and rejects broken ones that are closed, well spelled, and spoilt by no rule of its own"
+    r = np.random.default_rng(3)
+    fs = [f for f in faces(800, seed=31) if not check_face(f)]
+    tried = [spoilt(f, r) for f in fs]
+    passed = [how for ss,how in tried if not check_face(Drawing(Drawing(ss).text))]
+    assert len({how for _,how in tried})==8 and len(fs)>=792
+    assert len(passed)<=8, {k:passed.count(k) for k in set(passed)}
+
+def test_half_a_drawing_temperatures_and_a_unit_that_is_steered():
+    set_seed(0)
+    fs = faces(2, seed=4)
+    dls = CharDataLoaders.from_drawings([*fs]*40, bs=4, seq_len=64, device='cpu')
+    learn = char_learner(dls, 'lstm', n_hid=128, precision='fp32')
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(400)
+    for f in fs: assert learn.draw(1, f[:len(f)//2], temperature=0)[0]==f
+    grid = learn.draw_temperatures((.1,1.5), fs[0][:3], seed=0, max_len=300)
+    assert grid.titles==['0.1','1.5'] and all(o[:3]==fs[0][:3] and o.given==3 for o in grid) and grid[0]!=grid[1]
+    with pytest.raises(ValueError, match='too few'): learn.find_unit(fs, len)
+    unit,r = learn.find_unit(fs*6, lambda d: d==fs[0], strokes=2)
+    assert abs(r)>.9                                                               # some unit must know which of the two it draws
+    some = {k:-1. for k in range(64)}                                              # one unit of 128 may change nothing in so firm a memory; half of them must
+    held = learn.draw(1, seed=1, steer=some, max_len=300).text
+    assert held!=learn.draw(1, seed=1, max_len=300).text and held==learn.draw(1, seed=1, steer=some, max_len=300).text
+
+def test_a_head_of_one_point_is_too_small():
+    f = faces(1)[0]
+    assert check_face([f.strokes[0][:1], *f.strokes[1:]])=='the head is only 0 x 0 pixels large'

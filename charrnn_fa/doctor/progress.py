@@ -14,7 +14,7 @@ from fastai.basics import *
 from ..core import *
 from ..models import *
 from ..train.yardstick import *
-from ..train.steps import *
+from ..train.optim import *
 from ..use.sampling import *
 from ..use.copies import *
 from .finding import *

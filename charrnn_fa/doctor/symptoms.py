@@ -14,7 +14,7 @@ from fastai.basics import *
 from fastai.callback.schedule import ParamScheduler
 from ..core import *
 from ..train.yardstick import *
-from ..train.steps import *
+from ..train.optim import *
 from ..train.trial import *
 from .finding import *
 from .patient import *

@@ -162,12 +162,10 @@ def neck(self:Face):
 @patch
 def draw(self:Face):
     def may(p, f, slip): return [(f,slip)] if self.chance(p) else []
-    outside = may(.6, self.ears, 1.)+[(self.hat if self.chance(.4) else self.hair, .9)]+may(.55, self.neck, .9)
-    glasses = may(.35, self.glasses, .6)
-    inside  = [(self.brows,.6), (self.nose,.6), (self.mouth,.6)]
-    hairy   = may(.35, self.moustache, .6)+may(.4, self.beard, .8)
-    if self.chance(.3): outside = outside[::-1]
-    for f,self.slip in [(self.head,0.), (self.eyes,.3), *glasses, *outside, *inside, *hairy, *may(.3, self.cheeks, .6)]: f()
+    inside = [*may(.6, self.ears, 1.), (self.brows,.6), (self.nose,.6), (self.mouth,.6)]
+    onto   = [*may(.35, self.glasses, .6), *may(.35, self.moustache, .6), *may(.4, self.beard, .8), *may(.3, self.cheeks, .6)]
+    around = [(self.hat if self.chance(.4) else self.hair, .9), *may(.55, self.neck, .9)]
+    for f,self.slip in [(self.head,0.), (self.eyes,.3), *inside, *onto, *around]: f()
 
 # %% ../../nbs/78_draw.faces.ipynb #13452a1c
 def faces(

@@ -65,11 +65,16 @@ def _ndjson(f, n, recognized):
         if not line.strip(): continue
         try:
             d = json.loads(line)
-            strokes = [np.array(o[:2], float).T for o in d['drawing']]
+            strokes = [_stroke(*o[:2]) for o in d['drawing']]                           # the raw files have times in a third row
         except (ValueError, KeyError, TypeError, IndexError) as e:
             raise CorpusError(f"Line {i+1} is not a QuickDraw drawing ({type(e).__name__}: {e}): pass one of the simplified .ndjson files") from None
         if d.get('recognized', True) or not recognized: res.append(strokes)
     return res
+
+def _stroke(xs, ys):
+    "A row of x and one of y as points, shape (n, 2)"
+    if len(xs)!=len(ys): raise ValueError(f'a stroke has {len(xs)} x, but {len(ys)} y')
+    return np.array([xs, ys], float).T.reshape(-1, 2)
 
 # %% ../../nbs/76_draw.files.ipynb #a51fd94d
 def _svg(fn):
@@ -105,15 +110,21 @@ def _read_drawings(x, n, recognized):
     if not isinstance(x,(str,os.PathLike)): return list(x)[:n]
     s = str(x)
     if s.startswith(('http://','https://')):
-        s = str(download(s, cache_dir()/'urls'/f"{hashlib.sha256(s.encode()).hexdigest()[:16]}-{s.rsplit('/', 1)[-1][-60:]}"))
-    fs = sorted(o for o in Path(s).glob('**/*') if o.suffix in ('.svg','.ndjson')) if Path(s).is_dir() else [Path(s)]
+        name = s.partition('?')[0].rsplit('/', 1)[-1][-60:]
+        s = str(download(s, cache_dir()/'urls'/f'{hashlib.sha256(s.encode()).hexdigest()[:16]}-{name}'))
+    fs = sorted(o for o in Path(s).glob('**/*') if o.name.endswith(('.svg','.ndjson','.ndjson.gz'))) if Path(s).is_dir() else [Path(s)]
     if not fs or not fs[0].exists(): raise CorpusError(f'{s} is not an .svg or .ndjson file, nor a folder with some (looked in {Path.cwd()})')
     res = []
     for f in fs:
         if f.suffix=='.svg': res.append(_svg(f))
-        else:
-            with (gzip.open if f.suffix=='.gz' else open)(f, 'rt', encoding='utf-8') as o: res += _ndjson(o, n, recognized)
+        else: res += _lines_of(f, n, recognized)
     return res[:n]
+
+def _lines_of(f, n, recognized):
+    "Strokes of the first `n` drawings in an ndjson file, compressed or not"
+    try:
+        with (gzip.open if f.suffix=='.gz' else open)(f, 'rt', encoding='utf-8') as o: return _ndjson(o, n, recognized)
+    except (gzip.BadGzipFile, EOFError, UnicodeDecodeError) as e: raise CorpusError(f'{f} could not be read ({e}): download it again') from None
 
 # %% ../../nbs/76_draw.files.ipynb #776078b8
 def get_drawings(

@@ -16,7 +16,7 @@ from ..data import *
 from ..models import *
 from ..counted import *
 from ..train.yardstick import *
-from ..train.learner import *
+from ..train.build import *
 from ..train.scale import *
 from ..train.minutes import *
 from ..train.presets import *

@@ -14,8 +14,10 @@ from ..core import *
 from ..device import *
 from ..processes import *
 from .steps import *
+from .optim import *
 from .trial import *
 from .learner import *
+from .fit import *
 
 # %% ../../nbs/21_train.minutes.ipynb #38a59172
 def step_seconds(

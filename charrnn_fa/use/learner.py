@@ -14,6 +14,7 @@ from ..train.steps import *
 from ..train.trial import *
 from ..train.finetune import *
 from ..train.learner import *
+from ..train.fit import *
 from ..train.minutes import *
 from .evaluation import *
 from .sampling import *
