@@ -5,6 +5,8 @@ from .text.all import *
 from .device import *
 from .processes import *
 from .train.all import *
+from .cells import *
+from .loader import *
 from .data import *
 from .models import *
 from .counted import *

@@ -19,6 +19,8 @@ from ..train.learner import *
 from .store import *
 from .file import *
 from .runs import *
+from .claim import *
+from .writer import *
 from .trained import *
 from .state import *
 
