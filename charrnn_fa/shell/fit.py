@@ -132,8 +132,7 @@ def _fit(a, learn, cb):
         if not sys.stderr.isatty() or num_distrib()>1:
             for o in (learn.no_bar(),learn.no_logging()): st.enter_context(o)
             if not rank_distrib(): learn.add_cb(PlainLog())
-        try:
-            learn.fit_preset(_settings(a)['fit'], cbs=[cb,Doctor()])
+        try: learn.fit_preset(_settings(a)['fit'], cbs=[cb,Doctor()])
         except KeyboardInterrupt:
             if not cb.stopped: raise                                  # before the first step: nothing to keep
             print(f'Stopped after step {learn.train_iter:,}. The same command again resumes')

@@ -6,8 +6,7 @@
 __all__ = ['AverageWeights', 'averaged', 'averaged_weights']
 
 # %% ../../nbs/08_train.average.ipynb #50f3eb03
-import contextlib
-import torch
+import contextlib,torch
 from fastcore.all import *
 from fastai.basics import *
 from ..core import *

@@ -11,11 +11,9 @@ from .learner import *
 from .minutes import *
 
 # %% ../../nbs/27_train.presets.ipynb #0ecf6251
-PRESETS = {
-    '2min':  dict(data=dict(bs=16, seq_len=32), model=dict(n_hid=448, counts=7), fit=dict(minutes=2)),
-    '10min': dict(data=dict(bs=16, seq_len=32), model=dict(n_hid=640, dropout=0.4, counts=7), fit=dict(minutes=10, average=0.998, div_final=10)),
-    'best':  dict(data=dict(bs=32, seq_len=64), model=dict(n_hid=640, dropout=0.4, counts=7), fit=dict(epochs=20, average=0.998, div_final=10)),
-}
+PRESETS = {'2min':dict(data=dict(bs=16, seq_len=32), model=dict(n_hid=448, counts=7), fit=dict(minutes=2)),
+    '10min':dict(data=dict(bs=32, seq_len=64), model=dict(n_hid=640, dropout=0.3, counts=9), fit=dict(minutes=10)),
+    'best':dict(data=dict(bs=32, seq_len=64), model=dict(n_hid=640, dropout=0.5, counts=9), fit=dict(epochs=13.4, average=0.998, div_final=10))}
 
 # %% ../../nbs/27_train.presets.ipynb #db10d19b
 @patch
