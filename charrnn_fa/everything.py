@@ -4,12 +4,12 @@ from .core import *
 from .text.all import *
 from .device import *
 from .processes import *
-from .train.all import *
 from .cells import *
 from .loader import *
 from .data import *
 from .models import *
 from .counted import *
+from .train.all import *
 from .use.all import *
 from .keep.all import *
 from .gdrive.all import *

@@ -1,9 +1,9 @@
 "Everything in `charrnn_fa.train`"
 
-from .average import *
 from .shapes import *
 from .loss import *
 from .yardstick import *
+from .average import *
 from .steps import *
 from .bar import *
 from .optim import *
