@@ -13,6 +13,7 @@ from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
 from ..device import *
+from ..train.average import *
 from ..train.steps import *
 from ..train.learner import *
 from .trained import *
@@ -30,7 +31,7 @@ def run_identity(
 
 # %% ../../nbs/34a_keep.identity.ipynb #fe714073
 training_attrs = {ColdStart:('p',), GradientClip:('max_norm','norm_type'), GradientAccumulation:('n_acc',), RNNRegularizer:('alpha','beta'),
-    MixUp:('alpha',), LossScale:('kwargs',)}
+    MixUp:('alpha',), LossScale:('kwargs',), AverageWeights:('decay','every')}
 
 # %% ../../nbs/34a_keep.identity.ipynb #74b3cc5f
 def in_words(
@@ -87,5 +88,11 @@ def differences(
         if g not in was: continue                            # a group that the version which wrote the run did not know
         a,b = was.get(g) or {},now[g] or {}
         ks = [k for k in {**a,**b} if (k in a)!=(k in b) or _differ(a[k], b[k])]
-        if ks: res[g] = ', '.join(f'{g} {k} {a.get(k)} in the run and {b.get(k)} here' for k in ks[:4])
+        if g=='plan' and 'minutes' in ks: ks = ['minutes']       # from which the number of steps follows
+        if ks: res[g] = ', '.join(f'{g} {k} {_short(a.get(k))} in the run and {_short(b.get(k))} here' for k in ks[:4])
     return res
+
+def _short(o):
+    "A fact in few characters; of the values of a schedule, the highest"
+    if isinstance(o,(list,tuple)) and o and all(isinstance(v,float) for v in o): return f'up to {max(o):g}'
+    return f'{o:g}' if isinstance(o,float) else str(o)

@@ -22,8 +22,12 @@ from .state import *
 from .identity import *
 
 # %% ../../nbs/34d_keep.pickup.ipynb #06b2ca72
+_forced   = 'vocab corpus split layout precision same optim plan training session'.split()
+_settings = 'was started with other settings'
+
 class PickUp(FitGuard):
     "Pick a run up where its newest checkpoint left it: claim it, compare it with the learner, and put everything back"
+    words = dict(name='another name', again='run this cell again to resume', over='', meant=' (or Resume(..., force={}), if you mean it)', more='Resume(..., more={})')   # of a notebook
     def __init__(self,
         store, # A store, or what `open_store` takes
         force=(), # Differences that are meant
@@ -31,6 +35,8 @@ class PickUp(FitGuard):
         anew:bool=False, # Start over, with the files of an old run set aside
         more=0, # How often to make the run longer, or `'next'`
     ):
+        for o in L(force):
+            if o not in _forced: raise ValueError(f'force={o!r} is not something that can differ: it takes {", ".join(_forced)}')
         if more!='next' and not (isinstance(more,int) and more>=0): raise ValueError(f"more={more!r} must be how often to make the run longer, 1 say, or 'next'")
         if anew and more: raise ValueError('anew=True starts over and more= trains on: choose one of them')
         self.where,self.force,self.same,self.anew,self.more = store,L(force),same or {},anew,more
@@ -95,7 +101,9 @@ def planned_steps(self:PickUp, learn, minutes):
     "Steps that the run was planned for, if it was for the same minutes and is not made longer now"
     if not self.tree or self._goes_on(minutes): return None
     plan = self.tree['plan']
-    return plan.get('n_steps') if plan.get('minutes')==minutes else None
+    if plan.get('minutes')==minutes: return plan.get('n_steps')
+    now = dict(minutes=minutes) if plan.get('minutes') else dict(n_steps=f'{minutes:g} minutes')
+    self._compare(dict(plan=now), _settings)                              # now, not after all that is measured for a new plan
 
 # %% ../../nbs/34d_keep.pickup.ipynb #6d598ab1
 @patch
@@ -106,9 +114,9 @@ def _compare(self:PickUp, now, what):
     diff = {k:v for k,v in differences(was, now).items() if k not in self.force}
     if not diff: return
     fits,more = [k for k in diff if k not in ('model','vocab')],''
-    if len(fits)==len(diff): more = f' (or Resume(..., force={fits!r}), if you mean it)'
-    if 'plan' in diff: more += '. Resume(..., more=1) makes a run longer: a new schedule from its best weights'
-    raise ValueError(f"{self.store} {what}: {'; '.join(diff.values())}. Choose another name for a new run, or the same settings to resume this one{more}")
+    if len(fits)==len(diff): more = self.words['meant'].format(repr(fits))
+    if 'plan' in diff: more += f". {self.words['more'].format(1)} makes a run longer: a new schedule from its best weights"
+    raise ValueError(f"{self.store} {what}: {'; '.join(diff.values())}. Choose {self.words['name']} for a new run, or the same settings to resume this one{self.words['over']}{more}")
 
 # %% ../../nbs/34d_keep.pickup.ipynb #516fa1fa
 @patch
@@ -118,7 +126,7 @@ def pick_up(self:PickUp):
     self.identity.update(optim=dict(name=type(getattr(self.opt, 'opt', self.opt)).__name__), training=training_facts(self.learn))
     if self.tree is None: return
     if self._goes_on(self.plan): return self._lengthen()
-    self._compare(dict(optim=self.identity['optim'], training=self.identity['training'], plan=self.plan), 'was started with other settings')
+    self._compare(dict(optim=self.identity['optim'], training=self.identity['training'], plan=self.plan), _settings)
     try: self._restore()
     except PARSE_ERRORS as e: raise CheckpointError(f'{self.entry.name} in {self.store} is damaged ({type(e).__name__}: {e}): move it away to resume from the one before') from e
 
@@ -152,8 +160,9 @@ def _retell(self:PickUp):
         if isinstance(cb,CSVLogger) and cb.append: _drop_last_part(cb)
     for i,(v,t) in enumerate(zip(self.learn.recorder.values, self.times)): self.learn.logger([i,*v,t])
     n,step = self.plan['n_steps'],self.tree['step']
+    longer = self.words['more'].format(self.segment+1)
     where  = f'step {step:,} of {n:,}' if n else f"step {step:,}, epoch {self.tree['epoch']+1} of {self.tree['n_epoch']}"
-    if self.phase==2: say(f'{self.store} is finished, at step {step:,}, and nothing was trained. Resume(..., more={self.segment+1}) makes the run longer; another name starts a new one')
+    if self.phase==2: say(f'{self.store} is finished, at step {step:,}, and nothing was trained. {longer} makes the run longer; {self.words["name"]} starts a new one')
     else: say(f'Resuming {self.store} at {where}')
 
 # %% ../../nbs/34d_keep.pickup.ipynb #bcb6d4bb

@@ -11,6 +11,7 @@ import torch
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
+from ..core import *
 from ..processes import *
 from ..train.trial import *
 from ..train.learner import *
@@ -38,6 +39,7 @@ def every_when(
 class Resume(PickUp):
     "Keep a fit in a store as it goes, and resume it when the same fit is started again"
     order,remove_on_fetch = 200,True
+    @spell_checked()
     def __init__(self,
         store, # A store, or what `open_store` takes: a folder, `'gdrive:folder/run'`, `'s3://bucket/run'`
         every='60s', # A time such as `'60s'` or `'5m'`, or a number of steps
@@ -49,6 +51,7 @@ class Resume(PickUp):
         anew:bool=False, # Start over: set the files of an old run in this folder aside, in `older.1` say
         more=0, # Make the run longer: 1 for a second schedule from its best weights, 2 for a third ...; `'next'` for one more whenever it is finished
     ):
+        if not hasattr(keep,'__index__'): raise TypeError(f'keep={keep!r} must be a whole number of checkpoints')
         if keep<1: raise ValueError(f'keep={keep} must be at least 1')
         super().__init__(store, force, same, anew, more)
         self.keep,self.want_best,self.info = keep,best,info or {}
@@ -224,7 +227,7 @@ def ended(self:Resume, learn):
     "Pass on the signal that ended the fit"
     num,self.signals.heard = self.signals.heard,None
     of = '' if math.isinf(learn.last_step) else f' of {learn.last_step:,}'
-    if num==signal.SIGINT: raise Stopped(f'Stopped at step {learn.train_iter:,}{of}; run this cell again to resume')
+    if num==signal.SIGINT: raise Stopped(f'Stopped at step {learn.train_iter:,}{of}; {self.words["again"]}')
     if num: signal.raise_signal(num)
 
 # %% ../../nbs/35_keep.resume.ipynb #cb448514

@@ -13,6 +13,7 @@ from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
 from ..models import *
+from ..train.average import *
 from ..train.trial import *
 from ..train.learner import *
 from .trained import *
@@ -118,9 +119,10 @@ def learner_state(
     series:defaultdict=None # Kept by the caller from one checkpoint to the next
 )->dict: # A tree for `pack`
     "Everything on which the rest of a fit depends"
-    model = bare_model(learn.model)
+    model,what = bare_model(learn.model),model_state(learn)
+    what['model'].update(averaged_weights(learn))         # `AverageWeights` keeps those of the last step
     grads = {k:p.grad for k,p in model.named_parameters() if p.grad is not None and p.grad.any()}
-    return dict(**model_state(learn), optim=learn.opt.state_dict(), grads=grads,
+    return dict(**what, optim=learn.opt.state_dict(), grads=grads,
         state=_state(model), rng=rng_state(), loader=loader_state(learn),
         recorder=recorder_state(learn, ifnone(series, defaultdict(Series))), callbacks={k:callback_state(o) for k,o in _callbacks(learn).items()},
         step=learn.train_iter, epoch=learn.epoch, n_epoch=learn.n_epoch, pct_train=float(learn.pct_train), last_step=learn.last_step,
