@@ -196,7 +196,7 @@ def get_idxs(self:CharStreamDL): # Number of each window in the text, in the ord
 
 # %% ../nbs/09_loader.ipynb #aec62333
 class Window(str):
-    "The text of a window, which knows the loader it is of and its number there"
+    "The text of a window, which knows its loader and its number there"
     loader,number = None,None
 
 def _picked(dataset):
