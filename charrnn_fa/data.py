@@ -130,7 +130,8 @@ def suited_shape(
         while b>1 and n<=4*b*t: b //= 2
         while t>1 and n<=4*b*t: t //= 2
     if torch.device(ifnone(device, default_device())).type!='cpu' and None in (bs,seq_len): print(f'{b} rows of {t} characters, to suit the device')
-    if (b,t)!=usual: print(f'The text is short ({n:,} characters to train on), so bs={b} and seq_len={t}, not {usual[0]} and {usual[1]}')
+    def _read(b, t): return f'{plural(b, "row")} of {plural(t, "character")}'
+    if (b,t)!=usual: print(f'The text is short ({plural(n, "character")} to train on): it is read in {_read(b, t)}, not {_read(*usual)}')
     return b,t
 
 # %% ../nbs/10_data.ipynb #c3612e93
@@ -143,6 +144,7 @@ def _say_fate(x, vocab, unknown, kwargs):
 
 # %% ../nbs/10_data.ipynb #9c1e3de9
 @patch(cls_method=True)
+@spell_checked()
 @delegates(get_corpus, but=['x'])
 def from_corpus(cls:CharDataLoaders,
     x, # A text, path, folder, URL or name, or a `Corpus` or `CharStream`
@@ -170,6 +172,7 @@ def from_corpus(cls:CharDataLoaders,
 
 # %% ../nbs/10_data.ipynb #8b5d0a48
 @patch(cls_method=True)
+@spell_checked()
 @delegates(CharDataLoaders.from_corpus, but=['x'])
 def from_text(cls:CharDataLoaders,
     text:str, # The text itself
@@ -181,6 +184,7 @@ def from_text(cls:CharDataLoaders,
 
 # %% ../nbs/10_data.ipynb #db679157
 @patch(cls_method=True)
+@spell_checked()
 @delegates(CharDataLoaders.from_corpus, but=['x'])
 def from_file(cls:CharDataLoaders,
     fn, # Path of a text file, `.zip` or `.gz`
@@ -192,6 +196,7 @@ def from_file(cls:CharDataLoaders,
 
 # %% ../nbs/10_data.ipynb #3e752ca2
 @patch(cls_method=True)
+@spell_checked()
 @delegates(CharDataLoaders.from_corpus, but=['x'])
 def from_folder(cls:CharDataLoaders,
     path, # Folder with text files

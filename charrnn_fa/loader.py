@@ -57,7 +57,7 @@ def check_sizes(
 ):
     "Sizes must be whole numbers above 0; any other raises `ValueError`"
     for nm,v in sizes.items():
-        if not (isinstance(v,(int,np.integer)) and v>0): raise ValueError(f'{nm}={v} must be a whole number above 0')
+        if not (isinstance(v,(int,np.integer)) and v>0): raise ValueError(f'{nm}={v!r} must be a whole number above 0')
 
 # %% ../nbs/09_loader.ipynb #10ade010
 def _layout(n, bs, seq_len, world=1, strict=True):

@@ -48,6 +48,7 @@ class CharRNN(nn.Module):
     def _check(self, n_vocab, cell, n_hid, n_layers, n_emb, tie, weight_drop):
         if cell not in CELLS: raise ValueError(f'There is no cell {cell!r}: use one of {", ".join(CELLS)}')
         for nm,v in dict(n_vocab=n_vocab, n_hid=n_hid, n_layers=n_layers).items():
+            if not hasattr(v,'__index__'): raise TypeError(f'{nm}={v!r} must be a whole number')
             if v<1: raise ValueError(f'{nm}={v} must be at least 1')
         if tie and n_emb!=n_hid: raise ValueError(f'tie=True needs n_emb==n_hid, but they are {n_emb} and {n_hid}')
         if weight_drop and cell=='mingru': raise ValueError('weight_drop needs recurrent weights, which mingru does not have: use dropout')

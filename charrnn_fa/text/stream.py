@@ -183,7 +183,7 @@ def PositionSplitter(
         raise ValueError(f'There is no split {split!r}: use one of nanogpt, torch-rnn, char-rnn, or a number such as 0.1')
     fracs = named.get(split) if isinstance(split,str) else tuplify(split)          # None for char-rnn, which splits in its own way
     if fracs is not None and not (all(0<o<1 for o in fracs) and sum(fracs)<1):
-        raise ValueError(f'split={split} must be shares between 0 and 1 that leave something to train on, such as 0.1')
+        raise ValueError(f'split={split} must be a share between 0 and 1, or several that leave something to train on, such as 0.1')
     def _inner(o):
         n = len(o)
         if fracs is None: return _char_rnn_split(n)

@@ -6,7 +6,7 @@
 __all__ = ['choose_size', 'choose_lr', 'char_learner']
 
 # %% ../../nbs/19c_train.build.ipynb #7177fb28
-import difflib,inspect,math
+import math
 import numpy as np, torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
@@ -73,6 +73,7 @@ def _known_counts(was, old, new, order, share):
     return recoded(Counts(was.counts.tables[:order], was.counts.v), codes, len(new))
 
 # %% ../../nbs/19c_train.build.ipynb #82d7e503
+@spell_checked(Learner.__init__, but=['model'])
 @delegates(CharLearner.__init__)
 def char_learner(
     dls, # Loaders of character streams
@@ -90,7 +91,7 @@ def char_learner(
     **kwargs
 )->CharLearner:
     "A learner for `dls`; sizes that are not given are chosen and said"
-    _check_args(dls, kwargs)
+    if not hasattr(dls,'train'): raise TypeError(f'dls is a {type(dls).__name__}, not loaders: make them with CharDataLoaders.from_corpus(...)')
     if old_counts and (isinstance(arch,(str,nn.Module)) or not 0<old_counts<1):
         raise ValueError(f'old_counts={old_counts} is the weight, above 0 and below 1, that the counts of a trained model keep: pass one, `load_trained(file)`, in place of {arch!r:.30}')
     if isinstance(arch,nn.Module): return _learner(dls, arch, counts, **kwargs)
@@ -101,13 +102,3 @@ def char_learner(
     model = CharRNN(len(dls.vocab), arch, n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init, **cfg)
     if n_hid is None: say(f"{arch} of {model.config['n_layers']} x {cfg['n_hid']}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
     return _learner(dls, model, counts, **{'lr':choose_lr(arch), **kwargs})
-
-# %% ../../nbs/19c_train.build.ipynb #a312e5fc
-def _check_args(dls, kwargs):
-    "Refuse what is not loaders, and a keyword that nobody takes"
-    if not hasattr(dls,'train'): raise TypeError(f'dls is a {type(dls).__name__}, not loaders: make them with CharDataLoaders.from_corpus(...)')
-    known = {**inspect.signature(char_learner).parameters, **inspect.signature(Learner.__init__).parameters}
-    for k in kwargs:
-        if k in known: continue
-        meant = first(difflib.get_close_matches(k, known, n=1))
-        raise TypeError(f'char_learner takes no {k!r}'+(f'. Did you mean {meant!r}?' if meant else f': it takes {", ".join(known)}'))

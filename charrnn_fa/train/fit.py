@@ -11,6 +11,7 @@ import numpy as np
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
+from ..core import *
 from ..processes import *
 from .steps import *
 from .trial import *
@@ -29,6 +30,7 @@ def fit_for(self:CharLearner,
 ):
     "Train for the steps of a plan; what `fit_steps` and `fit_minutes` share"
     lr,n_win = ifnone(lr, self.lr),len(self.dls.train)
+    if isinstance(lr,str): raise TypeError(f'lr={lr!r} must be a number, such as 0.004, or a slice of two')
     if isinstance(lr,(int,float)) and not 0<lr<math.inf: raise ValueError(f'lr={lr} must be above 0 and finite')
     lr = _by_group(self, lr)
     sched = ParamScheduler({'lr': combined_cos(pct_start, lr/div, lr, lr/div_final)})
@@ -46,6 +48,7 @@ def _by_group(learn, lr):
 
 # %% ../../nbs/19a_train.fit.ipynb #b2fed960
 @patch
+@spell_checked(Learner.fit, but=['n_epoch'])
 def fit_steps(self:CharLearner,
     n_steps:int, # Optimiser steps
     lr=None, # Highest learning rate; a slice gives one to each group of parameters
@@ -56,8 +59,9 @@ def fit_steps(self:CharLearner,
     **kwargs
 ):
     "Train for `n_steps` steps with warm-up and cosine decay; the last epoch ends where the steps do"
+    if isinstance(n_steps,(str,bool)) or n_steps!=int(n_steps): raise TypeError(f'n_steps={n_steps!r} must be a whole number, such as 1000')
     if n_steps<1: raise ValueError(f'n_steps={n_steps} must be at least 1')
-    self.fit_for(Steps(n_steps), lr, pct_start, div, div_final, cbs, **kwargs)
+    self.fit_for(Steps(int(n_steps)), lr, pct_start, div, div_final, cbs, **kwargs)
 
 # %% ../../nbs/19a_train.fit.ipynb #521b1c0f
 @patch

@@ -149,6 +149,7 @@ def _release(self:CharLearner, guard):
 
 # %% ../../nbs/19_train.learner.ipynb #0d3b2d98
 @patch
+@spell_checked(Learner.fit)
 def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     was = self.logger
     if was is print: self.logger = self._print_row           # without a bar fastai prints raw lists

@@ -16,6 +16,7 @@ from ..train.finetune import *
 from ..train.learner import *
 from ..train.fit import *
 from ..train.minutes import *
+from .adapt import *
 from .evaluation import *
 from .sampling import *
 
@@ -31,12 +32,14 @@ def _part(dls, dl):
 
 # %% ../../nbs/27_use.learner.ipynb #56da0487
 @patch
+@spell_checked(score, evaluate_codes, adapted_probs, but=['model','codes','name'])
 def evaluate(self:CharLearner,
     on=None, # What to read: a text, a loader, or a number of `dls`; the validation stream if nothing is given
     **kwargs
 )->Evaluation: # `nats`, `bits`, `perplexity`, `accuracy`, `n`, `split`
     "Loss over every character of a stream, the state carried through it; takes what `score` takes"
     if isinstance(on,str): return evaluate_codes(self.model, self.vocab.encode(on), **kwargs)
+    if isinstance(on,int) and not 0<=on<len(self.dls.loaders): raise ValueError(f'There is no loader {on}: 0 is the training part, 1 the validation part')
     dl = self.dls[ifnone(on,1)] if on is None or isinstance(on,int) else on
     self._check_loader(dl)
     if len(dl.codes)<2: raise ValueError(f'The {_part(self.dls, dl)} has {plural(len(dl.codes), "character")}, so there is nothing to predict: split the text, with `split=0.1` say')
@@ -44,6 +47,7 @@ def evaluate(self:CharLearner,
 
 # %% ../../nbs/27_use.learner.ipynb #b1c7a2c6
 @patch
+@spell_checked()
 @delegates(sample_text, but=['model','vocab'])
 def sample(self:CharLearner, prompt:str='', n:int=500, **kwargs):
     "Generate text that goes on from `prompt`; takes what `sample_text` takes"
@@ -51,6 +55,7 @@ def sample(self:CharLearner, prompt:str='', n:int=500, **kwargs):
 
 # %% ../../nbs/27_use.learner.ipynb #f7b40592
 @patch
+@spell_checked()
 @delegates(sample_text, but=['model','vocab'])
 def predict(self:CharLearner, prompt:str='', n:int=1, **kwargs):
     "The likeliest continuation of `prompt`, unless a `temperature` is given"
@@ -78,6 +83,7 @@ def learnt(self:CharLearner,
 
 # %% ../../nbs/27_use.learner.ipynb #89d6da57
 @patch
+@spell_checked(CharLearner.fit_steps, CharLearner.fit, but=['n_steps','n_epoch'])
 def fine_tune_minutes(self:CharLearner,
     minutes:float, # Wall-clock time of both parts
     lr:float=None, # Highest learning rate of the head
@@ -88,6 +94,7 @@ def fine_tune_minutes(self:CharLearner,
     **kwargs
 ):
     "Train the head alone for a while, then everything; takes what `fit_steps` takes"
+    check_minutes(minutes)
     head = ifnone(head, choose_head(self.dls.train.n_chars))
     if not 0<=head<1: raise ValueError(f'head={head} must be at least 0 and below 1')
     if any(isinstance(o,FitGuard) for o in [*self.cbs, *L(cbs)]):

@@ -157,6 +157,7 @@ class _Stops:
         return None not in self.ends
 
 # %% ../../nbs/25_use.sampling.ipynb #460f4858
+@spell_checked()
 @delegates(next_probs, but=['logits'])
 def sample_text(
     model:nn.Module, # Codes to logits
@@ -171,6 +172,8 @@ def sample_text(
     **kwargs
 ): # The text with its prompt, or a list of texts
     "Generate text that goes on from `prompt`"
+    if not isinstance(prompt,str): raise TypeError(f'The prompt is a {type(prompt).__name__}, not a text'+(f': n={prompt} draws {prompt} characters' if isinstance(prompt,int) else ''))
+    if not hasattr(n,'__index__'): raise TypeError(f'n={n!r} must be a whole number of characters')
     if n<0: raise ValueError(f'n={n} must be 0 or above')
     if batch is not None and (batch<1 or stream): raise ValueError(f'batch={batch} must be at least 1' if batch<1 else 'stream=True prints one text: leave out `batch`')
     codes = vocab.encode(prompt, unknown=unknown)
