@@ -12,7 +12,7 @@ __all__ = [
     'CharRNN', 'Counted', 'n_params', 'reset_state',
     # training
     'CharLoss', 'ShapeError', 'char_accuracy', 'BitsPerChar', 'adamw', 'YardstickFoot', 'yardsticks',
-    'CharLearner', 'char_learner', 'choose_size', 'HiddenOutputs', 'with_replay',
+    'CharLearner', 'char_learner', 'choose_size', 'PRESETS', 'HiddenOutputs', 'with_replay',
     # using
     'evaluate_codes', 'sample_text',
     # keeping
