@@ -37,7 +37,7 @@ class Resume(FitGuard):
     "Keep a fit in a store as it goes, and resume it when the same fit is started again"
     order,remove_on_fetch = 200,True
     def __init__(self,
-        store, # A store, or what `open_store` takes: a folder, `'gdrive:folder/run'`, `'s3://bucket/run'`
+        store, # A store, or what `open_store` takes: a folder, `'gdrive:folder/run'`, `'s3://bucket/run'`, `'file:///home/me/run'`
         every='60s', # A time such as `'60s'` or `'5m'`, or a number of steps
         keep:int=3, # Checkpoints to keep, the best one aside
         best:bool=True, # Keep the one with the lowest validation loss, too
@@ -398,7 +398,7 @@ def save_model(self:Resume,
         if tree is None: raise ValueError(f'The weights became NaN or infinite, and there is no sound checkpoint in {self.store} to take instead')
         what = e.name
         data = to_bytes(pack({**{k:tree[k] for k in MODEL_KEYS}, **facts, 'diverged':True}, ts), ts)
-    self.claim.put(MODEL_FILE, data)
+    self.writer.put(MODEL_FILE, data)
     return what
 
 # %% ../../nbs/35_keep.resume.ipynb #14ab5a92

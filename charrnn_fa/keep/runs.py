@@ -164,7 +164,7 @@ class Claim:
         for _,_,e in was: self.store.delete(e)
 
     def _write(self):
-        self.store.guard = None                          # it looks for the claim that is written here
+        self.store.guard,self.store.claim_number = None,self.number            # the guard looks for the claim that is written here
         self.entry = self.store.put(self.name, json.dumps({**this_process(), 'at':time.strftime('%Y-%m-%d %H:%M:%S')}).encode())
         self.store.guard = self._check
 
@@ -280,7 +280,7 @@ class Writer:
 @patch
 def _write(self:Writer, name, js, ts, best):
     if self.lost: return
-    try: self._store(name, to_bytes(js, ts))
+    try: self.put(name, to_bytes(js, ts))
     except RunInUse:
         self.lost = True
         raise
@@ -290,8 +290,11 @@ def _write(self:Writer, name, js, ts, best):
 
 # %% ../../nbs/32_keep.runs.ipynb #3571fb03
 @patch
-def _store(self:Writer, name, data):
-    "Write a checkpoint; where there is no room, older ones go"
+def put(self:Writer,
+    name:str, # Of a checkpoint, or `MODEL_FILE`
+    data:bytes # All of it
+)->Entry: # What is there now
+    "Write a checkpoint, or the model, at once; where there is no room, older checkpoints go"
     while True:
         try: return self.claim.put(name, data)
         except StoreError as e:
