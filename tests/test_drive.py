@@ -327,6 +327,7 @@ def uploading(srv, f, secs=2.):
 
 @pytest.mark.parametrize('near', [False,True])
 @pytest.mark.parametrize('when', ['first','again','through','dies'])
+@pytest.mark.filterwarnings('ignore:dead')
 def test_a_model_on_its_way_when_the_run_is_taken_over(srv, tmp_path, near, when):
     "It arrives after the winner's, and the winner's stays: the first of a run, where there was one, where the winner is through already, where the loser ends before it can clean up"
     def claimed(name, **kw):
