@@ -22,7 +22,11 @@ _fields = 'id,title,fileSize,md5Checksum,createdDate,modifiedDate,properties,lab
 def _md5(data): return hashlib.md5(data, usedforsecurity=False).hexdigest()
 def _good(f): return any(o['key']=='charrnn_fa' and o['value']==f.get('md5Checksum') for o in f.get('properties') or [])
 def _secs(s): return datetime.fromisoformat(s.replace('Z','+00:00')).timestamp()
-def _rank(f): return max([int(o['value']) for o in f.get('properties') or [] if o['key']=='claim'], default=0),f['modifiedDate'],f['id']
+
+# %% ../../nbs/43_gdrive.store.ipynb #8b32de36
+def _rank(f):
+    "What files of one name are sorted by"
+    return max([int(o['value']) for o in f.get('properties') or [] if o['key']=='claim'], default=0),f['modifiedDate'],f['id']
 
 # %% ../../nbs/43_gdrive.store.ipynb #d5432bb7
 class DriveStore:

@@ -6,7 +6,7 @@
 __all__ = ['Entry', 'StoreError', 'plain_name', 'DirStore', 'FsspecStore', 'register_store', 'open_store']
 
 # %% ../../nbs/30_keep.store.ipynb #14c64bd1
-import errno,re,shutil,time,uuid
+import errno,shutil,time,uuid
 from dataclasses import dataclass
 from urllib.request import url2pathname
 from fastcore.all import *
