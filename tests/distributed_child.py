@@ -1,7 +1,8 @@
 """One of several processes under `torchrun`: `distributed_child.py FOLDER ROWS STAGE`. Stage `first` trains what is compared with one process,
 then a run that is stopped by a signal to the last process alone, resumed, and killed; stage `again` resumes it;
 stage `dealt` resumes a copy of it, whose rows may be dealt to another number of processes."""
-import hashlib, json, os, signal, sys
+import atexit, hashlib, json, os, signal, sys
+import torch.distributed as dist
 from fastai.basics import *
 from safetensors.torch import save_file
 from charrnn_fa.core import *
@@ -44,6 +45,8 @@ def fit(*cbs):
     return learn
 
 def run(): return Resume(folder/'run', every=4)
+
+atexit.register(lambda: tell('left', inside=dist.is_initialized()))       # registered first, so it runs last, when all has been put away
 
 if stage=='one':
     learn = make(cold=0)
