@@ -10,6 +10,7 @@ __all__ = ['Count', 'Chars', 'Seed', 'Above0', 'Rate', 'Share', 'Temper', 'COMMA
 import argparse,contextlib,math,os,re,signal,sys
 from importlib import import_module
 from typing import Annotated
+from .core import *
 
 # %% ../nbs/90_cli.ipynb #b5e03bea
 class Number:
@@ -84,7 +85,7 @@ def sample(
     min_p:Share=None, # Draw from characters with at least this share of the likeliest one's probability
     stop:Annotated[str,_many]=None, # End once the text ends with this; may be given several times
     seed:Seed=None, # Same seed, same text
-    unknown:str='error', # Prompt characters the model does not know: error, skip, or a character instead
+    unknown:str='error', # Prompt characters the model does not know: error, skip, relative (e for é), or a character instead
     json:bool=False, # Print one JSON object as the last line
 )->dict: # What `--json` prints
     "Print text from a run's model"
@@ -161,14 +162,35 @@ def look(
 COMMANDS = [train, sample, evaluate, runs, doctor, look, html]
 
 class _Parser(argparse.ArgumentParser):
-    "A parser that answers a mistake with one line"
-    def error(self, message): self.exit(2, f'{self.prog}: {message} (see {self.prog} --help)\n')
+    "A parser that answers a mistake with one line, and says what a misspelt name is close to"
+    def error(self, message):
+        typed,known = re.search(r"invalid choice: '(.*?)'", message),re.search(r'\(choose from (.*)\)', message)
+        if typed and known: message += _near(typed[1], re.findall(r'[\w-]+', known[1]), repr)
+        self.exit(2, f'{self.prog}: {message} (see {self.prog} --help)\n')
+
+    def parse_known_args(self, args=None, namespace=None):
+        if ' ' in self.prog: self._check_names(args or [])                # of a command: all that is typed is its own
+        return super().parse_known_args(args, namespace)
+
+    def _check_names(self, args):
+        "Say which option is not known before asking for those that are missing"
+        known = [o for o in self._option_string_actions if o.startswith('--')]
+        for o in args[:args.index('--')] if '--' in args else args:
+            name = o.split('=')[0]
+            if not re.match('--[a-z]', o) or any(k.startswith(name) for k in known): continue
+            self.error(f'There is no option {name}'+_near(name[2:].replace('-', '_'), [k[2:].replace('-', '_') for k in known], lambda k: f"--{k.replace('_', '-')}"))
+
+def _near(typed, known, show):
+    "The sentence that a misspelt name deserves; empty where it is close to none"
+    meant = keyword_meant(typed, known)
+    return f'. Did you mean {show(meant)}?' if meant else ''
 
 def parser(
 )->argparse.ArgumentParser: # Parser of the `charrnn` command
     "Commands and their options"
     from fastcore.script import anno_parser
-    p = _Parser('charrnn', description='Character-level recurrent language models: train, sample, evaluate, look into runs, ask why')
+    p = _Parser('charrnn', description='Character-level recurrent language models: train, sample, evaluate, look into runs, ask why',
+        epilog='To begin: charrnn train shakespeare --run runs/demo. All options of a command: charrnn train --help')
     p.add_argument('--version', action='version', version=f"charrnn {import_module('charrnn_fa').__version__}")
     sub = p.add_subparsers(dest='cmd', metavar='COMMAND', parser_class=_Parser)
     for f in COMMANDS:
@@ -182,19 +204,22 @@ def parser(
 def _dress(action):
     "Give an option of fastcore's all its spellings"
     names = action.option_strings
-    names = [o.rstrip('_') for o in names]                                # `from_`, since `from` cannot be a name in Python
+    names = [o.rstrip('_-') for o in names]                               # `from_`, since `from` cannot be a name in Python
     more  = [o.replace('_', '-') for o in names if o.startswith('--')] + [o[1:] for o in names if len(o)==3 and o.startswith('--')]
     action.option_strings = list(dict.fromkeys([o for o in more if o.startswith('--')] + [o for o in more if not o.startswith('--')] + names))
-    action.metavar = None
+    action.metavar = None if action.choices or not names or action.nargs==0 else action.dest.rstrip('_').upper()
+    if action.help: action.help = re.sub(r" \(default: (False|'')\)", '', action.help)
     if action.dest in ('pdb','xtra'): action.help = argparse.SUPPRESS
 
 # %% ../nbs/90_cli.ipynb #8b9095ba
 def _in_shell(msg, f):
     "A message of the library in one line, keyword arguments as the options of a command"
     msg = ' '.join(msg.split())
-    for k in sorted(f.__annotations__, key=len, reverse=True):
-        opt = f"--{k.rstrip('_').replace('_', '-')}"
-        msg = re.sub(rf"\b{k}=(['\"]?)([^\s'\",)]+)\1", rf'{opt} \2', msg).replace(f'`{k}`', opt)
+    opts = {k:f"--{k.rstrip('_').replace('_', '-')}" for k in sorted(f.__annotations__, key=len, reverse=True) if k!='return'}
+    def _given(m): return f"{opts[m[1]]} '{m[3]}'" if set(m[3]) & set('*? ') else f'{opts[m[1]]} {m[3]}'
+    def _setting(m): return opts.get(m[1], m[1].removeprefix('n_'))+' '
+    msg = re.sub(r'\b(?:plan|layout|model|same) (\w+) (?=(?:up to )?\S+ (?:\w+ )?in the run)', _setting, msg)       # of a comparison with a run, what differs
+    for k,opt in opts.items(): msg = re.sub(rf"\b({k})=(['\"]?)([^\s'\",)]+)\2", _given, msg).replace(f'`{k}`', opt)
     return msg
 
 # %% ../nbs/90_cli.ipynb #26a0bf60

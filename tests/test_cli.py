@@ -51,7 +51,7 @@ def stopped(sig, run, *args):
 def test_ctrl_c_leaves_a_usable_run(shells, tmp_path):
     p,out,err = stopped(signal.SIGINT, tmp_path/'r', shells, '--minutes', 5, '--every', 20, '--json', *small)
     res = json.loads(out.splitlines()[-1])
-    assert p.returncode==130 and res['stopped']=='SIGINT' and res['steps']>0 and res['valid_nats']<3, err
+    assert p.returncode==130 and res["stopped"]=="SIGINT" and res["steps"]>0 and res["valid_nats"] is None and "accuracy" not in err, err
     assert charrnn('sample', tmp_path/'r', '-n', 20, '--prompt', 'she').returncode==0
     assert f"{res['steps']:,}" in charrnn('runs', tmp_path/'r').stdout
 

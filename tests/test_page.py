@@ -2,7 +2,7 @@
 import json,math,re,socket
 import numpy as np, pytest, torch
 from charrnn_fa.everything import *
-from charrnn_fa.models import CELLS
+from charrnn_fa.cells import CELLS
 from charrnn_fa.cli import main
 from charrnn_fa.counted import Counted
 from charrnn_fa.text.ngrams import Counts

@@ -5,7 +5,7 @@ import numpy as np
 from fastai.basics import Callback,load_learner,nn,set_seed
 from fastai.callback.all import CSVLogger,GradientAccumulation
 from charrnn_fa.everything import *
-from charrnn_fa.keep import runs as runs_module
+from charrnn_fa.keep import claim as claim_module,runs as runs_module
 from resume_child import fit, make
 
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
@@ -24,8 +24,8 @@ class Break(Callback):
 
 def elsewhere(store):
     "A claim of a process that lives: the one that started this one"
-    p = runs_module.this_process()
-    p.update(pid=os.getppid(), began=runs_module._proc_start(os.getppid()), at='noon')
+    p = this_process()
+    p.update(pid=os.getppid(), began=claim_module._proc_start(os.getppid()), at='noon')
     store.put('live-000005-00000000.json', json.dumps(p).encode())
 
 # Point 1

@@ -19,6 +19,8 @@ from ..train.learner import *
 from .store import *
 from .file import *
 from .runs import *
+from .claim import *
+from .writer import *
 from .trained import *
 from .state import *
 
@@ -32,10 +34,15 @@ def every_when(
     if not m or not float(m[1]): raise ValueError(f"every={every!r} must be a time such as '60s', '5m' or '1h', or a number of steps above 0")
     return float(m[1])*dict(s=1, m=60, h=3600)[m[2]],None
 
+_forced   = 'vocab corpus split layout precision same optim plan training session'.split()
+_settings = 'was started with other settings'
+
 # %% ../../nbs/35_keep.resume.ipynb #06b0b64e
 class Resume(FitGuard):
     "Keep a fit in a store as it goes, and resume it when the same fit is started again"
     order,remove_on_fetch = 200,True
+    words = dict(name='another name', again='run this cell again to resume', over='', meant=' (or Resume(..., force={}), if you mean it)', more='Resume(..., more={})')   # of a notebook
+    @spell_checked()
     def __init__(self,
         store, # A store, or what `open_store` takes: a folder, `'gdrive:folder/run'`, `'s3://bucket/run'`
         every='60s', # A time such as `'60s'` or `'5m'`, or a number of steps
@@ -47,7 +54,10 @@ class Resume(FitGuard):
         anew:bool=False, # Start over: set the files of an old run in this folder aside, in `older.1` say
         more=0, # Make the run longer: 1 for a second schedule from its best weights, 2 for a third ...; `'next'` for one more whenever it is finished
     ):
+        if not hasattr(keep,'__index__'): raise TypeError(f'keep={keep!r} must be a whole number of checkpoints')
         if keep<1: raise ValueError(f'keep={keep} must be at least 1')
+        for o in L(force):
+            if o not in _forced: raise ValueError(f'force={o!r} is not something that can differ: it takes {", ".join(_forced)}')
         if more!='next' and not (isinstance(more,int) and more>=0): raise ValueError(f"more={more!r} must be how often to make the run longer, 1 say, or 'next'")
         if anew and more: raise ValueError('anew=True starts over and more= trains on: choose one of them')
         self.where,self.keep,self.want_best,self.force,self.same = store,keep,best,L(force),same or {}
@@ -130,7 +140,9 @@ def planned_steps(self:Resume, learn, minutes):
     "Steps that the run was planned for, if it was for the same minutes and is not made longer now"
     if not self.tree or self._goes_on(minutes): return None
     plan = self.tree['plan']
-    return plan.get('n_steps') if plan.get('minutes')==minutes else None
+    if plan.get('minutes')==minutes: return plan.get('n_steps')
+    now = dict(minutes=minutes) if plan.get('minutes') else dict(n_steps=f'{minutes:g} minutes')
+    self._compare(dict(plan=now), _settings)                              # now, not after all that is measured for a new plan
 
 # %% ../../nbs/35_keep.resume.ipynb #6d598ab1
 @patch
@@ -141,9 +153,9 @@ def _compare(self:Resume, now, what):
     diff = {k:v for k,v in differences(was, now).items() if k not in self.force}
     if not diff: return
     fits,more = [k for k in diff if k not in ('model','vocab')],''
-    if len(fits)==len(diff): more = f' (or Resume(..., force={fits!r}), if you mean it)'
-    if 'plan' in diff: more += '. Resume(..., more=1) makes a run longer: a new schedule from its best weights'
-    raise ValueError(f"{self.store} {what}: {'; '.join(diff.values())}. Choose another name for a new run, or the same settings to resume this one{more}")
+    if len(fits)==len(diff): more = self.words['meant'].format(repr(fits))
+    if 'plan' in diff: more += f". {self.words['more'].format(1)} makes a run longer: a new schedule from its best weights"
+    raise ValueError(f"{self.store} {what}: {'; '.join(diff.values())}. Choose {self.words['name']} for a new run, or the same settings to resume this one{self.words['over']}{more}")
 
 # %% ../../nbs/35_keep.resume.ipynb #187380fc
 @patch
@@ -154,7 +166,7 @@ def before_fit(self:Resume):
     if self.tree is None: say(f'Checkpoints go to {self.store} every {self._often()}: a kill costs no more than that, and the time to write one')
     elif self._goes_on(self.plan): self._lengthen()
     else:
-        self._compare(dict(optim=self.identity['optim'], training=self.identity['training'], plan=self.plan), 'was started with other settings')
+        self._compare(dict(optim=self.identity['optim'], training=self.identity['training'], plan=self.plan), _settings)
         try: self._restore()
         except PARSE_ERRORS as e: raise CheckpointError(f'{self.entry.name} in {self.store} is damaged ({type(e).__name__}: {e}): move it away to resume from the one before') from e
     self.active,self.last = True,time.monotonic()
@@ -195,8 +207,9 @@ def _retell(self:Resume):
         if isinstance(cb,CSVLogger) and cb.append: _drop_last_part(cb)
     for i,(v,t) in enumerate(zip(self.learn.recorder.values, self.times)): self.learn.logger([i,*v,t])
     n,step = self.plan['n_steps'],self.tree['step']
+    longer = self.words['more'].format(self.segment+1)
     where  = f'step {step:,} of {n:,}' if n else f"step {step:,}, epoch {self.tree['epoch']+1} of {self.tree['n_epoch']}"
-    if self.phase==2: say(f'{self.store} is finished, at step {step:,}, and nothing was trained. Resume(..., more={self.segment+1}) makes the run longer; another name starts a new one')
+    if self.phase==2: say(f'{self.store} is finished, at step {step:,}, and nothing was trained. {longer} makes the run longer; {self.words["name"]} starts a new one')
     else: say(f'Resuming {self.store} at {where}')
 
 # %% ../../nbs/35_keep.resume.ipynb #bcb6d4bb
@@ -327,7 +340,7 @@ def ended(self:Resume, learn):
     "Pass on the signal that ended the fit"
     num,self.caught = getattr(self, 'caught', None),None
     of = '' if math.isinf(learn.last_step) else f' of {learn.last_step:,}'
-    if num==signal.SIGINT: raise Stopped(f'Stopped at step {learn.train_iter:,}{of}; run this cell again to resume')
+    if num==signal.SIGINT: raise Stopped(f'Stopped at step {learn.train_iter:,}{of}; {self.words["again"]}')
     if num: signal.raise_signal(num)
 
 # %% ../../nbs/35_keep.resume.ipynb #6205810a

@@ -252,8 +252,14 @@ def differences(
         if g not in was: continue                            # a group that the version which wrote the run did not know
         a,b = was.get(g) or {},now[g] or {}
         ks = [k for k in {**a,**b} if (k in a)!=(k in b) or _differ(a[k], b[k])]
-        if ks: res[g] = ', '.join(f'{g} {k} {a.get(k)} in the run and {b.get(k)} here' for k in ks[:4])
+        if g=='plan' and 'minutes' in ks: ks = ['minutes']       # from which the number of steps follows
+        if ks: res[g] = ', '.join(f'{g} {k} {_short(a.get(k))} in the run and {_short(b.get(k))} here' for k in ks[:4])
     return res
+
+def _short(o):
+    "A fact in few characters; of the values of a schedule, the highest"
+    if isinstance(o,(list,tuple)) and o and all(isinstance(v,float) for v in o): return f'up to {max(o):g}'
+    return f'{o:g}' if isinstance(o,float) else str(o)
 
 # %% ../../nbs/34_keep.state.ipynb #0791436a
 @patch

@@ -76,6 +76,7 @@ class DirStore:
         "What is in the folder; files that start with a dot are not"
         try: ps = sorted(p for p in self.path.iterdir() if not p.name.startswith('.'))
         except FileNotFoundError: return []
+        except NotADirectoryError as e: raise StoreError(f'{self.path} is a file, and a run needs a folder of its own: name another', **_why(e)) from e
         except OSError as e: self._fail(e, f'Cannot list {self.path}')
         return [o for o in map(self._entry, ps) if o]
 

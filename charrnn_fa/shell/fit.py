@@ -16,7 +16,7 @@ from ..data import *
 from ..models import *
 from ..counted import *
 from ..train.yardstick import *
-from ..train.learner import *
+from ..train.build import *
 from ..train.scale import *
 from ..train.minutes import *
 from ..use.learner import *
@@ -26,8 +26,8 @@ from ..keep.runs import *
 from ..keep.state import *
 from ..keep.resume import *
 from ..colab import *
-from ..doctor.watch import *
 from .read import *
+from .words import *
 
 # %% ../../nbs/86_shell.fit.ipynb #9cf69d18
 class PlainLog(Callback):
@@ -116,16 +116,15 @@ def own_device():
 def _fit(a, learn, cb):
     "Train as the options say, watched by the doctor and kept by `cb`"
     learn.remove_cb(YardstickFoot)                                    # `train` says it in the end, of the whole validation part
+    cbs = [cb,ShellDoctor(a.run)]
     with contextlib.ExitStack() as st:
         if not sys.stderr.isatty() or num_distrib()>1:
             for o in (learn.no_bar(),learn.no_logging()): st.enter_context(o)
             if not rank_distrib(): learn.add_cb(PlainLog())
         try:
-            if a.epochs: learn.fit_steps(max(1, round(a.epochs*len(learn.dls.train))), cbs=[cb,Doctor()])
-            else: learn.fit_minutes(a.minutes, cbs=[cb,Doctor()])
-        except KeyboardInterrupt:
-            if not cb.stopped: raise                                  # before the first step: nothing to keep
-            print(f'Stopped after step {learn.train_iter:,}. The same command again resumes')
+            if a.epochs: learn.fit_steps(max(1, round(a.epochs*len(learn.dls.train))), cbs=cbs)
+            else: learn.fit_minutes(a.minutes, cbs=cbs)
+        except Stopped as e: print(f'{e}\nThe model so far: charrnn sample {a.run}')
 
 # %% ../../nbs/86_shell.fit.ipynb #2557b45a
 def train_run(
@@ -138,10 +137,11 @@ def train_run(
     with contextlib.redirect_stdout(sys.stderr), own_device():
         learn,start = _learner(a)
         info,began = dict(start=start) if start else {},time.perf_counter()
-        with Resume(a.run, every=_every(a), same=dict(seed=a.seed), anew=a.force, more='next' if a.more else 0, info=info) as cb:
+        with ShellResume(a.run, every=_every(a), same=dict(seed=a.seed), anew=a.force, more='next' if a.more else 0, info=info) as cb:
             with learn.launched(): _fit(a, learn, cb)
             res = {**_facts(a, learn, cb, time.perf_counter()-began), **info}
-            return res if cb.stopped=='SIGTERM' or rank_distrib() else _judge(a, learn, cb, res)
+            if cb.stopped: res.update(valid_nats=None, valid_bpc=None)    # who stops it does not want to wait
+            return res if cb.stopped or rank_distrib() else _judge(a, learn, cb, res)
 
 def _facts(a, learn, cb, secs):
     "What can be said of a fit without looking at the validation part"
@@ -160,7 +160,7 @@ def _judge(a, learn, cb, res):
         return {**res, 'valid_nats':None, 'valid_bpc':None}
     ev = learn.evaluate()
     res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split)
-    if not res['stopped']: cb.save_model(learn, train=res)
+    cb.save_model(learn, train=res)
     print(ev, verdict(learn.dls, ev.nats), *_learnt(learn), f'Saved in {a.run}. Try: charrnn sample {a.run}', sep='\n', file=sys.stderr)
     return res
 
@@ -185,6 +185,7 @@ def doctor_run(
         if not corpus: run_source(tree, 'doctor', run)
         learn = _patient(tree, corpus, force_text)
         res = learn.doctor()
+    res[:] = [in_shell_words(o, run) for o in res]
     if show: print(res)
     return dict(findings=[dict(o) for o in res], yardsticks=dict(res.yardsticks or {}), valid_nats=res.loss, passed=res.passed, failed=res.failed)
 

@@ -6,7 +6,8 @@
 __all__ = ['NAMED', 'download', 'url_file', 'get_corpus']
 
 # %% ../../nbs/02_text.corpus.ipynb #3d001cd3
-import difflib,gzip,hashlib,http.client,os,re,sysconfig,urllib.request,zipfile
+import difflib,gzip,hashlib,http.client,os,re,sysconfig,urllib.error,urllib.request,zipfile
+from collections import Counter
 from pathlib import Path
 from fastcore.all import *
 from ..core import *
@@ -25,6 +26,10 @@ def _fetch(url, f, timeout):
     return h.hexdigest()
 
 # %% ../../nbs/02_text.corpus.ipynb #2c6eb83a
+def _why(e):
+    "What a network error says, without Python's names for it"
+    return e if isinstance(e,urllib.error.HTTPError) else getattr(e, 'reason', e)
+
 def download(
     url:str, # Address
     dest:Path, # File to keep it in
@@ -45,7 +50,7 @@ def download(
             if sha256 and got!=sha256: raise CorpusError(
                 f'{url} sent another file than expected (sha256 {got[:12]}…, not {sha256[:12]}…), which was not kept: put the right one at {dest}')
     except (OSError, http.client.HTTPException) as e:
-        raise CorpusError(f'{url} could not be fetched ({e}): check the network, or put the file at {dest} by hand') from None
+        raise CorpusError(f'{url} could not be fetched ({_why(e)}): check the network, or put the file at {dest} by hand') from None
     return dest
 
 # %% ../../nbs/02_text.corpus.ipynb #71d049bf
@@ -69,6 +74,17 @@ def _glob_re(glob):
     parts = re.split(r'(\*\*/|\*\*|\*|\?)', glob)
     return re.compile(''.join({'**/':'(?:.*/)?', '**':'.*', '*':'[^/]*', '?':'[^/]'}.get(o, re.escape(o)) for o in parts))
 
+# %% ../../nbs/02_text.corpus.ipynb #35973fff
+_texts = 'txt|text|md|rst|csv|tsv|jsonl?|html?|xml|py|tex|log'
+
+def _no_match(p, names, glob):
+    "The error for a glob that fits none of the files"
+    if not names: return f'{p} is an empty folder or archive: 0 files'
+    ends  = Counter(Path(o).suffix.lower() or 'no ending' for o in names).most_common(4)
+    text  = next((o for o,_ in ends if re.fullmatch(rf'\.({_texts})', o)), '')
+    there = ', '.join(f'{n:,} {o}' for o,n in ends)
+    return f"0 of {plural(len(names), 'file')} in {p} match glob={glob!r}; there are {there}: pass another, such as glob='**/*{text}'"
+
 # %% ../../nbs/02_text.corpus.ipynb #dab6e1e5
 def _zip_docs(p, glob):
     "The documents in a `.zip`"
@@ -76,7 +92,7 @@ def _zip_docs(p, glob):
         with zipfile.ZipFile(p) as z: infos = [o for o in z.infolist() if not (o.is_dir() or o.filename.startswith('__MACOSX/'))]
     except zipfile.BadZipFile as e: raise CorpusError(f'{p} is not a zip file ({e}): fetch or pack it again') from None
     res = infos if len(infos)==1 else [o for o in infos if _glob_re(glob).fullmatch(o.filename)]
-    if not res: raise CorpusError(f'0 of {len(infos)} files in {p} match glob={glob!r}: pass another glob, such as "**/*"')
+    if not res: raise CorpusError(_no_match(p, [o.filename for o in infos], glob))
     locked = [o.filename for o in res if o.flag_bits&1]
     if locked: raise CorpusError(f'{len(locked)} files in {p} are encrypted ({locked[0]}): unpack it with its password and pass the folder')
     return [Doc.from_zip(p, o) for o in sorted(res, key=lambda o: o.filename)]
@@ -91,14 +107,14 @@ def _file_docs(p, glob='**/*'):
 def _folder_docs(p, glob):
     "The documents in a folder"
     fs = sorted(o for o in p.glob(glob) if o.is_file())
-    if not fs: raise CorpusError(f'0 of {len(list(p.iterdir()))} entries in {p} match glob={glob!r}: pass another glob, such as "**/*"')
+    if not fs: raise CorpusError(_no_match(p, [o.name for o in p.rglob('*') if o.is_file()], glob))
     return [d for o in fs for d in _file_docs(o)]
 
 # %% ../../nbs/02_text.corpus.ipynb #58183b48
 def _looks_like_path(s):
     "Whether a string that is not a file was meant as one"
     if len(s)>300 or re.search(r'[\n\r\0]', s): return False
-    return bool(re.search(r'\.(txt|text|md|rst|zip|gz|csv|tsv|jsonl?|html?|xml|py|tex|log)$', s.lower()) or re.search(r'^\S*[/\\]\S*$', s))
+    return bool(re.search(rf'\.(zip|gz|{_texts})$', s.lower()) or re.search(r'^\S*[/\\]\S*$', s))
 
 _names = [*NAMED, 'python']
 
@@ -138,6 +154,7 @@ def _find(x, glob, url):
     raise CorpusError(f"There is no file or folder {s!r} (looked in {Path.cwd()}), nor a corpus of that name ({', '.join(_names)}): check the path{text}")
 
 # %% ../../nbs/02_text.corpus.ipynb #a095ae63
+@spell_checked()
 def get_corpus(
     x, # A text, path of a file, folder, `.zip` or `.gz`, URL, or a name: `'shakespeare'`, `'python'`
     glob:str='**/*.txt', # Which files of a folder or of a `.zip`

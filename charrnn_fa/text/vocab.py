@@ -7,11 +7,9 @@ __all__ = ['code_points', 'UnknownCharError', 'CharVocab', 'count_chars', 'relat
 
 # %% ../../nbs/03_text.vocab.ipynb #9defa538
 import hashlib,json,unicodedata
-from pathlib import Path
 from collections import Counter
 import numpy as np
 from fastcore.all import *
-from ..core import *
 
 # %% ../../nbs/03_text.vocab.ipynb #8caf61d2
 def code_points(
@@ -244,19 +242,3 @@ def from_json(cls:CharVocab,
 def hash(self:CharVocab):
     "Hash of characters, order and `unk`: sha256 of their JSON, hexadecimal"
     return hashlib.sha256(json.dumps(self._state(), sort_keys=True).encode()).hexdigest()
-
-# %% ../../nbs/03_text.vocab.ipynb #ee228799
-@patch
-def save(self:CharVocab,
-    fn # File to write
-):
-    "Write the vocabulary as JSON"
-    write_bytes(fn, self.to_json().encode())
-
-# %% ../../nbs/03_text.vocab.ipynb #a373f4f8
-@patch(cls_method=True)
-def load(cls:CharVocab,
-    fn # File that `save` wrote
-)->CharVocab: # The vocabulary
-    "Read a vocabulary"
-    return cls.from_json(Path(fn).read_text(encoding='utf-8'))

@@ -10,5 +10,8 @@ from .weigh import *
 from .trial import *
 from .finetune import *
 from .learner import *
+from .fit import *
+from .preds import *
+from .build import *
 from .scale import *
 from .minutes import *

@@ -13,7 +13,7 @@ from fastai.data.all import Datasets
 from ..core import *
 from ..text.vocab import *
 from ..text.stream import *
-from ..data import *
+from ..loader import *
 from ..models import *
 from ..counted import *
 

@@ -9,7 +9,7 @@ __all__ = ['RecentCounts', 'OnlineWeights', 'Dynamic', 'adapted_probs']
 from array import array
 import numpy as np
 import torch, torch.nn as nn
-from ..text.stream import *
+from ..core import *
 from ..models import *
 
 # %% ../../nbs/22_use.adapt.ipynb #549b2e34

@@ -10,7 +10,6 @@ import html, math, time, numpy as np
 import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
 from ..core import *
-from ..text.stream import *
 from ..models import *
 from ..counted import *
 from ..train.shapes import *
