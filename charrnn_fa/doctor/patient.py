@@ -13,6 +13,7 @@ import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
 from fastai.basics import *
 from ..core import *
+from ..cells import *
 from ..models import *
 from ..train.shapes import *
 from ..train.trial import *
