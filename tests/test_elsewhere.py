@@ -30,10 +30,11 @@ class Break(Callback):
         if self.training and self.train_iter==17: raise RuntimeError('broken off')
 
 # The device itself
-refused = dict(double=lambda x: x.double(), to=lambda x: x.to(torch.float64), sum=lambda x: x.sum(dtype=torch.float64), factory=lambda x: x.new_zeros(2).double(),
-    zeros=lambda x: torch.zeros(2, dtype=torch.float64, device='mps'), numbers=lambda x: torch.tensor(np.ones(2), device='mps'),
-    as_tensor=lambda x: torch.as_tensor(np.ones(2), device='mps'), brought=lambda x: torch.ones(2).double().to('mps'), numpy=lambda x: x.numpy(),
-    asarray=lambda x: np.asarray(x), module=lambda x: nn.Linear(2, 2).to('mps').double(), backward=lambda x: Doubled.apply(x.requires_grad_()).sum().backward())
+refused = dict(double=lambda x: x.double(), to=lambda x: x.to(torch.float64), sum=lambda x: x.sum(dtype=torch.float64),
+    made=lambda x: x.new_zeros(2).double(), zeros=lambda x: torch.zeros(2, dtype=torch.float64, device='mps'),
+    tensor=lambda x: torch.tensor(np.ones(2), device='mps'), as_tensor=lambda x: torch.as_tensor(np.ones(2), device='mps'),
+    brought=lambda x: torch.ones(2).double().to('mps'), numpy=lambda x: x.numpy(), asarray=lambda x: np.asarray(x),
+    module=lambda x: nn.Linear(2, 2).to('mps').double(), backward=lambda x: Doubled.apply(x.requires_grad_()).sum().backward())
 
 class Doubled(torch.autograd.Function):
     "In float64 in its backward pass alone"

@@ -257,6 +257,7 @@ def head(self:Patient):
 @patch(as_prop=True)
 def cell(self:Patient): return dotted(self.find(RECURRENT, 'rnn'))
 
+# %% ../../nbs/50_doctor.patient.ipynb #0892cae1
 def _tensors(o):
     "Tensors in a value: itself, or those in a list, tuple or dict"
     if isinstance(o,Tensor): return [o]
@@ -271,6 +272,7 @@ def _held(model):
             if k[0]!='_' and (ts := _tensors(o)): res[f'{nm}.{k}'] = [t.detach().clone() for t in ts if not isinstance(t,nn.Parameter)]
     return res
 
+# %% ../../nbs/50_doctor.patient.ipynb #caf2ae51
 @patch(as_prop=True)
 def kept(self:Patient):
     "The attribute that keeps the state between windows, as one writes it in `forward`; None where there is none"

@@ -227,8 +227,10 @@ def trial(self:Patient, lr, n=12, opt_func=None):
         if res[-1]<0.3*res[0]: break
     return res
 
+# %% ../../nbs/55_doctor.symptoms.ipynb #e818d78e
 def _fall(losses): return losses[0]-losses[-1]
 
+# %% ../../nbs/55_doctor.symptoms.ipynb #705b6f04
 @check(slow=True)
 def check_lr(p):
     "Learning rate against a quick range test; after training only if it came to nothing"
