@@ -40,6 +40,11 @@ def digest(learn):
     return dict(weights=h.hexdigest(), losses=[o.item().hex() for o in learn.recorder.losses], random=float(torch.rand(1)),
         values=[[float(v).hex() for v in o] for o in learn.recorder.values])
 
+def held(learn):
+    "What is read in an epoch, and what is held back for the weight of counts"
+    cb = first(o for o in learn.cbs if isinstance(o,WeighCounts))
+    return dict(windows=len(learn.dls.train), held=cb.xy.tolist(), q=cb.q.tolist())
+
 def fit(*cbs):
     "Dropout and cold starts take random numbers, and each process has its own"
     learn = make(dropout=0.2, cold=0.2)
@@ -72,10 +77,15 @@ elif stage=='counted-one':
     with learn.no_bar(): learn.fit_steps(60)
     keep(learn, 'counted')
     tell('counted', nats=learn.evaluate().nats)
+    tell('held', **held(learn))
 elif stage=='counted':
     learn,cb,sick = make(cold=0),Doctor(share=1.),Doctor(share=1.)
-    with learn.launched(), learn.no_bar(): learn.fit_steps(60, cbs=cb)
+    before = held(learn)
+    with learn.launched(), learn.no_bar():
+        tell('held', **held(learn))
+        learn.fit_steps(60, cbs=cb)
     keep(learn, 'counted')
+    assert held(learn)==before and before['windows']!=learn.dls.train.new(world=2, rank=0, n=2**62).n_win
     ill = make(cold=0)
     with ill.launched(), ill.no_bar(): ill.fit_steps(60, 30., cbs=sick)
     tell('counted', nats=learn.evaluate().nats, looked=len(cb.losses), found=cb.findings.names, failed=list(cb.failed), sick=sick.findings.names)

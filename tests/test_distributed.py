@@ -62,6 +62,7 @@ def test_counts_beside_the_cell(tmp_path):
     assert r.returncode==0, r.stderr
     r = start(tmp_path, 2, 'counted')
     assert r.returncode and (tmp_path/'1-whole.json').exists(), r.stderr                          # killed, and not before it was to be
+    assert facts(tmp_path, 'held', 2)==facts(alone, 'held', 1)*2                                   # of all eight rows, in each
     one,two = weights(alone, 'counted', 1)[0],weights(tmp_path, 'counted', 2)
     assert {'weight','cell.emb.weight'}<=set(one)
     for w in two:
