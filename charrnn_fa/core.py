@@ -51,7 +51,7 @@ def _sync_dir(d):
 # %% ../nbs/00_core.ipynb #d72ff08d
 def write_bytes(
     path, # Where to write
-    data:bytes # What
+    data:bytes # What to write
 ):
     "Write a whole file or none"
     with whole_file(path) as f: f.write(data)

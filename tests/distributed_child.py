@@ -2,7 +2,8 @@
 then a run that is stopped by a signal to the last process alone, resumed, and killed; stage `again` resumes it;
 stage `dealt` resumes a copy of it, whose rows may be dealt to another number of processes. `counted-one`, `counted` and `counted-again` are
 the same in short for a cell with counts beside it, watched by the doctor."""
-import hashlib, json, os, signal, sys
+import atexit, hashlib, json, os, signal, sys
+import torch.distributed as dist
 from fastai.basics import *
 from safetensors.torch import save_file
 from charrnn_fa.core import *
@@ -52,6 +53,8 @@ def fit(*cbs):
     return learn
 
 def run(): return Resume(folder/'run', every=4)
+
+atexit.register(lambda: tell('left', inside=dist.is_initialized()))       # registered first, so it runs last, when all has been put away
 
 if stage=='one':
     learn = make(cold=0)

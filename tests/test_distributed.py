@@ -49,6 +49,7 @@ def test_processes(tmp_path, one, n):
     r = start(tmp_path, n, 'again')
     assert r.returncode==0, r.stderr
     assert r.stdout.count('Resuming')==1                                                          # the first one tells
+    assert facts(tmp_path, 'left', n)==[dict(inside=False)]*n                                     # no thread of the group outlives Python
     whole,again = (facts(tmp_path, o, n) for o in ('whole','again'))
     assert whole==again
     assert len({o['random'] for o in whole})==n                                                   # and each had random numbers of its own

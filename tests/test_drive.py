@@ -226,18 +226,20 @@ def test_storm(srv, seed, n=500, keep=5):
     srv.drive.storm,srv.drive.lag = storm,0.05
     reader = threading.Thread(target=watch, args=(srv,done,seen))
     reader.start()
-    for i in range(n):
-        body = rng.randbytes(rng.choice([200,3*K,40*K,600*K]))
-        data = hashlib.md5(body).hexdigest().encode()+body
-        for name,o in ((f'ck-{i:05}',data), ('live',b'step %d'%i)):
-            start = time.monotonic()
-            try: store.put(name, o)
-            except StoreError as e: fails += not e.permanent or pytest.fail(str(e))
-            else: safe[name] = hashlib.md5(o).hexdigest()
-            longest = max(longest, time.monotonic()-start)
-        if i%10==9: prune(store, safe, keep)
-    done.set()
-    reader.join()
+    try:
+        for i in range(n):
+            body = rng.randbytes(rng.choice([200,3*K,40*K,600*K]))
+            data = hashlib.md5(body).hexdigest().encode()+body
+            for name,o in ((f'ck-{i:05}',data), ('live',b'step %d'%i)):
+                start = time.monotonic()
+                try: store.put(name, o)
+                except StoreError as e: fails += not e.permanent or pytest.fail(str(e))
+                else: safe[name] = hashlib.md5(o).hexdigest()
+                longest = max(longest, time.monotonic()-start)
+            if i%10==9: prune(store, safe, keep)
+    finally:                                                                  # or the reader would outlive a failure, and pytest wait for it
+        done.set()
+        reader.join()
     srv.drive.storm,srv.drive.lag = None,0.
     check(srv, safe)
     fresh = opened(srv)
