@@ -41,7 +41,7 @@ class Resume(PickUp):
     order,remove_on_fetch = 200,True
     @spell_checked()
     def __init__(self,
-        store, # A store, or what `open_store` takes: a folder, `'gdrive:folder/run'`, `'s3://bucket/run'`
+        store, # A store, or what `open_store` takes: a folder, `'gdrive:folder/run'`, `'s3://bucket/run'`, `'file:///home/me/run'`
         every='60s', # A time such as `'60s'` or `'5m'`, or a number of steps
         keep:int=3, # Checkpoints to keep, the best one aside
         best:bool=True, # Keep the one with the lowest validation loss, too
@@ -256,5 +256,5 @@ def save_model(self:Resume,
         if tree is None: raise ValueError(f'The weights became NaN or infinite, and there is no sound checkpoint in {self.store} to take instead')
         what = e.name
         data = to_bytes(pack({**{k:tree[k] for k in MODEL_KEYS}, **facts, 'diverged':True}, ts), ts)
-    self.claim.put(MODEL_FILE, data)
+    self.writer.put(MODEL_FILE, data)
     return what

@@ -61,7 +61,7 @@ class Writer:
 @patch
 def _write(self:Writer, name, js, ts, best):
     if self.lost: return
-    try: self._store(name, to_bytes(js, ts))
+    try: self.put(name, to_bytes(js, ts))
     except RunInUse:
         self.lost = True
         raise
@@ -71,8 +71,11 @@ def _write(self:Writer, name, js, ts, best):
 
 # %% ../../nbs/32b_keep.writer.ipynb #3571fb03
 @patch
-def _store(self:Writer, name, data):
-    "Write a checkpoint; where there is no room, older ones go"
+def put(self:Writer,
+    name:str, # Of a checkpoint, or `MODEL_FILE`
+    data:bytes # All of it
+)->Entry: # What is there now
+    "Write a checkpoint, or the model, at once; where there is no room, older checkpoints go"
     while True:
         try: return self.claim.put(name, data)
         except StoreError as e:
