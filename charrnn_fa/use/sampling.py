@@ -24,10 +24,10 @@ def _check_filters(temperature=1., top_k=None, top_p=None, min_p=None):
     if top_p is not None and not 0<top_p<=1: raise ValueError(f'top_p={top_p} must be above 0 and at most 1')
     if min_p is not None and not 0<=min_p<=1: raise ValueError(f'min_p={min_p} must be between 0 and 1')
 
-broken_logits = 'The model returned logits that are not numbers: its weights are broken (train with a lower learning rate)'
+broken_logits = 'The model returned NaN or infinite logits: its weights are broken (train with a lower learning rate)'
 
 def next_probs(
-    logits:torch.Tensor, # Logits, shape (bs, n_vocab); minus infinity for a character that must not come
+    logits:torch.Tensor, # Logits, shape (bs, n_vocab); minus infinity for a character that must not be drawn
     temperature:float=1., # 0 for always the best character
     top_k:int=None, # Keep this many best characters
     top_p:float=None, # Keep the best characters that together have this probability
