@@ -2076,6 +2076,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                       'charrnn_fa/use/sampling.py'),
                                          'charrnn_fa.use.sampling._check_filters': ( 'use.sampling.html#_check_filters',
                                                                                      'charrnn_fa/use/sampling.py'),
+                                         'charrnn_fa.use.sampling._check_sample': ( 'use.sampling.html#_check_sample',
+                                                                                    'charrnn_fa/use/sampling.py'),
                                          'charrnn_fa.use.sampling._last': ('use.sampling.html#_last', 'charrnn_fa/use/sampling.py'),
                                          'charrnn_fa.use.sampling._stepper': ('use.sampling.html#_stepper', 'charrnn_fa/use/sampling.py'),
                                          'charrnn_fa.use.sampling.generate': ('use.sampling.html#generate', 'charrnn_fa/use/sampling.py'),
