@@ -16,6 +16,7 @@ from ..device import *
 from ..models import *
 from .shapes import *
 from .trial import *
+from .weigh import *
 from .learner import *
 
 # %% ../../nbs/20_train.scale.ipynb #1f75496e
@@ -33,14 +34,20 @@ class SettledBuckets(Callback):
         set_rng_state(rng)
 
 # %% ../../nbs/20_train.scale.ipynb #13f6c431
+def _dealt(learn, loaders):
+    "Give a learner loaders of other rows; the weight of counts is chosen on the ends of these"
+    cb = first(o for o in learn.cbs if isinstance(o,WeighCounts))
+    if cb and loaders[0].world!=learn.dls.train.world: loaders = [cb.deal(loaders[0]), *loaders[1:]]
+    learn.dls.loaders = loaders
+
 @patch
 def to_distributed(self:CharLearner, *args, **kwargs):
     "What `distrib_ctx` calls: fastai's `DistributedTrainer`, with rows dealt out in place of items"
     if torch.device(loader_device(self.dls)).type=='cpu': kwargs = {'cpu':True, **kwargs}    # else accelerate takes a GPU where there is one
     Learner.to_distributed(self, *args, **kwargs)
     self.distributed_trainer._wrap_dl,self.whole = noop,self.dls.loaders
-    r,w = rank_distrib(),num_distrib()
-    self.dls.loaders = [o if o.world==w else o.new(rank=r, world=w) for o in self.whole]
+    r = rank_distrib()
+    _dealt(self, [o if o.world==num_distrib() else o.new(rank=r, world=num_distrib()) for o in self.whole])
     if r: torch.manual_seed((torch.initial_seed()+r)%2**63)           # each drops out units of its own
     return self.add_cb(SettledBuckets())
 
@@ -48,7 +55,7 @@ def to_distributed(self:CharLearner, *args, **kwargs):
 @patch
 def detach_distributed(self:CharLearner):
     "Every process has all the rows again"
-    self.dls.loaders = self.__dict__.pop('whole', self.dls.loaders)
+    _dealt(self, self.__dict__.pop('whole', self.dls.loaders))
     self.remove_cb(SettledBuckets)
     return Learner.detach_distributed(self)
 
