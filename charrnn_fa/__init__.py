@@ -12,7 +12,7 @@ __all__ = [
     'CharRNN', 'MinGRU', 'Counted', 'n_params', 'reset_state',
     # training
     'CharLoss', 'ShapeError', 'char_accuracy', 'BitsPerChar', 'adamw', 'StateReset', 'ColdStart', 'YardstickFoot', 'Yardsticks', 'yardsticks',
-    'CharLearner', 'char_learner', 'choose_size', 'choose_lr', 'FitGuard', 'HiddenOutputs', 'with_replay',
+    'CharLearner', 'char_learner', 'choose_size', 'choose_lr', 'PRESETS', 'FitGuard', 'HiddenOutputs', 'with_replay',
     # using
     'Evaluation', 'evaluate_codes', 'Sample', 'sample_text',
     # keeping

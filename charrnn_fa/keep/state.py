@@ -16,6 +16,7 @@ from fastai.callback.all import *
 from ..core import *
 from ..device import *
 from ..models import *
+from ..train.average import *
 from ..train.steps import *
 from ..train.trial import *
 from ..train.learner import *
@@ -122,9 +123,10 @@ def learner_state(
     series:defaultdict=None # Kept by the caller from one checkpoint to the next
 )->dict: # A tree for `pack`
     "Everything on which the rest of a fit depends"
-    model = bare_model(learn.model)
+    model,what = bare_model(learn.model),model_state(learn)
+    what['model'].update(averaged_weights(learn))         # `AverageWeights` keeps those of the last step
     grads = {k:p.grad for k,p in model.named_parameters() if p.grad is not None and p.grad.any()}
-    return dict(**model_state(learn), optim=learn.opt.state_dict(), grads=grads,
+    return dict(**what, optim=learn.opt.state_dict(), grads=grads,
         state=_state(model), rng=rng_state(), loader=loader_state(learn),
         recorder=recorder_state(learn, ifnone(series, defaultdict(Series))), callbacks={k:callback_state(o) for k,o in _callbacks(learn).items()},
         step=learn.train_iter, epoch=learn.epoch, n_epoch=learn.n_epoch, pct_train=float(learn.pct_train), last_step=learn.last_step,
@@ -195,7 +197,7 @@ def run_identity(
 
 # %% ../../nbs/34_keep.state.ipynb #fe714073
 training_attrs = {ColdStart:('p',), GradientClip:('max_norm','norm_type'), GradientAccumulation:('n_acc',), RNNRegularizer:('alpha','beta'),
-    MixUp:('alpha',), LossScale:('kwargs',)}
+    MixUp:('alpha',), LossScale:('kwargs',), AverageWeights:('decay','every')}
 
 # %% ../../nbs/34_keep.state.ipynb #74b3cc5f
 def in_words(

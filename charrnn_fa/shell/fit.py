@@ -19,6 +19,7 @@ from ..train.yardstick import *
 from ..train.build import *
 from ..train.scale import *
 from ..train.minutes import *
+from ..train.presets import *
 from ..use.learner import *
 from ..keep.store import *
 from ..keep.trained import *
@@ -54,13 +55,24 @@ class PlainLog(Callback):
             v = self.recorder.values[-1][1]
             self._say(f'epoch {self.epoch+1} of {self.n_epoch}: valid loss {v:.4f} nats, {v/math.log(2):.4f} bits')
 
+# %% ../../nbs/86_shell.fit.ipynb #5a5da420
+def _settings(a):
+    "Arguments for loaders, learner and fit: those of the preset, and over them the options that were given"
+    if a.preset and (a.from_ or a.arch!='lstm'): raise ValueError('A `preset` chooses an lstm and its sizes: leave out `preset`, or `from_` and `arch`')
+    p = PRESETS.get(a.preset, dict(data={}, model={}, fit=dict(minutes=2)))
+    names = dict(data=('bs','seq_len'), model=('n_hid','n_layers','dropout','counts','lr'), fit=('minutes','epochs'))
+    given = {g:{k:a[k] for k in ks if a[k] is not None} for g,ks in names.items()}
+    if given['fit']: p = {**p, 'fit':{k:v for k,v in p['fit'].items() if k not in names['fit']}}      # one length, not two
+    if a.epochs: given['fit'].pop('minutes', None)
+    return {g:{**p[g], **given[g]} for g in p}
+
 # %% ../../nbs/86_shell.fit.ipynb #0f2181c6
 def _learner(a):
     "Loaders and learner from the options, and what to note of the trained model that it starts from"
     corpus = named_corpus(a.corpus, **reading(a))
-    dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=a.split)
-    sizes = dict(n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, counts=a.counts)
-    tree,start = _begun(a),None
+    p   = _settings(a)
+    dls = CharDataLoaders.from_corpus(corpus, split=a.split, **p['data'])
+    lr,sizes,tree,start = p['model'].pop('lr', None),p['model'],_begun(a),None
     if tree and tree.get('start'): arch,sizes,start = _restarted(a, dls, tree)
     elif a.from_:
         arch,start = start_model(a.from_, a.sha256)
@@ -68,7 +80,7 @@ def _learner(a):
         sizes['old_counts'] = a.old_counts or 0.
     elif a.old_counts or a.sha256: raise ValueError('`old_counts` and `sha256` go with `from_`, the model to start from')
     else: arch = a.arch
-    return char_learner(dls, arch, **sizes, lr=a.lr or choose_lr(_cell(arch)), precision=a.precision),start
+    return char_learner(dls, arch, **sizes, lr=ifnone(lr, choose_lr(_cell(arch))), precision=a.precision),start
 
 def _cell(arch): return arch if isinstance(arch,str) else cell_of(getattr(arch, 'model', arch)).config['cell']
 
@@ -121,9 +133,7 @@ def _fit(a, learn, cb):
         if not sys.stderr.isatty() or num_distrib()>1:
             for o in (learn.no_bar(),learn.no_logging()): st.enter_context(o)
             if not rank_distrib(): learn.add_cb(PlainLog())
-        try:
-            if a.epochs: learn.fit_steps(max(1, round(a.epochs*len(learn.dls.train))), cbs=cbs)
-            else: learn.fit_minutes(a.minutes, cbs=cbs)
+        try: learn.fit_preset(_settings(a)['fit'], cbs=cbs)
         except Stopped as e: print(f'{e}\nThe model so far: charrnn sample {a.run}')
 
 # %% ../../nbs/86_shell.fit.ipynb #2557b45a

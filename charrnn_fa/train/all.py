@@ -3,6 +3,7 @@
 from .shapes import *
 from .loss import *
 from .yardstick import *
+from .average import *
 from .steps import *
 from .bar import *
 from .optim import *
@@ -15,3 +16,4 @@ from .preds import *
 from .build import *
 from .scale import *
 from .minutes import *
+from .presets import *

@@ -13,6 +13,7 @@ from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
 from ..processes import *
+from .average import *
 from .steps import *
 from .trial import *
 from .learner import *
@@ -25,6 +26,7 @@ def fit_for(self:CharLearner,
     pct_start:float=0.05, # Share of the steps for warming up
     div:float=25., # The learning rate starts at `lr/div`
     div_final:float=1e3, # and ends at `lr/div_final`
+    average:float=0., # What remains of the weights' average at a step, see `AverageWeights`, 0.998 say; 0 for the weights of the last step
     cbs=None, # Further callbacks
     **kwargs
 ):
@@ -36,7 +38,8 @@ def fit_for(self:CharLearner,
     sched = ParamScheduler({'lr': combined_cos(pct_start, lr/div, lr, lr/div_final)})
     steps.set_rows(n_win)
     if steps.per_row>1: say(f'Each row of the table is {steps.per_row} passes over the text')
-    self.fit(math.ceil(steps.n_steps/(n_win*steps.per_row)), lr, cbs=L(cbs)+[steps,sched], **kwargs)
+    mean = [AverageWeights(average)] if average else []
+    self.fit(math.ceil(steps.n_steps/(n_win*steps.per_row)), lr, cbs=L(cbs)+[steps,sched]+mean, **kwargs)
 
 # %% ../../nbs/19a_train.fit.ipynb #e76f4f9f
 def _by_group(learn, lr):
@@ -55,13 +58,14 @@ def fit_steps(self:CharLearner,
     pct_start:float=0.05, # Share of the steps for warming up
     div:float=25., # The learning rate starts at `lr/div`
     div_final:float=1e3, # and ends at `lr/div_final`
+    average:float=0., # What remains of the weights' average at a step, see `AverageWeights`, 0.998 say; 0 for the weights of the last step
     cbs=None, # Further callbacks
     **kwargs
 ):
     "Train for `n_steps` steps with warm-up and cosine decay; the last epoch ends where the steps do"
     if isinstance(n_steps,(str,bool)) or n_steps!=int(n_steps): raise TypeError(f'n_steps={n_steps!r} must be a whole number, such as 1000')
     if n_steps<1: raise ValueError(f'n_steps={n_steps} must be at least 1')
-    self.fit_for(Steps(int(n_steps)), lr, pct_start, div, div_final, cbs, **kwargs)
+    self.fit_for(Steps(int(n_steps)), lr, pct_start, div, div_final, average, cbs, **kwargs)
 
 # %% ../../nbs/19a_train.fit.ipynb #521b1c0f
 @patch
