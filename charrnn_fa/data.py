@@ -8,7 +8,6 @@ __all__ = ['show_table', 'plot_top_losses', 'tensorboard_log', 'wandb_process', 
 
 # %% ../nbs/10_data.ipynb #fca2dcfb
 import html
-from IPython.display import HTML,display
 import torch
 from fastcore.all import *
 from fastai.data.all import *
@@ -39,7 +38,9 @@ def show_table(
 ):
     "Display rows in a notebook, print them elsewhere: for each row its texts under each other"
     rows = [{k:visible(v).replace(' ', '·') if isinstance(v,str) else v for k,v in o.items()} for o in rows]
-    if in_notebook(): return display(HTML(_table_html(rows)))
+    if in_notebook():
+        from IPython.display import HTML,display                          # not there in an environment without notebooks
+        return display(HTML(_table_html(rows)))
     wide = max(map(len, rows[0]))
     print('\n\n'.join('\n'.join(f'{k:<{wide}}  {v}' for k,v in o.items()) for o in rows))
 
