@@ -23,6 +23,10 @@ def small(png):
     Image.open(io.BytesIO(raw)).convert('RGB').quantize(96).save(buf, 'PNG', optimize=True)
     return base64.b64encode(min(raw, buf.getvalue(), key=len)).decode()
 
+def shows(html):
+    "Whether there is anything to see: a letter, a picture, a frame or a drawing"
+    return re.search('<i|<svg', html) or re.sub(r'<style.*?</style>|<[^>]*>|\s', '', html, flags=re.S)
+
 def tidy(o):
     "An output as it is saved; None where it is not worth it"
     if o.output_type=='stream':
@@ -32,7 +36,7 @@ def tidy(o):
         o.metadata = {}
         for k in ('application/vnd.jupyter.widget-view+json','application/javascript'): o.data.pop(k, None)
         if 'image/png' in o.data: o.data = {'image/png':small(o.data['image/png'].replace('\n', ''))}
-        if 'text/html' in o.data and not re.sub(r'<style.*?</style>|<[^>]*>|\s', '', o.data['text/html'], flags=re.S) and '<i' not in o.data['text/html']: return None
+        if 'text/html' in o.data and not shows(o.data['text/html']): return None
         if not o.data: return None
         if o.output_type=='execute_result': o.execution_count = None
     return o

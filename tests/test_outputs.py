@@ -39,3 +39,10 @@ def test_no_path_of_a_machine():
     for p,s in saved():
         bad = re.search(r'\S*/site-packages/\S*|(\.\./)+\S*nbs/\S*', s)
         assert bad is None, f'{p.name} shows {bad[0]!r}'
+
+def test_what_is_worth_saving(monkeypatch):
+    "A drawing without a word is; an empty box, which a finished progress bar leaves, isn't"
+    monkeypatch.syspath_prepend(root/'docs')
+    from outputs import shows
+    assert all(map(shows, ('<b>a</b>','<div><img src="x"></div>','<div><svg viewBox="0 0 9 9"><path d="M1 1L2 2"/></svg></div>')))
+    assert not any(map(shows, ('','<style>p {}</style>\n<div> </div>')))
