@@ -37,6 +37,7 @@ def tidy(o):
         for k in ('application/vnd.jupyter.widget-view+json','application/javascript'): o.data.pop(k, None)
         if 'image/png' in o.data: o.data = {'image/png':small(o.data['image/png'].replace('\n', ''))}
         if 'text/html' in o.data and not shows(o.data['text/html']): return None
+        if '<svg' in o.data.get('text/html', ''): o.data.pop('text/plain', None)          # a drawing's dots are for a terminal, and take as many bytes
         if not o.data: return None
         if o.output_type=='execute_result': o.execution_count = None
     return o
