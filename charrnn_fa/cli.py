@@ -10,6 +10,7 @@ __all__ = ['Count', 'Chars', 'Seed', 'Above0', 'Rate', 'Share', 'Temper', 'COMMA
 import argparse,contextlib,math,os,re,signal,sys
 from importlib import import_module
 from typing import Annotated
+from .core import *
 
 # %% ../nbs/90_cli.ipynb #b5e03bea
 class Number:
@@ -39,12 +40,14 @@ Temper = Number(float, 0, 1_000)
 # %% ../nbs/90_cli.ipynb #6171c5c5
 _need,_pos,_many = dict(opt=True, required=True),dict(opt=False, nargs='?'),dict(action='append')
 _arch,_precision,_newline,_dtype = (dict(choices=o.split()) for o in ('rnn gru lstm mingru', 'auto fp32 bf16 fp16', 'keep lf', 'int8 float32'))
+_preset = dict(choices='2min 10min best'.split())                         # `PRESETS` would bring torch with it
 
 # %% ../nbs/90_cli.ipynb #af859ece
 def train(
     corpus:str, # File, folder, .zip, .gz, URL, or a name: shakespeare, python, demo
-    run:Annotated[str,_need], # Folder, gdrive:folder/run or URL such as s3://bucket/run; a run that was broken off is resumed
-    minutes:Above0=2., # Wall-clock time to train for
+    run:Annotated[str,_need], # Folder, gdrive:folder/run, or URL such as s3://bucket/run or file:///home/me/run; a run that was broken off is resumed
+    preset:Annotated[str,_preset]=None, # Settings for tiny Shakespeare and its like: 2min, 10min or best; options beside it win
+    minutes:Above0=None, # Wall-clock time to train for; 2 if nothing is said
     epochs:Above0=None, # Passes over the text, in place of minutes
     every:str='30s', # How often to write a checkpoint: 30s, 5m, or a number of steps
     from_:str=None, # Train on from a trained model: a run, a file, or an address; it brings its cell and sizes
@@ -75,7 +78,7 @@ def train(
 
 # %% ../nbs/90_cli.ipynb #8433227f
 def sample(
-    run:str, # Folder or store of a run
+    run:str, # Folder or URL of a run
     prompt:str='', # Text to begin with
     n:Chars=500, # Characters to draw
     temperature:Temper=0.8, # 0 for always the likeliest
@@ -84,7 +87,7 @@ def sample(
     min_p:Share=None, # Draw from characters with at least this share of the likeliest one's probability
     stop:Annotated[str,_many]=None, # End once the text ends with this; may be given several times
     seed:Seed=None, # Same seed, same text
-    unknown:str='error', # Prompt characters the model does not know: error, skip, or a character instead
+    unknown:str='error', # Prompt characters the model does not know: error, skip, relative (e for é), or a character instead
     json:bool=False, # Print one JSON object as the last line
 )->dict: # What `--json` prints
     "Print text from a run's model"
@@ -94,7 +97,7 @@ def sample(
 
 # %% ../nbs/90_cli.ipynb #6b48ffa7
 def evaluate(
-    run:str, # Folder or store of a run
+    run:str, # Folder or URL of a run
     corpus:Annotated[str,_pos]=None, # Another text to evaluate on; the validation part of the run's own if not given
     glob:str='**/*.txt', # Which files of a folder or of a .zip
     encoding:str=None, # Of the files, such as latin-1, or bytes; UTF-8 if not given
@@ -108,7 +111,7 @@ def evaluate(
 
 # %% ../nbs/90_cli.ipynb #e2dff5e6
 def runs(
-    run:str, # Folder or store of a run
+    run:str, # Folder or URL of a run
     json:bool=False, # Print one JSON object as the last line
 )->list: # What `--json` prints
     "List a run's checkpoints: step, validation loss, size, age, and whether they are sound"
@@ -117,7 +120,7 @@ def runs(
 
 # %% ../nbs/90_cli.ipynb #e408b475
 def doctor(
-    run:str, # Folder or store of a run
+    run:str, # Folder or URL of a run
     corpus:Annotated[str,_pos]=None, # Its text, where the run does not say where that is
     force_text:bool=False, # Take the run's own text even if it has changed since
     json:bool=False, # Print one JSON object as the last line
@@ -128,7 +131,7 @@ def doctor(
 
 # %% ../nbs/90_cli.ipynb #0446d4a8
 def html(
-    run:str, # Folder or store of a run
+    run:str, # Folder or URL of a run
     to:str, # File to write, such as me.html; or a folder, which gets index.html, model.safetensors and README.md
     title:str=None, # What stands at the top
     prompt:str='', # Text to begin with; the reader may change it
@@ -142,7 +145,7 @@ def html(
 
 # %% ../nbs/90_cli.ipynb #044870b2
 def look(
-    run:str, # Folder or store of a run
+    run:str, # Folder or URL of a run
     text:Annotated[str,_pos]=None, # A text, or a file with it; the validation part of the run's own if not given
     surprise:bool=False, # Every character coloured by its surprise; this is what comes if nothing is chosen
     neurons:bool=False, # Units that track something a person can name, beside untrained networks
@@ -161,14 +164,35 @@ def look(
 COMMANDS = [train, sample, evaluate, runs, doctor, look, html]
 
 class _Parser(argparse.ArgumentParser):
-    "A parser that answers a mistake with one line"
-    def error(self, message): self.exit(2, f'{self.prog}: {message} (see {self.prog} --help)\n')
+    "A parser that answers a mistake with one line, and says what a misspelt name is close to"
+    def error(self, message):
+        typed,known = re.search(r"invalid choice: '(.*?)'", message),re.search(r'\(choose from (.*)\)', message)
+        if typed and known: message += _near(typed[1], re.findall(r'[\w-]+', known[1]), repr)
+        self.exit(2, f'{self.prog}: {message} (see {self.prog} --help)\n')
+
+    def parse_known_args(self, args=None, namespace=None):
+        if ' ' in self.prog: self._check_names(args or [])                # of a command: all that is typed is its own
+        return super().parse_known_args(args, namespace)
+
+    def _check_names(self, args):
+        "Say which option is not known before asking for those that are missing"
+        known = [o for o in self._option_string_actions if o.startswith('--')]
+        for o in args[:args.index('--')] if '--' in args else args:
+            name = o.split('=')[0]
+            if not re.match('--[a-z]', o) or any(k.startswith(name) for k in known): continue
+            self.error(f'There is no option {name}'+_near(name[2:].replace('-', '_'), [k[2:].replace('-', '_') for k in known], lambda k: f"--{k.replace('_', '-')}"))
+
+def _near(typed, known, show):
+    "The sentence that a misspelt name deserves; empty where it is close to none"
+    meant = keyword_meant(typed, known)
+    return f'. Did you mean {show(meant)}?' if meant else ''
 
 def parser(
 )->argparse.ArgumentParser: # Parser of the `charrnn` command
     "Commands and their options"
     from fastcore.script import anno_parser
-    p = _Parser('charrnn', description='Character-level recurrent language models: train, sample, evaluate, look into runs, ask why')
+    p = _Parser('charrnn', description='Character-level recurrent language models: train, sample, evaluate, look into runs, ask why',
+        epilog='To begin: charrnn train shakespeare --run runs/demo. All options of a command: charrnn train --help')
     p.add_argument('--version', action='version', version=f"charrnn {import_module('charrnn_fa').__version__}")
     sub = p.add_subparsers(dest='cmd', metavar='COMMAND', parser_class=_Parser)
     for f in COMMANDS:
@@ -182,19 +206,23 @@ def parser(
 def _dress(action):
     "Give an option of fastcore's all its spellings"
     names = action.option_strings
-    names = [o.rstrip('_') for o in names]                                # `from_`, since `from` cannot be a name in Python
+    names = [o.rstrip('_-') for o in names]                               # `from_`, since `from` cannot be a name in Python
     more  = [o.replace('_', '-') for o in names if o.startswith('--')] + [o[1:] for o in names if len(o)==3 and o.startswith('--')]
     action.option_strings = list(dict.fromkeys([o for o in more if o.startswith('--')] + [o for o in more if not o.startswith('--')] + names))
-    action.metavar = None
+    action.metavar = None if action.choices or not names or action.nargs==0 else action.dest.rstrip('_').upper()
+    if action.help: action.help = re.sub(r" \(default: (False|'')\)", '', action.help)
     if action.dest in ('pdb','xtra'): action.help = argparse.SUPPRESS
 
 # %% ../nbs/90_cli.ipynb #8b9095ba
 def _in_shell(msg, f):
     "A message of the library in one line, keyword arguments as the options of a command"
-    msg = ' '.join(msg.split())
-    for k in sorted(f.__annotations__, key=len, reverse=True):
-        opt = f"--{k.rstrip('_').replace('_', '-')}"
-        msg = re.sub(rf"\b{k}=(['\"]?)([^\s'\",)]+)\1", rf'{opt} \2', msg).replace(f'`{k}`', opt)
+    msg = re.sub(r' \([^()]*(Resume\([^()]*)?\bforce=[^()]*\)?[^()]*\)', '', ' '.join(msg.split()))     # `force` of `Resume` has no option
+    msg = re.sub(r'Resume\(\.\.\., more=\d+\)', '--more', msg)
+    opts = {k:f"--{k.rstrip('_').replace('_', '-')}" for k in sorted(f.__annotations__, key=len, reverse=True) if k!='return'}
+    def _given(m): return f"{opts[m[1]]} '{m[3]}'" if set(m[3]) & set('*? ') else f'{opts[m[1]]} {m[3]}'
+    def _setting(m): return opts.get(m[1], m[1].removeprefix('n_'))+' '
+    msg = re.sub(r'\b(?:plan|layout|model|same) (\w+) (?=(?:up to )?\S+ (?:\w+ )?in the run)', _setting, msg)       # of a comparison with a run, what differs
+    for k,opt in opts.items(): msg = re.sub(rf"\b({k})=(['\"]?)([^\s'\",)]+)\2", _given, msg).replace(f'`{k}`', opt)
     return msg
 
 # %% ../nbs/90_cli.ipynb #26a0bf60

@@ -4,6 +4,8 @@ from .core import *
 from .text.all import *
 from .device import *
 from .processes import *
+from .cells import *
+from .loader import *
 from .data import *
 from .models import *
 from .counted import *

@@ -1,5 +1,9 @@
-'Write the table of modules into README.md and "Where things are", and the reference into the sidebar, from the notebooks themselves: `python docs/layout.py [--check]`'
+"""Write what README.md, "Where things are" and the sidebar say about the notebooks from the notebooks themselves: `python docs/layout.py [--check]`
+
+The table of modules, the reference part of the sidebar, and in README.md what saved outputs show: after a comment
+`<!-- shown: NOTEBOOK: CODE | CODE -->` come the texts that the cells with that code in them have printed."""
 import json, re, sys
+from configparser import ConfigParser
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
@@ -15,6 +19,39 @@ def row(fn):
 def table(): return head+''.join(map(row, sorted((root/'nbs').glob('[0-9]*.ipynb'))))
 def put(text): return re.sub(re.escape(head)+r'(?:\|.*\n)*', lambda m: table(), text)
 
+def words(output):
+    "What an output says in words; a table of HTML says it otherwise"
+    if output['output_type']=='stream': return ''.join(output['text'])
+    data = output.get('data', {})
+    return '' if 'text/html' in data else ''.join(data.get('text/plain', ''))
+
+def shown(nb, *codes, most=14):
+    "What the first cell with each code in it says, at most so many lines of each"
+    cells = [c for c in json.loads((root/'nbs'/nb).read_text(encoding='utf-8'))['cells'] if c['cell_type']=='code']
+    res = []
+    for code in codes:
+        cell  = next(c for c in cells if code in ''.join(c['source']))
+        text  = re.sub(r'\n\s*\n', '\n\n', ''.join(map(words, cell['outputs'])).strip())
+        res.append('\n'.join(text.splitlines()[:most]))
+    return '\n\n'.join(res)
+
+def put_shown(text):
+    "Renew every block that says whose output it is"
+    def _block(m): return f'{m[1]}```text\n{shown(m[2], *m[3].split(" | "))}\n```'
+    return re.sub(r'(<!-- shown: (\S+): (.+?) -->\n)```text\n.*?```', _block, text, flags=re.S)
+
+def address(kind, git_url, doc_url):
+    "The lines that name an address, as settings.ini has it; the clone where it has none"
+    if kind=='install': return f'```sh\npip install {f"git+{git_url}" if git_url else "./charrnn_fa   # the folder of your clone"}\n```'
+    return f'The [site]({doc_url}) has it all, with a search.' if doc_url else '`make docs` builds the site, with all of it and a search, into `_docs`.'
+
+def put_address(text):
+    "Renew every block between `<!-- address: KIND -->` and `<!-- end -->`"
+    ini = ConfigParser(delimiters=['='])
+    ini.read(root/'settings.ini', encoding='utf-8')
+    urls = [ini['DEFAULT'][o] for o in ('git_url','doc_url')]
+    return re.sub(r'(<!-- address: (\w+) -->\n).*?(<!-- end -->)', lambda m: f'{m[1]}{address(m[2], *urls)}\n{m[3]}', text, flags=re.S)
+
 def reference():
     "The reference part of the sidebar: a section for each package, modules without one first"
     names = sorted(o.name for o in (root/'nbs').glob('[0-9]*.ipynb'))
@@ -26,15 +63,21 @@ def reference():
 def changed(path):
     "The text of a file with the table of today, if that differs from what is there"
     old = path.read_text(encoding='utf-8')
-    if path.suffix=='.md': new = put(old)
+    if path.suffix=='.md': new = put_address(put_shown(put(old)))
     elif path.suffix=='.yml': new = re.sub(r'      - section: "Reference: core"\n(?:.*\n?)*', lambda m: reference(), old)
     else:
         nb = json.loads(old)
         for c in nb['cells']:
-            if head in (s := ''.join(c['source'])+'\n'): c['source'] = put(s).rstrip('\n').splitlines(True)
+            if c['cell_type']!='markdown': continue
+            new = put_address(put(''.join(c['source'])+'\n')).rstrip('\n')
+            if new!=''.join(c['source']): c['source'] = new.splitlines(True)
         new = json.dumps(nb, indent=1, ensure_ascii=False)+'\n'
     return new if new!=old else None
 
-stale = {o:s for o in (root/'README.md', root/'nbs/where_things_are.ipynb', root/'nbs/sidebar.yml') if (s := changed(o))}
-if '--check' in sys.argv: sys.exit(f'The list of modules is out of step in {", ".join(o.name for o in stale)}: python docs/layout.py' if stale else 0)
-for o,s in stale.items(): o.write_text(s, encoding='utf-8')
+def main():
+    files = [root/o for o in ('README.md','nbs/index.ipynb','nbs/where_things_are.ipynb','nbs/sidebar.yml')]
+    stale = {o:s for o in files if (s := changed(o))}
+    if '--check' in sys.argv: sys.exit(f'The list of modules is out of step in {", ".join(o.name for o in stale)}: python docs/layout.py' if stale else 0)
+    for o,s in stale.items(): o.write_text(s, encoding='utf-8')
+
+if __name__=='__main__': main()

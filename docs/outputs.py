@@ -23,9 +23,9 @@ def small(png):
     Image.open(io.BytesIO(raw)).convert('RGB').quantize(96).save(buf, 'PNG', optimize=True)
     return base64.b64encode(min(raw, buf.getvalue(), key=len)).decode()
 
-def shows(html):
-    "Whether there is anything to see: a letter, a picture, a frame or a drawing"
-    return re.search('<i|<svg', html) or re.sub(r'<style.*?</style>|<[^>]*>|\s', '', html, flags=re.S)
+def is_blank(s):
+    "Whether HTML shows nothing: neither words nor a picture, such as the style that a progress bar leaves"
+    return not re.sub(r'<style.*?</style>|<[^>]*>|\s', '', s, flags=re.S) and not re.search('<(img|iframe|svg)', s)
 
 def tidy(o):
     "An output as it is saved; None where it is not worth it"
@@ -36,8 +36,8 @@ def tidy(o):
         o.metadata = {}
         for k in ('application/vnd.jupyter.widget-view+json','application/javascript'): o.data.pop(k, None)
         if 'image/png' in o.data: o.data = {'image/png':small(o.data['image/png'].replace('\n', ''))}
-        if 'text/html' in o.data and not shows(o.data['text/html']): return None
-        if '<svg' in o.data.get('text/html', ''): o.data.pop('text/plain', None)          # a drawing's dots are for a terminal, and take as many bytes
+        if 'text/html' in o.data and is_blank(o.data['text/html']): return None
+        if re.search('[\u2801-\u28ff]', ''.join(o.data.get('text/plain', ''))) and 'text/html' in o.data: o.data.pop('text/plain')   # a drawing's dots are for a terminal
         if not o.data: return None
         if o.output_type=='execute_result': o.execution_count = None
     return o

@@ -297,15 +297,14 @@ def found_after(fault, folder, most=200):
     finally: setattr(where, name, old)
 
 def place():
-    "A folder for histories in memory, where there is such a place: a disk would wait for each of thousands of files"
-    folder = tempfile.mkdtemp(prefix='histories', dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else None)
-    os.environ['CHARRNN_CACHE'] = f'{folder}/cache'
-    return folder
+    "A folder in memory, where there is such a place: a disk would wait for each of thousands of files"
+    return tempfile.mkdtemp(prefix='histories', dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else None)
 
 def main(first, last, *which):
     "Run the histories with these seeds, and then see how many it takes to find each of some faults; what happened goes out as JSON"
     torch.set_num_threads(1)
     folder,did,bad = place(),Counter(),[]
+    os.environ['CHARRNN_CACHE'] = f'{folder}/cache'
     for seed in range(int(first), int(last)):
         try: history(seed, folder, did)
         except AssertionError as e: bad.append(str(e))

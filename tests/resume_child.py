@@ -76,7 +76,7 @@ class Store(DirStore):
         super().delete(entry)
         self.kill('pruned')
 
-def main(cfg, path, out, spec=''):
+def main(cfg, path, out, spec='', ready=lambda: print('ready', flush=True)):
     cfg,kill = {**base, **json.loads(cfg)},Kill(spec)
     learn = make(**cfg)
     if path=='-': fit(learn, **cfg)
@@ -86,7 +86,7 @@ def main(cfg, path, out, spec=''):
             if path=='optim': kill('snapshot')
             return whole(o, ts, path, seen)
         file._pack = halfway
-        print('ready', flush=True)
+        ready()
         fit(learn, [Resume(Store(path, kill), every=cfg['every']), KillStep(kill)], **cfg)
     write_bytes(out, json.dumps(digest(learn)).encode())
 

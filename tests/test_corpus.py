@@ -80,7 +80,7 @@ def test_undecodable(tmp_path, at, bom):
     p = tmp_path/'odd.txt'
     p.write_bytes(bom+b'a'*at+b'\xe9 caf\xe9 tr\xe8s na\xefve'+b'b'*50)
     with pytest.raises(CorpusError) as e: get_corpus(p).text
-    for o in (str(p), f'offset {at+len(bom):,}', '0xe9', "encoding='latin-1'", "encoding='bytes'", 'charset_normalizer suggests'): assert o in str(e.value)
+    for o in (str(p), f'offset {at+len(bom):,}', '0xe9', "encoding='latin-1'", "encoding='bytes'", 'it may be '): assert o in str(e.value)
     assert get_corpus(p, encoding='bytes').text.encode('latin-1')==p.read_bytes()
 
 def test_cut_character(tmp_path):
@@ -108,7 +108,7 @@ def test_folder(tmp_path):
     assert get_corpus(d, sep='|').text=='one|two|three'
     assert get_corpus(str(d), glob='*.md').text=='no'
     assert get_corpus(d).name=='d' and '3 documents' in repr(get_corpus(d))
-    with pytest.raises(CorpusError, match=r'0 of 4 entries.*\*\.rst'): get_corpus(d, glob='*.rst')
+    with pytest.raises(CorpusError, match=r'0 of 4 files.*\*\.rst'): get_corpus(d, glob='*.rst')
 
 def test_zip(tmp_path):
     p = tmp_path/'a.zip'

@@ -108,3 +108,51 @@ def test_narrow_screen_search_and_dark(site, browser):
     page.click('#theme')
     assert color()!=was
     page.close()
+
+def docs_module(nm):
+    "A script of docs/ as a module"
+    import importlib.util
+    sys.path.insert(0, str(root/'docs'))
+    spec = importlib.util.spec_from_file_location(nm, root/f'docs/{nm}.py')
+    res  = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(res)
+    return res
+
+def test_one_place_for_the_address():
+    "Without an address the clone is installed and the site is built; with one both lead there"
+    layout = docs_module('layout')
+    assert './charrnn_fa' in layout.address('install', '', '') and 'make docs' in layout.address('site', '', '')
+    assert 'pip install git+https://h.org/o/r\n' in layout.address('install', 'https://h.org/o/r', '')
+    assert '(https://o.io/r/)' in layout.address('site', '', 'https://o.io/r/')
+    for f in ('README.md','nbs/index.ipynb'): assert 'address: install' in (root/f).read_text(encoding='utf-8')
+
+def test_badges_say_what_settings_say():
+    badges = docs_module('pictures').badges()
+    assert len(badges)==4
+    for k,v in badges.items(): assert (root/'nbs/images'/k).read_text(encoding='utf-8')==v, 'run: python docs/pictures.py'
+
+def test_readme_shows_what_was_saved():
+    "README's outputs are those of the quickstart, and its pictures are there and small"
+    text = (root/'README.md').read_text(encoding='utf-8')
+    assert docs_module('layout').put_shown(text)==text and 'bits per character' in text
+    pictures = re.findall(r'nbs/images/[\w.-]+', text)
+    assert len(pictures)>5 and all((root/o).stat().st_size<60_000 for o in pictures)
+    first = text[:text.index('## Install')]
+    assert 'faces.png' in first and 'quickstart.ipynb' in first and 'gallery.ipynb' in first
+
+def shows_something(src):
+    "Whether a cell means to show a value: it prints, or its last line is an expression"
+    import ast
+    try: body = ast.parse(re.sub(r'^[%!].*$', '', src, flags=re.M)).body
+    except SyntaxError: return False
+    return bool(body) and (isinstance(body[-1], ast.Expr) or 'print(' in src)
+
+def test_every_page_with_code_shows_something():
+    "A page whose cells mean to show something has saved what they show, and no warning"
+    bad = []
+    for nm in pages():
+        cells = [c for c in json.loads((root/'nbs'/nm).read_text(encoding='utf-8'))['cells'] if c['cell_type']=='code']
+        srcs  = [s for s in (''.join(c['source']) for c in cells) if not re.search(r'^#\|\s*(output:\s*false|hide|export|default_exp|eval:\s*false)', s, re.M)]
+        if any(map(shows_something, srcs)) and not any(c.get('outputs') for c in cells): bad.append(nm)
+        bad += [f'{nm}: a warning in {c["id"]}' for c in cells for o in c.get('outputs', []) if o.get('name')=='stderr' or o['output_type']=='error']
+    assert not bad, f'{bad}; run: python docs/outputs.py'

@@ -59,7 +59,7 @@ def stars(mod):
         nm  = '.'.join([*here[:len(here)-n.level+1], n.module]) if own else n.module
         yield nm,own,public(nm) if own else set(vars(__import__(nm, fromlist=['*'])))
 
-for_effect = {('shell.read','gdrive.store'), ('shell.fit','colab'), ('shell.fit','use.learner'), ('shell.fit','train.scale'), ('shell.fit','train.minutes'),
+for_effect = {('shell.read','gdrive.store'), ('shell.fit','colab'), ('shell.fit','use.learner'), ('shell.fit','train.scale'), ('shell.fit','train.minutes'), ('train.presets','train.minutes'),
     *(('shell.look',o) for o in ('look.render','look.surprise','look.neurons','look.find','look.memory'))}       # they register stores and methods
 
 @pytest.mark.parametrize('fn', nbs, ids=lambda o: o.stem)

@@ -1,6 +1,7 @@
 "Views: every number against a slow and plain computation, every host that shows them, no trace in training"
-import html,math,re
+import html,math,re,sys
 from collections import Counter
+from pathlib import Path
 from html.parser import HTMLParser
 import numpy as np
 import pytest,torch
@@ -393,6 +394,54 @@ def test_a_table_is_read_where_a_dark_theme_gets_at_it(browser):
     p.set_content('<style>table{color:#fff}</style>'+trained().loss_by(said)._repr_html_().replace('color:inherit', ''))
     assert not re.search('color: ?rgb\\(255', ''.join(p.locator('td').evaluate_all("es => es.map(e => 'color:'+getComputedStyle(e).color)")))
     c.close()
+
+def sanitiser(browser):
+    "The patterns of the inline styles that JupyterLab leaves in an untrusted notebook, from its own script"
+    folder = Path(sys.prefix)/'share/jupyter/lab/static'
+    js = next(s for o in folder.glob('jlab_core*.js') for s in [o.read_text(encoding='utf-8')])
+    lists,allowed = re.search(r'class (\w+)\{static reg\(', js),js.index('allowedStyles:{"*"')
+    nm = lists[1]
+    defined = max(m.end() for m in re.finditer(rf'{nm}\.\w+={nm}\.reg\([^;,]*?\)(?=[;,])', js[lists.start():allowed]))+lists.start()
+    table = js[allowed+len('allowedStyles:'):js.index('}}', allowed)+2]
+    p = browser.new_page()
+    res = p.evaluate(f'() => {{{js[lists.start():defined]};return Object.fromEntries(Object.entries(({table})["*"]).map(([k,v]) => [k, v.map(o => o.source)]))}}')
+    p.close()
+    return res
+
+def test_styles_survive_where_nothing_is_trusted(browser):
+    "The plain part of a view keeps its layout in an untrusted notebook: each inline style passes JupyterLab's sanitiser"
+    ok    = sanitiser(browser)
+    keeps = lambda k,v: any(re.match(o, v, re.I) for o in ok.get(k, []))
+    assert keeps('color', '#111111') and not keeps('color', 'inherit') and not keeps('text-indent', '-3ch')
+    m,lost = trained(),set()
+    for v in (m.surprise(said), m.loss_by(said), m.neurons(said), m.gates(said), m.looks_back(said[:40]), m.compare(n=20), m.memory(said*8, upto=4, places=10)):
+        plain = re.sub(r'srcdoc="[^"]*"', '', v._repr_html_())
+        for style in re.findall(r'style="([^"]*)"', plain):
+            lost |= {o for o in style.split(';') if o and not keeps(*map(str.strip, o.split(':', 1)))}
+    assert not lost
+
+def test_a_table_says_that_it_goes_on(browser):
+    "At 390 pixels a wide table has a shadow at its right edge, which its end covers, in light and in dark"
+    from charrnn_fa.look.render import table_html
+    row = ['a long name of something']*8
+    for scheme in ('light','dark'):
+        p = browser.new_page(viewport=dict(width=390, height=400), color_scheme=scheme)
+        p.set_content(View(table_html(row, [row]), 'Wide').page())
+        p.wait_for_timeout(300)
+        edge = lambda: page_pixel(p, 390-18, 60)
+        inner = p.frames[1].locator('[style*="overflow-x"]')
+        inside,before = page_pixel(p, 200, 75),edge()
+        inner.evaluate('e => { e.scrollLeft = e.scrollWidth }')
+        p.wait_for_timeout(100)
+        after = edge()
+        assert abs(before-inside)>15 and abs(after-inside)<6, (scheme, inside, before, after)
+        p.close()
+
+def page_pixel(p, x, y):
+    "How bright a pixel of a page is"
+    from PIL import Image
+    import io
+    return sum(Image.open(io.BytesIO(p.screenshot())).convert('RGB').getpixel((x,y)))/3
 
 # While it learns
 def fit(cbs, steps=22, n=None, **kw):

@@ -2,7 +2,7 @@
 import json,math,re,socket
 import numpy as np, pytest, torch
 from charrnn_fa.everything import *
-from charrnn_fa.models import CELLS
+from charrnn_fa.cells import CELLS
 from charrnn_fa.cli import main
 from charrnn_fa.counted import Counted
 from charrnn_fa.text.ngrams import Counts
@@ -35,7 +35,7 @@ def opened(browser, tmp_path):
         fn.write_bytes(page_html(tm, **kw).encode())
         page.goto(fn.as_uri())
         page.wait_for_selector('body[data-ready]')
-        page.wait_for_selector('#text[aria-busy=true]')
+        page.wait_for_selector('#text[aria-busy]')
         if write: page.keyboard.press('Escape')                         # it begins to write by itself: enough
         return page
     yield _open

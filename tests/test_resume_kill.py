@@ -1,46 +1,32 @@
 "A process is killed again and again, and the run ends with the same bits as one that was never touched"
-import json,os,random,subprocess,sys,time
-from concurrent.futures import ThreadPoolExecutor
+import json,os,shutil,subprocess,sys
+from functools import partial
+from pathlib import Path
+import kills
 from conftest import root
+from histories import place
 
-child = root/'tests/resume_child.py'
-phases = 'step','snapshot','write','written','prune','pruned'
+env = dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1')
 
-def start(*args):
-    env = dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1')
-    return subprocess.Popen([sys.executable,str(child),*map(str,args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+whole = '''
+import sys
+sys.path.insert(0, {tests!r})
+import kills,resume_child
+for k,(c,_) in kills.configs.items(): resume_child.main(kills.json.dumps(c), '-', f'{{sys.argv[1]}}/{{k}}.whole')
+'''
 
-def whole(cfg, out):
-    p = start(json.dumps(cfg), '-', out)
-    assert p.wait(300)==0, p.stdout.read()
-    return json.loads(out.read_text())
-
-def kill_until_done(cfg, run, out, n, seed, longest):
-    "Start, kill, start again: half of the kills at random moments from outside, half at a chosen point within; the number of kills"
-    rnd,kills = random.Random(seed),0
-    while not out.exists():
-        inside = kills%2==0 and kills<n
-        p = start(json.dumps(cfg), run, out, f'{rnd.choice(phases)}:{rnd.randint(1,6)}' if inside else '')
-        if kills<n and not inside:
-            for line in p.stdout:
-                if line.startswith('ready'): break
-            time.sleep(rnd.uniform(0, longest))
-            p.kill()
-        log,_ = p.communicate(timeout=300)
-        kills += p.returncode==-9
-        assert p.returncode in (0,-9), log
-    return kills
-
-kills = dict(lstm=(dict(cell='lstm', n=40, dropout=0.2, every=3),40), mingru=(dict(cell='mingru', n=14, n_layers=2, fit='flat_cos', every=4),10))
-
-def test_sigkill(tmp_path):
-    "The default model forty times, and one more"
-    with ThreadPoolExecutor(4) as ex:
-        ref = {k:ex.submit(whole, c, tmp_path/f'{k}.whole') for k,(c,_) in kills.items()}
-        got = {k:ex.submit(kill_until_done, c, tmp_path/k, tmp_path/f'{k}.out', n, 7, 0.8) for k,(c,n) in kills.items()}
-    for k,(_,n) in kills.items():
-        assert got[k].result()>=n, f'{k} was done after {got[k].result()} kills'
-        assert json.loads((tmp_path/f'{k}.out').read_text())==ref[k].result(), k
+def test_sigkill():
+    "Forty-eight times, from outside and at each phase within: the default model, one of two layers, one with counts, and two inside a wrapper"
+    run,folder = partial(subprocess.run, capture_output=True, text=True, timeout=600),Path(place())
+    ref = run([sys.executable,'-c',whole.format(tests=str(root/'tests')),str(folder)], env=dict(env, PYTHONHASHSEED='1'))
+    got = run([sys.executable,root/'tests/kills.py',str(folder)], env=dict(env, PYTHONHASHSEED='2'))
+    assert not ref.returncode and not got.returncode, ref.stderr[-3000:]+got.stderr[-3000:]
+    killed = json.loads(got.stdout.splitlines()[-1])
+    for k,(_,n) in kills.configs.items():
+        assert len(killed[k])>=n, f'{k} was done after {killed[k]}'
+        assert json.loads((folder/f'{k}.out').read_text())==json.loads((folder/f'{k}.whole').read_text()), k
+    shutil.rmtree(folder)
+    assert {*kills.phases,'outside'}<={o for v in killed.values() for o in v}
 
 cells  = [dict(cell=c, fit=f) for c in ('rnn','gru','lstm','mingru') for f in ('one_cycle','flat_cos','minutes')]
 others = [dict(counts=4), dict(counts=3, cell='gru', n_layers=2), dict(wrap='parallel'), dict(wrap='own'), dict(wrap='own', cell='gru', dropout=0.)]

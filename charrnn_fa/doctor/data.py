@@ -15,7 +15,7 @@ from fastai.basics import *
 from ..text.ngrams import *
 from ..models import *
 from ..train.yardstick import *
-from ..train.learner import *
+from ..train.build import *
 from ..use.sampling import *
 from .finding import *
 from .patient import *

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BITS', 'SURPRISE', 'SIGNED', 'COPIED', 'DIFFERS', 'SCALES', 'muted', 'Scale', 'luminance', 'ink', 'shown', 'readable',
-           'marked', 'split_lines', 'marked_lines', 'legend', 'ansi_colour', 'ansi', 'draw_text']
+           'marked', 'split_lines', 'marked_lines', 'scrolling', 'legend', 'ansi_colour', 'ansi', 'draw_text']
 
 # %% ../../nbs/59_look.marks.ipynb #74f2424b
 import html,unicodedata
@@ -130,9 +130,20 @@ def marked_lines(
     res,w = [],max(map(len, numbers or ['']))
     for i,s in enumerate(split_lines(text)):
         num = f'<span style="{muted}">{html.escape(numbers[i].rjust(w)).replace(" ","&nbsp;")}&nbsp;</span>' if numbers else ''
-        pad = f'padding-left:{w+1}ch;text-indent:-{w+1}ch;' if numbers else ''
+        hang = 0.6*(w+1)                                          # characters of 0.6 em, as JupyterLab strips `ch` where it does not trust
+        pad = f'padding-left:{hang:g}em;text-indent:-{hang:g}em;' if numbers else ''
         res.append(f'<div dir="auto" style="{pad}text-align:left">{num}{marked(text[s], levels[s], scale, tips and tips[s])}</div>')
-    return f'<div class="lines" style="font-family:monospace;line-height:1.6;overflow-wrap:anywhere">{"".join(res)}</div>'
+    return f'<div class="lines" style="font-family:monospace;line-height:1.6;overflow-wrap:break-word">{"".join(res)}</div>'
+
+# %% ../../nbs/59_look.marks.ipynb #2c41b4fd
+def scrolling(
+    inner:str, # HTML
+    style:str='', # Inline CSS for what scrolls
+)->str: # HTML
+    "Something that may be wider than the screen, with a shadow where it goes on"
+    shadow = 'background:linear-gradient(to left,#00000059,#00000000) 100% 0/.7em 100% no-repeat'
+    cover  = 'background:linear-gradient(to left,#ffffff 40%,#ffffff00) 100% 0/2em 100% no-repeat local'
+    return f'<div style="{shadow}"><div style="overflow-x:auto;{cover}{style and ";"+style}">{inner}</div></div>'
 
 # %% ../../nbs/59_look.marks.ipynb #5c898a08
 def legend(

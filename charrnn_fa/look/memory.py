@@ -11,6 +11,7 @@ import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
 from ..core import *
 from ..text.ngrams import *
+from ..cells import *
 from ..models import *
 from ..train.learner import *
 from ..keep.trained import *

@@ -37,8 +37,8 @@ def table_html(
         return f'text-align:{side};padding:.15em .4em;vertical-align:top;background:transparent{look}'
     def _cells(tag, row): return ''.join(f'<{tag} style="{_style(i,o)}">{_html.escape(readable(o))}</{tag}>' for i,o in enumerate(row))
     body = ''.join(f'<tr style="background:transparent">{_cells("td", o)}</tr>' for o in rows)
-    table = f'<table style="border-collapse:collapse;font-size:inherit;color:inherit;margin:.3em 0"><tr style="background:transparent">{_cells("th", head)}</tr>{body}</table>'
-    return f'<div style="overflow-x:auto">{table}</div>'
+    table = f'<table style="border-collapse:collapse;font-size:1em;margin:.3em 0"><tr style="background:transparent">{_cells("th", head)}</tr>{body}</table>'
+    return scrolling(table)
 
 def table_text(
     head:list, # Names of the columns
@@ -86,6 +86,7 @@ html{overflow:hidden}body{margin:0;font:14px system-ui,sans-serif}#root{outline-
 .now{outline:2px solid #d7301f}.dark #tip{background:#222;color:#eee}
 select,button,input{font:inherit;color:inherit;background:transparent;border:1px solid #888;border-radius:4px;padding:.15em .4em}.dark option{background:#222}
 .dark td[style*="#111111"],.dark th{color:#e8e8e8!important}.dark [style*="#595959"]{color:#ababab!important}.dark [style*=";color:#2171b5"]{color:#6baed6!important}.dark a{color:#9ecae1}
+.dark [style*="no-repeat local"]{background-image:linear-gradient(to left,#121212 40%,#12121200)!important}.dark [style*="#00000059"]{background-image:linear-gradient(to left,#ffffff66,#ffffff00)!important}
 '''
 
 @lru_cache

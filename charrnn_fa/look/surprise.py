@@ -54,7 +54,7 @@ def _rows_html(text, r, vocab):
         cuts = [0, *(np.flatnonzero(np.diff(ls))+1), len(ls)]
         return ''.join(styles[ls[a]].format(''.join(map(one, guess[j][s][a:b]))) for a,b in zip(cuts, cuts[1:]))
     lines = ["".join(map(one, text[s]))+'\n'+'\n'.join(_row(s, j) for j in range(len(guess))) for s in split_lines(text)]
-    return f'<div style="font-family:monospace;white-space:pre;overflow-x:auto;line-height:1.35">'+'\n\n'.join(lines)+'</div>'
+    return scrolling('\n\n'.join(lines), 'font-family:monospace;white-space:pre;line-height:1.35')
 
 def line_means(
     text:str, # A text of n characters

@@ -8,6 +8,7 @@ __all__ = ['recurrent', 'Trace', 'trace', 'gate_values']
 # %% ../../nbs/58_look.trace.ipynb #46dc263e
 import numpy as np, torch, torch.nn as nn
 from fastcore.all import *
+from ..cells import *
 from ..models import *
 
 # %% ../../nbs/58_look.trace.ipynb #35659f8f

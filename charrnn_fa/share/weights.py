@@ -11,6 +11,7 @@ import numpy as np, torch
 from fastcore.all import *
 from ..core import *
 from ..text.ngrams import *
+from ..cells import *
 from ..models import *
 from ..counted import *
 

@@ -16,18 +16,20 @@ from ..data import *
 from ..models import *
 from ..counted import *
 from ..train.yardstick import *
-from ..train.learner import *
+from ..train.build import *
 from ..train.scale import *
 from ..train.minutes import *
+from ..train.presets import *
 from ..use.learner import *
 from ..keep.store import *
 from ..keep.trained import *
 from ..keep.runs import *
 from ..keep.state import *
+from ..keep.signals import *
 from ..keep.resume import *
 from ..colab import *
-from ..doctor.watch import *
 from .read import *
+from .words import *
 
 # %% ../../nbs/86_shell.fit.ipynb #9cf69d18
 class PlainLog(Callback):
@@ -54,13 +56,24 @@ class PlainLog(Callback):
             v = self.recorder.values[-1][1]
             self._say(f'epoch {self.epoch+1} of {self.n_epoch}: valid loss {v:.4f} nats, {v/math.log(2):.4f} bits')
 
+# %% ../../nbs/86_shell.fit.ipynb #5a5da420
+def _settings(a):
+    "Arguments for loaders, learner and fit: those of the preset, and over them the options that were given"
+    if a.preset and (a.from_ or a.arch!='lstm'): raise ValueError('A `preset` chooses an lstm and its sizes: leave out `preset`, or `from_` and `arch`')
+    p = PRESETS.get(a.preset, dict(data={}, model={}, fit=dict(minutes=2)))
+    names = dict(data=('bs','seq_len'), model=('n_hid','n_layers','dropout','counts','lr'), fit=('minutes','epochs'))
+    given = {g:{k:a[k] for k in ks if a[k] is not None} for g,ks in names.items()}
+    if given['fit']: p = {**p, 'fit':{k:v for k,v in p['fit'].items() if k not in names['fit']}}      # one length, not two
+    if a.epochs: given['fit'].pop('minutes', None)
+    return {g:{**p[g], **given[g]} for g in p}
+
 # %% ../../nbs/86_shell.fit.ipynb #0f2181c6
 def _learner(a):
     "Loaders and learner from the options, and what to note of the trained model that it starts from"
     corpus = named_corpus(a.corpus, **reading(a))
-    dls = CharDataLoaders.from_corpus(corpus, bs=a.bs, seq_len=a.seq_len, split=a.split)
-    sizes = dict(n_hid=a.n_hid, n_layers=a.n_layers, dropout=a.dropout, counts=a.counts)
-    tree,start = _begun(a),None
+    p   = _settings(a)
+    dls = CharDataLoaders.from_corpus(corpus, split=a.split, **p['data'])
+    lr,sizes,tree,start = p['model'].pop('lr', None),p['model'],_begun(a),None
     if tree and tree.get('start'): arch,sizes,start = _restarted(a, dls, tree)
     elif a.from_:
         arch,start = start_model(a.from_, a.sha256)
@@ -68,7 +81,7 @@ def _learner(a):
         sizes['old_counts'] = a.old_counts or 0.
     elif a.old_counts or a.sha256: raise ValueError('`old_counts` and `sha256` go with `from_`, the model to start from')
     else: arch = a.arch
-    return char_learner(dls, arch, **sizes, lr=a.lr or choose_lr(_cell(arch)), precision=a.precision),start
+    return char_learner(dls, arch, **sizes, lr=ifnone(lr, choose_lr(_cell(arch))), precision=a.precision),start
 
 def _cell(arch): return arch if isinstance(arch,str) else cell_of(getattr(arch, 'model', arch)).config['cell']
 
@@ -116,16 +129,13 @@ def own_device():
 def _fit(a, learn, cb):
     "Train as the options say, watched by the doctor and kept by `cb`"
     learn.remove_cb(YardstickFoot)                                    # `train` says it in the end, of the whole validation part
+    cbs = [cb,ShellDoctor(a.run)]
     with contextlib.ExitStack() as st:
         if not sys.stderr.isatty() or num_distrib()>1:
             for o in (learn.no_bar(),learn.no_logging()): st.enter_context(o)
             if not rank_distrib(): learn.add_cb(PlainLog())
-        try:
-            if a.epochs: learn.fit_steps(max(1, round(a.epochs*len(learn.dls.train))), cbs=[cb,Doctor()])
-            else: learn.fit_minutes(a.minutes, cbs=[cb,Doctor()])
-        except KeyboardInterrupt:
-            if not cb.stopped: raise                                  # before the first step: nothing to keep
-            print(f'Stopped after step {learn.train_iter:,}. The same command again resumes')
+        try: learn.fit_preset(_settings(a)['fit'], cbs=cbs)
+        except Stopped as e: print(f'{e}\nThe model so far: charrnn sample {a.run}')
 
 # %% ../../nbs/86_shell.fit.ipynb #2557b45a
 def train_run(
@@ -138,10 +148,11 @@ def train_run(
     with contextlib.redirect_stdout(sys.stderr), own_device():
         learn,start = _learner(a)
         info,began = dict(start=start) if start else {},time.perf_counter()
-        with Resume(a.run, every=_every(a), same=dict(seed=a.seed), anew=a.force, more='next' if a.more else 0, info=info) as cb:
+        with ShellResume(a.run, every=_every(a), same=dict(seed=a.seed), anew=a.force, more='next' if a.more else 0, info=info) as cb:
             with learn.launched(): _fit(a, learn, cb)
             res = {**_facts(a, learn, cb, time.perf_counter()-began), **info}
-            return res if cb.stopped=='SIGTERM' or rank_distrib() else _judge(a, learn, cb, res)
+            if cb.stopped: res.update(valid_nats=None, valid_bpc=None)    # who stops it does not want to wait
+            return res if cb.stopped or rank_distrib() else _judge(a, learn, cb, res)
 
 def _facts(a, learn, cb, secs):
     "What can be said of a fit without looking at the validation part"
@@ -160,7 +171,7 @@ def _judge(a, learn, cb, res):
         return {**res, 'valid_nats':None, 'valid_bpc':None}
     ev = learn.evaluate()
     res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split)
-    if not res['stopped']: cb.save_model(learn, train=res)
+    cb.save_model(learn, train=res)
     print(ev, verdict(learn.dls, ev.nats), *_learnt(learn), f'Saved in {a.run}. Try: charrnn sample {a.run}', sep='\n', file=sys.stderr)
     return res
 
@@ -185,6 +196,7 @@ def doctor_run(
         if not corpus: run_source(tree, 'doctor', run)
         learn = _patient(tree, corpus, force_text)
         res = learn.doctor()
+    res[:] = [in_shell_words(o, run) for o in res]
     if show: print(res)
     return dict(findings=[dict(o) for o in res], yardsticks=dict(res.yardsticks or {}), valid_nats=res.loss, passed=res.passed, failed=res.failed)
 

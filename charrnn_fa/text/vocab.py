@@ -7,11 +7,9 @@ __all__ = ['code_points', 'UnknownCharError', 'CharVocab', 'count_chars', 'relat
 
 # %% ../../nbs/03_text.vocab.ipynb #9defa538
 import hashlib,json,unicodedata
-from pathlib import Path
 from collections import Counter
 import numpy as np
 from fastcore.all import *
-from ..core import *
 
 # %% ../../nbs/03_text.vocab.ipynb #8caf61d2
 def code_points(
@@ -29,7 +27,7 @@ class UnknownCharError(ValueError):
 class CharVocab:
     "The characters a model knows, in the order of their codes"
     def __init__(self,
-        chars, # The characters, a string or list; they are sorted and freed of duplicates
+        chars, # The characters, a string or list; they are sorted, and duplicates dropped
         unk:str=None, # Character that stands for any other; it is added if missing
         dropped:dict=None, # Characters of the text that were left out, and how often they occurred
         total:int=0, # Characters in the text it was made from
@@ -148,7 +146,7 @@ def known_relatives(
 def strangers(self:CharVocab,
     text # A text, or pieces of one
 )->Counter: # Characters that are not in the vocabulary, and how often they occur
-    "What of a text the vocabulary lacks"
+    "The characters of a text that the vocabulary lacks"
     cnt = count_chars([text] if isinstance(text,str) else text)
     return Counter({c:n for c,n in cnt.items() if c not in self})
 
@@ -200,7 +198,7 @@ def _unknown(self:CharVocab, text, i, start):
     c,cnt = text[i],self.strangers(text)
     e = UnknownCharError(f"{c!r} (U+{ord(c):04X}) at position {start+i:,} is not among the {len(self)} characters of the vocabulary, which lacks {_listed(cnt)}: "
         f"pass unknown='skip' to leave such characters out, unknown='relative' to put relatives in their place (e for é), "
-        f"or a character to put there, or train on a text that has them")
+        f"or a character to use instead, or train on a text that has them")
     e.char,e.pos = c,start+i
     raise e
 
@@ -244,19 +242,3 @@ def from_json(cls:CharVocab,
 def hash(self:CharVocab):
     "Hash of characters, order and `unk`: sha256 of their JSON, hexadecimal"
     return hashlib.sha256(json.dumps(self._state(), sort_keys=True).encode()).hexdigest()
-
-# %% ../../nbs/03_text.vocab.ipynb #ee228799
-@patch
-def save(self:CharVocab,
-    fn # File to write
-):
-    "Write the vocabulary as JSON"
-    write_bytes(fn, self.to_json().encode())
-
-# %% ../../nbs/03_text.vocab.ipynb #a373f4f8
-@patch(cls_method=True)
-def load(cls:CharVocab,
-    fn # File that `save` wrote
-)->CharVocab: # The vocabulary
-    "Read a vocabulary"
-    return cls.from_json(Path(fn).read_text(encoding='utf-8'))

@@ -65,8 +65,27 @@ class LossRecorder(Recorder):
     @delegates(Recorder.plot_loss)
     def plot_loss(self, skip_start:int=5, with_valid:bool=True, **kwargs):
         "Plot the loss of each step, and the validation loss of each epoch"
-        if 'losses' not in vars(self): raise ValueError('There is no loss to plot yet: train first, with learn.fit_minutes(2) say')
+        self._needs('losses', 'loss')
         nms,n = list(self.metric_names),min(map(len, self.values), default=0)
         whole = 'valid_loss' in nms and n>=nms.index('valid_loss')        # the epoch's number stands before the values
         ax = super().plot_loss(max(0, min(skip_start, len(self.losses)-1)), with_valid and whole, **kwargs)
         if 'ax' in kwargs: return ax                                      # else a notebook would write `<Axes: >` above the plot
+
+    def _needs(self, attr, what):
+        if attr not in vars(self): raise ValueError(f'There is no {what} to plot yet: train first, with learn.fit_minutes(2) say')
+
+    def before_fit(self):
+        super().before_fit()
+        self.finds_lr = hasattr(self.learn,'lr_finder')
+
+    @delegates(Recorder.plot_sched)
+    def plot_sched(self, **kwargs):
+        "Plot what was scheduled in the last fit, such as the learning rate"
+        self._needs('hps', 'schedule')
+        super().plot_sched(**kwargs)
+
+    @delegates(Recorder.plot_lr_find)
+    def plot_lr_find(self, **kwargs):
+        "Plot the loss against the learning rate, after `learn.lr_find()`"
+        if not vars(self).get('finds_lr'): raise ValueError('There is no lr_find to plot: call learn.lr_find() first, which shows its plot itself')
+        return super().plot_lr_find(**kwargs)

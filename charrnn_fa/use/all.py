@@ -2,6 +2,7 @@
 
 from .adapt import *
 from .evaluation import *
+from .stepper import *
 from .sampling import *
 from .copies import *
 from .learner import *

@@ -1,0 +1,135 @@
+"What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
+import re,signal
+import pytest
+from charrnn_fa.everything import *
+from test_cli import in_process
+
+text = 'she sells sea shells by the sea shore.\n'*200
+dls  = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
+def fresh(): return char_learner(dls, 'rnn', n_hid=8, precision='fp32')
+
+misspelt = [('char_learner', lambda: char_learner(dls, n_hdi=3), 'n_hid'), ('char_learner', lambda: char_learner(dls, batch_size=3), None),
+    ('char_learner', lambda: char_learner(dls, learning_rate=.1), 'lr'), ('char_learner', lambda: char_learner(dls, hidden_size=8), 'n_hid'),
+    ('fit_minutes', lambda: fresh().fit_minutes(minuts=2), 'minutes'), ('fit_minutes', lambda: fresh().fit_minutes(2, cb=[]), 'cbs'),
+    ('fit_minutes', lambda: fresh().fit_minutes(2, div_finale=3), 'div_final'), ('fit_steps', lambda: fresh().fit_steps(nsteps=2), 'n_steps'),
+    ('fit_steps', lambda: fresh().fit_steps(2, pct_strat=.1), 'pct_start'), ('fit', lambda: fresh().fit(1, callbacks=[]), 'cbs'),
+    ('fine_tune_minutes', lambda: fresh().fine_tune_minutes(1, heads=.1), 'head'),
+    ('sample', lambda: fresh().sample(temprature=.5), 'temperature'), ('sample', lambda: fresh().sample('she', strem=True), 'stream'),
+    ('sample', lambda: fresh().sample('she', max_new_tokens=9), 'n'), ('evaluate', lambda: fresh().evaluate(adpat=True), 'adapt'),
+    ('from_corpus', lambda: CharDataLoaders.from_corpus(text, batch_size=3), 'bs'), ('from_corpus', lambda: CharDataLoaders.from_corpus(text, splt=.1), 'split'),
+    ('from_corpus', lambda: CharDataLoaders.from_corpus(text, encodng='utf-8'), 'encoding'), ('from_text', lambda: CharDataLoaders.from_text(text, bss=3), 'bs'),
+    ('from_folder', lambda: CharDataLoaders.from_folder('.', globb='*'), 'glob'), ('get_corpus', lambda: get_corpus(text, newlines='lf'), 'newline'),
+    ('Resume', lambda: Resume('r', evry='5s'), 'every'), ('Resume', lambda: Resume('r', checkpoints=5), None)]
+
+@pytest.mark.parametrize('name,f,meant', misspelt)
+def test_a_misspelt_keyword_says_what_it_is_close_to(name, f, meant, capsys):
+    with pytest.raises(TypeError) as e: f()
+    says = str(e.value)
+    assert says.startswith(f'{name} takes no '), says
+    assert (f"Did you mean '{meant}'?" in says) if meant else ('it takes ' in says and ' self' not in says), says
+    assert not re.search('About|measur', capsys.readouterr().out)          # before anything is measured
+
+wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole number"), (lambda: fresh().fit_steps('x'), "n_steps='x' must be a whole number"),
+    (lambda: fresh().fit_steps(2.5), 'n_steps=2.5 must be a whole number'), (lambda: fresh().fit_steps(3, lr='fast'), "lr='fast' must be a number"),
+    (lambda: fresh().fine_tune_minutes('2'), "minutes='2' must be a number"), (lambda: fresh().sample(500), 'n=500'),
+    (lambda: CharDataLoaders.from_corpus(text, bs='8'), "bs='8' must be a whole number"), (lambda: Resume('r', keep='3'), "keep='3' must be a whole number"),
+    (lambda: Resume('r', force=['plann']), "plann.*plan"), (lambda: fresh().evaluate(7), 'no loader 7'),
+    (lambda: fresh().recorder.plot_lr_find(), 'lr_find'), (lambda: fresh().recorder.plot_sched(), 'train first'),
+    (lambda: fresh().recorder.plot_loss(), 'train first'), (lambda: fresh().plot_yardsticks(), 'train first')]
+
+@pytest.mark.parametrize('f,says', wrong)
+def test_a_wrong_value_is_said_in_words(f, says):
+    with pytest.raises((TypeError,ValueError), match=says): f()
+
+def test_plot_lr_find_after_a_fit_that_was_none():
+    "A fit has losses and learning rates, but not those of lr_find"
+    learn = fresh()
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(3)
+    with pytest.raises(ValueError, match='lr_find'): learn.recorder.plot_lr_find()
+    learn.recorder.plot_sched()
+
+pictures = dict(gif=b'GIF89a\x01\0\x01\0\x80', webp=b'RIFF\x24\0\0\0WEBPVP8 ', tiff=b'II*\0\x08\0\0\0', bmp=b'BM\x8a\x30\0\0\0\0\0\0\x8a\0\0\0', mp3=b'ID3\x03\0\0\0',
+    elf=b'\x7fELF\x02\x01\x01\0', sevenzip=b"7z\xbc\xaf\x27\x1c\0\x04", old_word=b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1', sqlite=b'SQLite format 3\0', bz2=b'BZh91AY&SY',
+    xz=b'\xfd7zXZ\0\0\x04', rtf=b'{\\rtf1\\ansi', pickle=b'\x80\x04\x95\x10', parquet=b'PAR1\x15\x04')
+
+@pytest.mark.parametrize('kind', pictures)
+def test_what_is_not_text_is_said(kind, tmp_path):
+    "Pictures, programs and archives by their first bytes, or by zeros in them: none is recommended to be read as Latin-1"
+    (tmp_path/'a.txt').write_bytes(pictures[kind]+bytes(range(256))*4)
+    with pytest.raises(CorpusError) as e: get_corpus(tmp_path/'a.txt')
+    assert 'not text' in str(e.value) and 'latin' not in str(e.value), e.value
+
+def test_text_with_a_mark_or_one_zero_is_text(tmp_path):
+    for i,b in enumerate((b'BM is a firm, and II* a figure\n', 'naïve'.encode('utf-16'), b'one zero\0 here\n'*20)):
+        (tmp_path/f'{i}.txt').write_bytes(b)
+        assert get_corpus(tmp_path/f'{i}.txt').text
+
+def test_a_folder_without_txt_says_what_is_there(tmp_path):
+    for o in ('a.md','b.md','c.png'): (tmp_path/o).write_text('she')
+    with pytest.raises(CorpusError, match=r"2 \.md.*1 \.png.*glob='\*\*/\*\.md'"): get_corpus(tmp_path)
+    (tmp_path/'empty').mkdir()
+    with pytest.raises(CorpusError, match='empty folder'): get_corpus(tmp_path/'empty')
+
+def trained(tmp_path, capsys, monkeypatch):
+    (tmp_path/'t.txt').write_text(text)
+    rc,out,err = in_process('train t.txt --run r --epochs .2 --n-hid 8 --precision fp32', capsys, monkeypatch, tmp_path)
+    assert rc==0, err
+
+python_words = re.compile(r"Resume\(|learn\.|char_learner|\bforce=|\['|\w=\d|n_hid|seq_len|cell again|CharDataLoaders")
+
+@pytest.mark.parametrize('args', ['--epochs .4', '--minutes .01', '--epochs .2 --lr .001', '--epochs .2 --seed 3', '--epochs .2 --n-hid 12', '--epochs .2 --split .3',
+    '--epochs .2 --bs 2', '--epochs .2'])
+def test_a_run_that_is_there_answers_in_words_of_the_shell(args, capsys, monkeypatch, tmp_path):
+    "Other settings, or a run that is finished: what may be done is said as options, and nothing is measured before"
+    trained(tmp_path, capsys, monkeypatch)
+    if '--n-hid' not in args: args += ' --n-hid 8'
+    rc,out,err = in_process(f'train t.txt --run r --precision fp32 {args}', capsys, monkeypatch, tmp_path)
+    print(err)
+    assert rc==(0 if args=='--epochs .2 --n-hid 8' else 2) and not python_words.search(err), err
+    assert '--more' in err or '--run' in err
+    assert rc==0 or '--force' in err and 'About' not in err
+
+def test_short_texts_and_times_speak_of_options(capsys, monkeypatch, tmp_path):
+    (tmp_path/'t.txt').write_text(text[:900])
+    rc,out,err = in_process('train t.txt --run r --minutes .005 --precision fp32', capsys, monkeypatch, tmp_path)
+    assert rc==0 and not python_words.search(err) and 'The text is short' in err and 'That is little' in err, err
+    (tmp_path/'t.txt').write_text('ab')
+    rc,out,err = in_process('train t.txt --run s', capsys, monkeypatch, tmp_path)
+    assert rc==2 and '1 characters' not in err, err
+
+@pytest.mark.parametrize('args,says', [('trian t.txt',"Did you mean 'train'?"), ('train t.txt --runn r',"Did you mean --run?"), ('train t.txt --run r --n_hids 3',"Did you mean --n-hid?"),
+    ('train t.txt --run r --arch lstmm',"Did you mean 'lstm'?"), ('train t.txt --run r --batch-size 3','Did you mean --bs?'), ('train t.txt --run t.txt','t.txt is a file'),
+    ('train t.txt --run r --split 1.5','between 0 and 1'), ('train http://127.0.0.1:9/x.txt --run r','Connection refused')])
+def test_misspelt_in_the_shell(args, says, capsys, monkeypatch, tmp_path):
+    (tmp_path/'t.txt').write_text(text)
+    rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
+    assert rc==2 and not out and says in err and 'urlopen' not in err and len(err.strip().splitlines())==1, err
+
+def test_help_shows_no_inner_names(capsys, monkeypatch, tmp_path):
+    for cmd in ('train','sample','html'):
+        rc,out,err = in_process(f'{cmd} --help', capsys, monkeypatch, tmp_path)
+        assert rc==0 and '(default: False)' not in out and "''" not in out and 'FROM_' not in out and '--from-' not in out, out
+    assert 'relative' in in_process('sample --help', capsys, monkeypatch, tmp_path)[1]
+    assert 'charrnn train shakespeare' in in_process('', capsys, monkeypatch, tmp_path)[1]
+
+def test_fixes_of_the_doctor_are_commands_in_a_shell(capsys, monkeypatch, tmp_path):
+    "Every finding that a run of the command can have has a fix with options of the command, or none"
+    from charrnn_fa.shell.fit import in_shell_words
+    from charrnn_fa.doctor.finding import Finding
+    for name,fix in [('overfitting','learn.fit(2) on a new learner, with dropout=0.3 or more text'), ('plateau','learn.doctor()'), ('lr_high','learn.lr = 0.0008'),
+        ('nan','char_learner(dls, lr=0.0008, clip=1.)'), ('small_text','char_learner(dls, n_hid=128, dropout=0.3)'), ('sample_repeats','learn.sample(temperature=1.)'),
+        ('mojibake',"CharDataLoaders.from_corpus('text.txt')"), ('leak','CharDataLoaders.from_text(text_without_copies, split=0.1)')]:
+        o = in_shell_words(Finding(name, 'saw', 'means', fix), 'runs/r')
+        assert not python_words.search(o.fix) and not re.search(r'[(=]', o.fix), o.fix
+    assert in_shell_words(Finding('plateau', 'saw', 'means', 'learn.doctor()'), 'runs/r').fix=='charrnn doctor runs/r'
+    assert '--lr 0.0008' in in_shell_words(Finding('lr_high', 'saw', 'means', 'learn.lr = 0.0008'), 'runs/r').fix
+
+def test_ctrl_c_has_the_last_word(tmp_path):
+    "Stopped, and how to go on, are the last lines; nothing is evaluated first"
+    from test_cli import stopped
+    (tmp_path/'t.txt').write_text(text)
+    p,out,err = stopped(signal.SIGINT, tmp_path/'r', tmp_path/'t.txt', '--epochs', 500, '--every', 20, '--n-hid', 8, '--precision', 'fp32')
+    print(err)
+    last = err.strip().splitlines()[-2:]
+    assert p.returncode==130 and re.fullmatch(r'Stopped at step [\d,]+ of [\d,]+; the same command again resumes', last[0]), err
+    assert last[1]==f'The model so far: charrnn sample {tmp_path/"r"}' and 'accuracy' not in err
