@@ -21,8 +21,7 @@ def output(nb, code):
     raise ValueError(f'{nb} has no saved picture of {code!r}: python docs/outputs.py nbs/{nb}')
 
 # Name, notebook, code of the cell, width in pixels, and colour schemes: faces are drawn on paper in both
-shots = [
-    ('faces', 'tutorials/draw_faces.ipynb', 'drawn = learn.draw(18', 630, ['light']),
+shots = [('faces', 'tutorials/draw_faces.ipynb', 'drawn = learn.draw(18', 630, ['light']),
     ('surprise', 'tutorials/quickstart.ipynb', 'learn.surprise(', 640, ['light','dark'])]
 
 def photograph(browser, html, width, scheme='light'):
