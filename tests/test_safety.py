@@ -449,3 +449,13 @@ def test_longer(tmp_path):
     assert load_run(tmp_path/'a').sample('she', 30, seed=1)==a.sample('she', 30, seed=1)
     c,cb,_ = go(tmp_path/'a', more='next')
     assert cb.segment==2 and newest_checkpoint(tmp_path/'a')[1]['steps_before']==100
+
+# Point 12, in a notebook
+@pytest.mark.parametrize('n', [float('nan'),float('inf'),-1,'2',1.5,None])
+@pytest.mark.parametrize('fit', ['fit','fit_one_cycle','fit_flat_cos','fit_steps'])
+def test_a_length_that_is_none(fit, n, monkeypatch):
+    "A fit of nan epochs trains nothing, one of infinitely many never ends: both are refused, like -1 and text"
+    class Once(Callback):
+        def after_batch(self): raise AssertionError('it trains')
+    learn = make()
+    with learn.no_bar(), learn.no_logging(), pytest.raises((ValueError,TypeError), match='whole number|at least|positional'): getattr(learn, fit)(n, cbs=Once())
