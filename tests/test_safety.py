@@ -459,3 +459,22 @@ def test_a_length_that_is_none(fit, n, monkeypatch):
         def after_batch(self): raise AssertionError('it trains')
     learn = make()
     with learn.no_bar(), learn.no_logging(), pytest.raises((ValueError,TypeError), match='whole number|at least|positional'): getattr(learn, fit)(n, cbs=Once())
+
+nan,inf = float('nan'),float('inf')
+@pytest.mark.parametrize('name,bad', [*[(k,v) for k in ('dropout','emb_drop','weight_drop','cold') for v in (nan,inf,-.1,1.5,'x')],
+    *[(k,v) for k in ('clip','lr') for v in (nan,-1,'x')], ('n_emb',-1), ('n_emb',1.5), ('counts',nan), ('counts',inf), ('counts',-1), ('counts',2.5)])
+def test_a_number_that_is_none(name, bad):
+    "What a learner or a model is made with is refused there, by name, not at the first step or never"
+    dls = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
+    with pytest.raises((ValueError,TypeError), match=name): char_learner(dls, 'lstm', **{**dict(n_hid=8), name:bad})
+
+# Point 9
+def test_a_model_that_returns_its_state_beside_the_logits():
+    "Refused before the first step, with what to return in place of it"
+    class Net(nn.Module):
+        def __init__(self, v):
+            super().__init__()
+            self.e,self.l = nn.Embedding(v,8),nn.Linear(8,v)
+        def forward(self, x): return self.l(self.e(x)),None
+    dls = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
+    with pytest.raises(ValueError, match='returns a tuple of 2.*logits alone'): char_learner(dls, Net(len(dls.vocab))).fit(1)

@@ -63,7 +63,7 @@ def fit_steps(self:CharLearner,
     **kwargs
 ):
     "Train for `n_steps` steps with warm-up and cosine decay; the last epoch ends where the steps do"
-    self.fit_for(Steps(whole_number(n_steps, 'n_steps', 1)), lr, pct_start, div, div_final, average, cbs, **kwargs)
+    self.fit_for(Steps(checked_number(n_steps, 'n_steps', 1, whole=True)), lr, pct_start, div, div_final, average, cbs, **kwargs)
 
 # %% ../../nbs/19a_train.fit.ipynb #521b1c0f
 @patch
