@@ -35,6 +35,9 @@ def whole_file(
             os.fsync(f.fileno())
         if before: before()
         os.replace(tmp, path)
+    except OSError as e:
+        if e.errno and not e.filename: e.filename = str(path)             # no room, say: a write does not know of the name
+        raise
     finally: tmp.unlink(missing_ok=True)
     _sync_dir(path.parent)
 

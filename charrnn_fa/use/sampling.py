@@ -157,6 +157,15 @@ class _Stops:
         return None not in self.ends
 
 # %% ../../nbs/25_use.sampling.ipynb #460f4858
+def _check_sample(prompt, n, batch, stream):
+    if isinstance(prompt,int): raise TypeError(f'The prompt is a number, not a text: n={prompt} draws {prompt} characters')
+    if not isinstance(prompt,str): raise TypeError(f'The prompt is a {type(prompt).__name__}, not a text')
+    if not hasattr(n,'__index__'): raise TypeError(f'n={n!r} must be a whole number of characters')
+    if n<0: raise ValueError(f'n={n} must be 0 or above')
+    if batch is None: return
+    if batch<1: raise ValueError(f'batch={batch} must be at least 1')
+    if stream:  raise ValueError('stream=True prints one text: leave out `batch`')
+
 @spell_checked()
 @delegates(next_probs, but=['logits'])
 def sample_text(
@@ -172,10 +181,7 @@ def sample_text(
     **kwargs
 ): # The text with its prompt, or a list of texts
     "Generate text that goes on from `prompt`"
-    if not isinstance(prompt,str): raise TypeError(f'The prompt is a {type(prompt).__name__}, not a text'+(f': n={prompt} draws {prompt} characters' if isinstance(prompt,int) else ''))
-    if not hasattr(n,'__index__'): raise TypeError(f'n={n!r} must be a whole number of characters')
-    if n<0: raise ValueError(f'n={n} must be 0 or above')
-    if batch is not None and (batch<1 or stream): raise ValueError(f'batch={batch} must be at least 1' if batch<1 else 'stream=True prints one text: leave out `batch`')
+    _check_sample(prompt, n, batch, stream)
     codes = vocab.encode(prompt, unknown=unknown)
     start = codes if len(codes) else vocab.encode('\n' if '\n' in vocab else vocab.itos[0])
     out,stops,show = [],_Stops(stop, vocab, codes, batch or 1),_Printer(vocab, stream)
