@@ -78,7 +78,7 @@ def _row(o):
 def _repr_html_(self:Diagnosis):
     rows = ''.join(map(_row, self)) or '<tr><td style="text-align:left">Nothing found</td></tr>'
     foot = '<br>'.join(map(html.escape, self.foot().splitlines()))
-    return f'<table style="width:100%;max-width:1100px;margin-left:0">{rows}</table><small>{foot}</small>'
+    return f'<table style="width:100%;max-width:1100px;margin-left:0;table-layout:auto">{rows}</table><small>{foot}</small>'
 
 # %% ../../nbs/57_doctor.watch.ipynb #c4ddd890
 _WIRING   = [check_codes, check_alignment, check_half, check_embedding, check_runs, check_nan, check_loss, check_axes, check_number,
