@@ -78,7 +78,7 @@ def _row(o):
 def _repr_html_(self:Diagnosis):
     rows = ''.join(map(_row, self))
     foot = '<br>'.join(map(html.escape, self.foot().splitlines()))
-    table = f'<table style="width:100%;max-width:1100px;margin-left:0">{rows}</table>' if rows else ''
+    table = f'<table style="width:100%;max-width:1100px;margin-left:0;table-layout:auto">{rows}</table>' if rows else ''
     return f'{table}<small>{foot}</small>'
 
 # %% ../../nbs/57_doctor.watch.ipynb #c4ddd890
