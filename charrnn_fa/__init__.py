@@ -7,20 +7,20 @@ __all__ = [
     # a text
     'get_corpus', 'Corpus', 'CorpusError', 'CharVocab', 'UnknownCharError', 'CharStream', 'get_stream', 'PositionSplitter', 'visible',
     # batches
-    'CharBlock', 'CharStreamDL', 'CharDataLoaders', 'CharNumericalize', 'TensorChars',
+    'CharBlock', 'CharStreamDL', 'CharDataLoaders',
     # models
-    'CharRNN', 'MinGRU', 'Counted', 'n_params', 'reset_state',
+    'CharRNN', 'Counted', 'n_params', 'reset_state',
     # training
-    'CharLoss', 'ShapeError', 'char_accuracy', 'BitsPerChar', 'adamw', 'StateReset', 'ColdStart', 'YardstickFoot', 'Yardsticks', 'yardsticks',
-    'CharLearner', 'char_learner', 'choose_size', 'choose_lr', 'PRESETS', 'FitGuard', 'HiddenOutputs', 'with_replay',
+    'CharLoss', 'ShapeError', 'char_accuracy', 'BitsPerChar', 'adamw', 'YardstickFoot', 'yardsticks',
+    'CharLearner', 'char_learner', 'choose_size', 'PRESETS', 'HiddenOutputs', 'with_replay',
     # using
-    'Evaluation', 'evaluate_codes', 'Sample', 'sample_text',
+    'evaluate_codes', 'sample_text',
     # keeping
-    'Resume', 'TrainedModel', 'load_trained', 'load_run', 'run_table', 'open_store', 'DirStore', 'StoreError', 'CheckpointError', 'RunInUse',
+    'Resume', 'TrainedModel', 'load_trained', 'load_run', 'run_table', 'open_store', 'StoreError', 'CheckpointError', 'RunInUse',
     # Google Drive and Colab
-    'setup_drive', 'find_secret', 'secret_file', 'DriveStore', 'BackedStore', 'runtime', 'upload_file', 'download_file',
+    'setup_drive', 'find_secret', 'secret_file', 'DriveStore', 'runtime', 'upload_file', 'download_file',
     # the doctor
-    'Doctor', 'Diagnosis', 'Finding',
+    'Doctor', 'Finding',
     # looking inside
     'ShowSamples', 'ShowLoss', 'memorised', 'compare_run', 'run_samples',
     # drawings

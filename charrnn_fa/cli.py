@@ -45,7 +45,7 @@ _preset = dict(choices='2min 10min best'.split())                         # `PRE
 # %% ../nbs/90_cli.ipynb #af859ece
 def train(
     corpus:str, # File, folder, .zip, .gz, URL, or a name: shakespeare, python, demo
-    run:Annotated[str,_need], # Folder, gdrive:folder/run or URL such as s3://bucket/run; a run that was broken off is resumed
+    run:Annotated[str,_need], # Folder, gdrive:folder/run, or URL such as s3://bucket/run or file:///home/me/run; a run that was broken off is resumed
     preset:Annotated[str,_preset]=None, # Settings for tiny Shakespeare and its like: 2min, 10min or best; options beside it win
     minutes:Above0=None, # Wall-clock time to train for; 2 if nothing is said
     epochs:Above0=None, # Passes over the text, in place of minutes
@@ -78,7 +78,7 @@ def train(
 
 # %% ../nbs/90_cli.ipynb #8433227f
 def sample(
-    run:str, # Folder or store of a run
+    run:str, # Folder or URL of a run
     prompt:str='', # Text to begin with
     n:Chars=500, # Characters to draw
     temperature:Temper=0.8, # 0 for always the likeliest
@@ -97,7 +97,7 @@ def sample(
 
 # %% ../nbs/90_cli.ipynb #6b48ffa7
 def evaluate(
-    run:str, # Folder or store of a run
+    run:str, # Folder or URL of a run
     corpus:Annotated[str,_pos]=None, # Another text to evaluate on; the validation part of the run's own if not given
     glob:str='**/*.txt', # Which files of a folder or of a .zip
     encoding:str=None, # Of the files, such as latin-1, or bytes; UTF-8 if not given
@@ -111,7 +111,7 @@ def evaluate(
 
 # %% ../nbs/90_cli.ipynb #e2dff5e6
 def runs(
-    run:str, # Folder or store of a run
+    run:str, # Folder or URL of a run
     json:bool=False, # Print one JSON object as the last line
 )->list: # What `--json` prints
     "List a run's checkpoints: step, validation loss, size, age, and whether they are sound"
@@ -120,7 +120,7 @@ def runs(
 
 # %% ../nbs/90_cli.ipynb #e408b475
 def doctor(
-    run:str, # Folder or store of a run
+    run:str, # Folder or URL of a run
     corpus:Annotated[str,_pos]=None, # Its text, where the run does not say where that is
     force_text:bool=False, # Take the run's own text even if it has changed since
     json:bool=False, # Print one JSON object as the last line
@@ -131,7 +131,7 @@ def doctor(
 
 # %% ../nbs/90_cli.ipynb #0446d4a8
 def html(
-    run:str, # Folder or store of a run
+    run:str, # Folder or URL of a run
     to:str, # File to write, such as me.html; or a folder, which gets index.html, model.safetensors and README.md
     title:str=None, # What stands at the top
     prompt:str='', # Text to begin with; the reader may change it
@@ -145,7 +145,7 @@ def html(
 
 # %% ../nbs/90_cli.ipynb #044870b2
 def look(
-    run:str, # Folder or store of a run
+    run:str, # Folder or URL of a run
     text:Annotated[str,_pos]=None, # A text, or a file with it; the validation part of the run's own if not given
     surprise:bool=False, # Every character coloured by its surprise; this is what comes if nothing is chosen
     neurons:bool=False, # Units that track something a person can name, beside untrained networks
@@ -216,7 +216,8 @@ def _dress(action):
 # %% ../nbs/90_cli.ipynb #8b9095ba
 def _in_shell(msg, f):
     "A message of the library in one line, keyword arguments as the options of a command"
-    msg = ' '.join(msg.split())
+    msg = re.sub(r' \([^()]*(Resume\([^()]*)?\bforce=[^()]*\)?[^()]*\)', '', ' '.join(msg.split()))     # `force` of `Resume` has no option
+    msg = re.sub(r'Resume\(\.\.\., more=\d+\)', '--more', msg)
     opts = {k:f"--{k.rstrip('_').replace('_', '-')}" for k in sorted(f.__annotations__, key=len, reverse=True) if k!='return'}
     def _given(m): return f"{opts[m[1]]} '{m[3]}'" if set(m[3]) & set('*? ') else f'{opts[m[1]]} {m[3]}'
     def _setting(m): return opts.get(m[1], m[1].removeprefix('n_'))+' '

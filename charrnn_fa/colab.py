@@ -9,6 +9,7 @@ __all__ = ['in_colab', 'colab_secret', 'Runtime', 'runtime', 'download_file', 'u
 import os,platform,shutil,subprocess,sys
 from dataclasses import dataclass
 from fastcore.all import *
+from .core import *
 from .gdrive.signin import *
 
 # %% ../nbs/45_colab.ipynb #5ec8c727
@@ -112,8 +113,7 @@ def upload_file(
     if in_colab() and _ipython():
         from google.colab import files
         got = files.upload()
-        if got: p.parent.mkdir(parents=True, exist_ok=True)
-        for o in got.values(): p.write_bytes(o)
+        for o in got.values(): write_bytes(p, o)
     if p.is_file(): return p
     raise FileNotFoundError(f'{p} is not there: put the file there and run this again')
 

@@ -35,6 +35,9 @@ def whole_file(
             os.fsync(f.fileno())
         if before: before()
         os.replace(tmp, path)
+    except OSError as e:
+        if e.errno and not e.filename: e.filename = str(path)             # no room, say: a write does not know of the name
+        raise
     finally: tmp.unlink(missing_ok=True)
     _sync_dir(path.parent)
 
@@ -51,7 +54,7 @@ def _sync_dir(d):
 # %% ../nbs/00_core.ipynb #d72ff08d
 def write_bytes(
     path, # Where to write
-    data:bytes # What
+    data:bytes # What to write
 ):
     "Write a whole file or none"
     with whole_file(path) as f: f.write(data)

@@ -46,7 +46,7 @@ def autocast(
 
 # %% ../nbs/06_device.ipynb #fe57cdb5
 class LossScale(Callback):
-    "Scales the loss for gradients in float16, and leaves out the steps that overflow; what it has come to is part of a checkpoint"
+    "Scales the loss for gradients in float16, and skips the steps that overflow; its state is part of a checkpoint"
     order,run_valid = MixedPrecision.order,False          # gradients are whole again when `GradientClip`, the next, looks at them
     def __init__(self, **kwargs): self.kwargs,self.skipped = kwargs,0      # what `torch.amp.GradScaler` takes
 
@@ -91,6 +91,6 @@ def device_rng_state(
 def set_device_rng_state(
     s:dict # What `device_rng_state` returned, on this machine or on another; devices that are not here are left out
 ):
-    "Set them"
+    "Put the state of the random number generators back"
     for i,o in enumerate(s.get('cuda', [])[:torch.cuda.device_count()]): torch.cuda.set_rng_state(o, i)
     for o in s.get('mps', []) if torch.backends.mps.is_available() else []: torch.mps.set_rng_state(o)

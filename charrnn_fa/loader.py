@@ -14,6 +14,7 @@ from fastai.data.all import *
 from .core import *
 from .text.vocab import *
 from .text.stream import *
+from .processes import *
 
 # %% ../nbs/09_loader.ipynb #eb10c53b
 class TensorChars(TensorText):
@@ -89,8 +90,7 @@ class CharStreamDL(TfmdDL):
         **kwargs
     ):
         super().__init__(dataset, bs=bs, num_workers=0, device=device, do_setup=False, **kwargs)
-        on = dist.is_available() and dist.is_initialized()
-        self.rank,self.world = ifnone(rank, dist.get_rank() if on else 0),ifnone(world, dist.get_world_size() if on else 1)
+        self.rank,self.world = ifnone(rank, dist.get_rank() if processes()>1 else 0),ifnone(world, processes())
         if not 0<=self.rank<self.world: raise ValueError(f'rank={self.rank} must be between 0 and world-1={self.world-1}')
         self.codes,self.vocab = _codes(dataset, sep, vocab)
         if strict and len(self.vocab)<2: raise ValueError(f'The text has {len(self.vocab)} distinct character: there is nothing to predict in it')
@@ -196,7 +196,7 @@ def get_idxs(self:CharStreamDL): # Number of each window in the text, in the ord
 
 # %% ../nbs/09_loader.ipynb #aec62333
 class Window(str):
-    "The text of a window, which knows the loader it is of and its number there"
+    "The text of a window, which knows its loader and its number there"
     loader,number = None,None
 
 def _picked(dataset):

@@ -138,7 +138,7 @@ def carriers(
 def stateful(
     model:nn.Module # Any module, wrapped or not
 )->list: # The outermost modules that have `get_state` and `set_state`
-    "Which parts of a model give their state away and take it back"
+    "The parts of a model whose state can be taken out and put back"
     model = bare_model(model)
     if hasattr(model, 'get_state'): return [model]
     return [o for m in model.children() for o in stateful(m)]
@@ -152,7 +152,7 @@ def reset_state(
 
 # %% ../nbs/11_models.ipynb #5b5681f5
 def copy_model(
-    model:nn.Module # Model, which may hold a state that still hangs on a graph
+    model:nn.Module # Model; its state may still be attached to a graph
 )->nn.Module: # A copy with its state forgotten
     "A copy of a model; unlike `deepcopy`, it takes tensors that are not leaves of a graph"
     memo = {}

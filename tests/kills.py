@@ -43,7 +43,7 @@ def kill_until_done(cfg, n, folder, name, turn, longest=.15):
             os.kill(pid, signal.SIGKILL)
         _,st = os.waitpid(pid, 0)
         if os.WIFSIGNALED(st) and os.WTERMSIG(st)==signal.SIGKILL: done.append(kind)
-        else: assert os.WIFEXITED(st) and os.WEXITSTATUS(st)==0, f'{name}, {kind}: status {st}: {log.read_text()[-3000:]}'
+        else: assert os.WIFEXITED(st) and os.WEXITSTATUS(st)==0 and out.exists(), f'{name}, {kind}: status {st}: {log.read_text()[-3000:]}'
     return done
 
 def main(folder):

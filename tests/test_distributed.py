@@ -49,10 +49,32 @@ def test_processes(tmp_path, one, n):
     r = start(tmp_path, n, 'again')
     assert r.returncode==0, r.stderr
     assert r.stdout.count('Resuming')==1                                                          # the first one tells
+    assert facts(tmp_path, 'left', n)==[dict(inside=False)]*n                                     # no thread of the group outlives Python
     whole,again = (facts(tmp_path, o, n) for o in ('whole','again'))
     assert whole==again
     assert len({o['random'] for o in whole})==n                                                   # and each had random numbers of its own
     if n==2: another_number(tmp_path, tree)
+
+def test_counts_beside_the_cell(tmp_path):
+    "The tables are no parameters, and the share of the cell is learnt by none: 2 processes have them as one has. The doctor speaks in the first alone"
+    alone = tmp_path/'alone'
+    alone.mkdir()
+    r = start(alone, 1, 'counted-one')
+    assert r.returncode==0, r.stderr
+    r = start(tmp_path, 2, 'counted')
+    assert r.returncode and (tmp_path/'1-whole.json').exists(), r.stderr                          # killed, and not before it was to be
+    assert facts(tmp_path, 'held', 2)==facts(alone, 'held', 1)*2                                   # of all eight rows, in each
+    one,two = weights(alone, 'counted', 1)[0],weights(tmp_path, 'counted', 2)
+    assert {'weight','cell.emb.weight'}<=set(one)
+    for w in two:
+        for k,o in one.items(): assert torch.allclose(o, w[k], rtol=0, atol=1e-5), k
+    told = facts(tmp_path, 'counted', 2)
+    for o in told: assert o['nats']==pytest.approx(facts(alone, 'counted', 1)[0]['nats'], abs=1e-5)
+    assert [o['looked'] for o in told]==[60,0] and not any(o['found']+o['failed'] for o in told)
+    assert told[0]['sick'][0]=='lr_high' and not told[1]['sick'] and r.stdout.count('] lr_high:')==1
+    r = start(tmp_path, 2, 'counted-again')
+    assert r.returncode==0, r.stderr
+    assert 'Resuming' in r.stdout and facts(tmp_path, 'whole', 2)==facts(tmp_path, 'again', 2)
 
 def another_number(folder, tree):
     "One process is told that the run is of two, and what to do; with `force='layout'` it goes on with weights and steps, and all the rows"

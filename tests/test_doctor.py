@@ -346,6 +346,48 @@ def test_a_large_bias_squashes_nothing():
     d = zoo.learner(m).doctor()
     assert not [o for o in d if o.severity!='remark'], d
 
+def test_a_rate_that_only_begins_badly_is_slow():
+    "Plain SGD at 1 throws a minGRU to 2.5 nats, and it comes back; a rate that throws it further than guessing wrongly stays *broken*"
+    learn,_ = doctor_sound.setup(120144)
+    assert [(o.name,o.severity) for o in learn.doctor() if o.severity!='remark']==[('lr_high','slow')]
+    for f in (zoo.BROKEN['lr_far_too_high'][0],zoo.BROKEN['lr_too_high_rnn'][0]):
+        set_seed(0)
+        found = f().doctor()[0]
+        assert (found.name,found.severity)==('lr_high','broken')
+
+class Kept(zoo.Net):
+    "Keeps its state wherever it is told to, beside other tensors that are no state"
+    def __init__(self, v, where):
+        super().__init__(v, nn.RNN)
+        self.where,self.mask,self.memory = where,None,{}
+        self.register_buffer('past', torch.zeros(1, 1, self.rnn.hidden_size))
+    def forward(self, x):
+        self.mask = torch.ones(x.shape[1], x.shape[1]).tril()
+        h = self.memory.get('h') if self.where=='dict' else self.past
+        out,h = self.rnn(self.emb(x), h if h is not None and h.shape[1]==len(x) else None)
+        if self.where=='dict': self.memory['h'] = h.detach()
+        if self.where=='buffer': self.past = h.detach()
+        return self.head(out)
+
+@pytest.mark.parametrize('where,name', [('buffer','self.past'),('dict','self.memory'),('nowhere',None)])
+def test_the_state_is_named_as_the_reader_does(where, name):
+    learn = zoo.learner(lambda v: Kept(v, where))
+    assert Patient(learn).kept==name and Patient(learn).state==(name or 'h')
+
+def test_a_fix_names_no_attribute_that_is_not_there():
+    "A network cut between characters that keeps no state between windows"
+    class Cut(zoo.Net):
+        def forward(self, x):
+            h,outs = None,[]
+            for e in self.emb(x).unbind(1):
+                o,h = self.rnn(e[:,None], h)
+                h = h.detach()
+                outs.append(self.head(o))
+            return torch.cat(outs, 1)
+    set_seed(0)
+    d = zoo.learner(lambda v: Cut(v, nn.RNN)).doctor()
+    assert d[0].name=='detached' and d[0].fix=='h = h.detach()  # after the loop, not in it', d
+
 # Lessons
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,10 +1,11 @@
 "The Drive store against a Drive on loopback that breaks down: one fault at a time, and all of them at random"
-import hashlib, os, random, re, signal, subprocess, sys, threading, time
+import contextlib, hashlib, os, random, re, signal, subprocess, sys, threading, time
 import pytest
 from charrnn_fa.gdrive.backed import *
 from charrnn_fa.gdrive.store import *
 from charrnn_fa.gdrive.signin import *
 from charrnn_fa.keep.store import *
+from charrnn_fa.keep.runs import *
 from conftest import root
 from fakedrive import FOLDER, PLAIN, Fault, error, serve
 
@@ -226,18 +227,20 @@ def test_storm(srv, seed, n=500, keep=5):
     srv.drive.storm,srv.drive.lag = storm,0.05
     reader = threading.Thread(target=watch, args=(srv,done,seen))
     reader.start()
-    for i in range(n):
-        body = rng.randbytes(rng.choice([200,3*K,40*K,600*K]))
-        data = hashlib.md5(body).hexdigest().encode()+body
-        for name,o in ((f'ck-{i:05}',data), ('live',b'step %d'%i)):
-            start = time.monotonic()
-            try: store.put(name, o)
-            except StoreError as e: fails += not e.permanent or pytest.fail(str(e))
-            else: safe[name] = hashlib.md5(o).hexdigest()
-            longest = max(longest, time.monotonic()-start)
-        if i%10==9: prune(store, safe, keep)
-    done.set()
-    reader.join()
+    try:
+        for i in range(n):
+            body = rng.randbytes(rng.choice([200,3*K,40*K,600*K]))
+            data = hashlib.md5(body).hexdigest().encode()+body
+            for name,o in ((f'ck-{i:05}',data), ('live',b'step %d'%i)):
+                start = time.monotonic()
+                try: store.put(name, o)
+                except StoreError as e: fails += not e.permanent or pytest.fail(str(e))
+                else: safe[name] = hashlib.md5(o).hexdigest()
+                longest = max(longest, time.monotonic()-start)
+            if i%10==9: prune(store, safe, keep)
+    finally:                                                                  # or the reader would outlive a failure, and pytest wait for it
+        done.set()
+        reader.join()
     srv.drive.storm,srv.drive.lag = None,0.
     check(srv, safe)
     fresh = opened(srv)
@@ -309,6 +312,47 @@ def test_what_waits_outlives_the_process(srv, tmp_path):
     assert [o.name for o in store.list()]==['ck-1'] and store.get('ck-1')==b'one'
     store.close()
     assert intact(srv, 'ck-1', b'one') and not store.waiting
+
+@contextlib.contextmanager
+def uploading(srv, f, secs=2.):
+    "`f` runs in a thread, and its upload arrives `secs` after its last byte was sent; yields once it is on its way, with a list that takes its error"
+    err,slow = [],Fault('delay', secs, 'PUT', '/upload/')
+    def run():
+        try: f()
+        except Exception as e: err.append(e)
+    srv.drive.faults = [slow]
+    t = threading.Thread(target=run)
+    t.start()
+    while slow.times: time.sleep(.01)
+    yield err
+    t.join()
+
+@pytest.mark.parametrize('near', [False,True])
+@pytest.mark.parametrize('when', ['first','again','through','dies'])
+@pytest.mark.filterwarnings('ignore:dead')
+def test_a_model_on_its_way_when_the_run_is_taken_over(srv, tmp_path, near, when):
+    "It arrives after the winner's, and the winner's stays: the first of a run, where there was one, where the winner is through already, where the loser ends before it can clean up"
+    def claimed(name, **kw):
+        store = opened(srv, timeout=10, deadline=20)
+        c = Claim(BackedStore(store, DirStore(tmp_path/name)) if near else store)
+        c.take(**kw)
+        return c
+    a = claimed('a')
+    if when!='first': a.put(MODEL_FILE, b'old')
+    if when=='dies': a.store.delete = (a.store.far if near else a.store)._remove = lambda *args: (_ for _ in ()).throw(StoreError('dead'))
+    with uploading(srv, lambda: a.put(MODEL_FILE, b'the loser')) as err:
+        b = claimed('b', force=True)
+        b.put(MODEL_FILE, b'the winner')
+        if when=='through': b.give_back()
+    assert isinstance(err[0], (StoreError,RunInUse))
+    for store in (b.store, opened(srv)):
+        assert store.get(MODEL_FILE)==b'the winner'
+        assert [o.size for o in store.list() if o.name==MODEL_FILE]==[10]
+    if when!='dies': assert intact(srv, MODEL_FILE, b'the winner')
+    if when!='through': b.give_back()
+    c = claimed('c')
+    c.put(MODEL_FILE, b'the next')
+    assert intact(srv, MODEL_FILE, b'the next') and opened(srv).get(MODEL_FILE)==b'the next'
 
 def test_a_store_never_reached_is_no_empty_store(srv, tmp_path):
     srv.drive.faults = [Fault('status',(503,b''),times=10**6)]

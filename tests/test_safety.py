@@ -1,5 +1,6 @@
 "Nothing is lost, and nothing is mistaken for something else: a test for each fault that was found; test_histories.py looks for more"
 import contextlib,io,json,os,random,re,time,tracemalloc
+from types import SimpleNamespace
 import pytest, torch
 import numpy as np
 from fastai.basics import Callback,load_learner,nn,set_seed
@@ -73,6 +74,24 @@ def test_a_process_that_loses_its_run_while_it_writes(tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'fsync', fsync)
     with pytest.raises(RunInUse): a.put(MODEL_FILE, b'ours')
     assert (tmp_path/MODEL_FILE).read_bytes()==b'theirs' and not list(tmp_path.glob('.*'))
+
+def test_a_process_that_loses_its_run_while_it_uploads_to_a_bucket():
+    "The same in a bucket: what was on its way leaves nothing there"
+    a,b = Claim(open_store('memory://lost')),Claim(open_store('memory://lost'))
+    a.take()
+    a.put(MODEL_FILE, b'old')
+    real = a.store.fs.pipe_file
+    def slow(*args):
+        real(*args)
+        b.take(force=True)
+        b.put(MODEL_FILE, b'theirs')
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(a.store, 'fs', SimpleNamespace(**{o:getattr(a.store.fs, o) for o in ('ls','invalidate_cache','mv','rm_file','cat_file')}, pipe_file=slow))
+        with pytest.raises(RunInUse): a.put(MODEL_FILE, b'ours')
+    assert b.store.get(MODEL_FILE)==b'theirs' and [o.name for o in b.store.list()]==[b.name,MODEL_FILE]
+    b.put(MODEL_FILE, b'again')
+    b.give_back()
+    assert b.store.get(MODEL_FILE)==b'again' and [o.name for o in b.store.list()]==[MODEL_FILE]
 
 @pytest.mark.parametrize('same', [True,False])
 def test_trained_between_looking_and_claiming(same, tmp_path):
@@ -217,6 +236,32 @@ def test_a_small_disk_keeps_the_newest(room, tmp_path):
     last = [o[-1] for o in steps if o]
     assert last==sorted(last)                                     # the newest safe one never went before a newer one was safe
 
+def test_the_model_of_a_small_disk(tmp_path):
+    "Where there is no room for the model that training has made, the oldest checkpoint goes"
+    class Disk(DirStore):
+        room = 0
+        def put(self, name, data):
+            if self.room and sum(o.size for o in self.list())+len(data)>self.room: raise StoreError('No space left on device', full=True)
+            return super().put(name, data)
+        def quota(self): return self.room-sum(o.size for o in self.list())
+    learn,store = make(),Disk(tmp_path)
+    with Resume(store, every=20) as run:
+        fit(learn, run, n=1)
+        before = [o.name for o in checkpoints(store)]
+        store.room = sum(o.size for o in store.list())
+        run.save_model(learn)
+    assert [o.name for o in checkpoints(store)]==before[1:] and load_run(tmp_path).sample('she', 20, seed=1)==learn.sample('she', 20, seed=1)
+    with Resume(store, every=20) as run:
+        fit(make(), run, n=1)
+        store.room = 1                                               # nothing that may go would make room: nothing goes
+        with pytest.raises(StoreError): run.save_model(learn)
+    assert [o.name for o in checkpoints(store)]==before[1:]
+
+def test_a_full_disk_is_named(tmp_path):
+    "An error while a file is written says which one"
+    with pytest.raises(OSError, match='a.html'):
+        with whole_file(tmp_path/'a.html') as f: raise OSError(28, 'No space left on device')
+
 def test_the_warning_comes_back(tmp_path, monkeypatch, capsys):
     class Full(DirStore):
         def put(self, name, data):
@@ -325,6 +370,10 @@ def test_a_failed_fit_gives_the_claim_back(tmp_path):
 def test_file_urls(tmp_path):
     fit(make(), Resume(f'file://{tmp_path}/new/folder'), n=1)
     assert checkpoints(tmp_path/'new/folder')
+    for o in ('a b','50%','é'): assert open_store((tmp_path/o).as_uri()).path==tmp_path/o
+    assert open_store(f'file://localhost{tmp_path}').path==open_store(f'file:{tmp_path}').path==tmp_path
+    for bad,why in (('file://','is empty'), ('file://server/share','this machine'), ('file://a','this machine'), ('file:a','this machine')):
+        with pytest.raises(ValueError, match=why): open_store(bad)
 
 # Point 16
 def test_char_rnn_split_is_small():

@@ -77,7 +77,7 @@ def check_state(p):
     if has and not p.differs(p.second(reset=True), p.out).any(): return
     saw = 'after `reset` the output still depends on what was read' if has else 'the state is carried, but there is no `reset`'
     return Finding('state_not_reset', saw,
-        'it goes on from the end of the text to its beginning, and into validation', f'def reset(self): {p.state} = None', 'slow')
+        'it goes on from the end of the text to its beginning, and into validation', f'def reset(self): {p.kept or "self.state"} = None', 'slow')
 
 def _longer(p):
     "How to give a model a longer past"

@@ -257,13 +257,32 @@ def head(self:Patient):
 @patch(as_prop=True)
 def cell(self:Patient): return dotted(self.find(RECURRENT, 'rnn'))
 
+# %% ../../nbs/50_doctor.patient.ipynb #0892cae1
+def _tensors(o):
+    "Tensors in a value: itself, or those in a list, tuple or dict"
+    if isinstance(o,Tensor): return [o]
+    if isinstance(o,dict): o = list(o.values())
+    return [t for i in o for t in _tensors(i)] if isinstance(o,(list,tuple)) else []
+
+def _held(model):
+    "Copies of the tensors that each module holds beside its weights, by name of the attribute"
+    res = {}
+    for nm,m in model.named_modules():
+        for k,o in {**vars(m), **m._buffers}.items():
+            if k[0]!='_' and (ts := _tensors(o)): res[f'{nm}.{k}'] = [t.detach().clone() for t in ts if not isinstance(t,nn.Parameter)]
+    return res
+
+# %% ../../nbs/50_doctor.patient.ipynb #caf2ae51
 @patch(as_prop=True)
-def state(self:Patient):
-    "The attribute that keeps the state between windows, as one writes it in `forward`"
+def kept(self:Patient):
+    "The attribute that keeps the state between windows, as one writes it in `forward`; None where there is none"
     m = plain_copy(self.probe)
-    def _kept(): return {(nm,k):o for nm,s in m.named_modules() for k,o in vars(s).items()
-        if k[0]!='_' and not isinstance(o,(nn.Module,nn.Parameter,bool,int,float,str))}
-    was = _kept()
     self.run(self.x, m)
-    nms = [f'{nm}.{k}' for (nm,k),o in _kept().items() if was.get((nm,k)) is not o]
-    return dotted(first(nms) or 'state', 'self')
+    was = _held(m)
+    self.run(self.changed(), m)
+    def _same(a, b): return len(a)==len(b) and all(map(torch.equal, a, b))
+    nm = first(k for k,o in _held(m).items() if not _same(was.get(k, []), o))     # a mask, say, is the same for other text
+    return dotted(nm, 'self') if nm else None
+
+@patch(as_prop=True)
+def state(self:Patient): return self.kept or 'h'                       # in general words where it is kept in no attribute

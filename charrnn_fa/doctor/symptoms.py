@@ -227,8 +227,10 @@ def trial(self:Patient, lr, n=12, opt_func=None):
         if res[-1]<0.3*res[0]: break
     return res
 
+# %% ../../nbs/55_doctor.symptoms.ipynb #e818d78e
 def _fall(losses): return losses[0]-losses[-1]
 
+# %% ../../nbs/55_doctor.symptoms.ipynb #705b6f04
 @check(slow=True)
 def check_lr(p):
     "Learning rate against a quick range test; after training only if it came to nothing"
@@ -243,4 +245,12 @@ def check_lr(p):
     fix = f'learn.lr = {best/3:.1g}'
     # the rates tried are ten times apart, so within a factor of 5 or 30 of the best none is called wrong
     if lr<best/30 and _fall(own)<0.01*falls[best]: return Finding('lr_low', saw, 'steps are too short to get anywhere', fix)
-    if lr>best*5 and _fall(own)<0.3*falls[best]: return Finding('lr_high', saw, 'steps are so long that they jump over every valley', fix)
+    if lr>best*5 and _fall(own)<0.3*falls[best]: return _too_long(p, own, saw, fix)
+
+def _too_long(p, own, saw, fix):
+    "The finding; *slow* where the loss only rises at first, and comes down again if more steps are made"
+    means = 'steps are so long that they jump over every valley'
+    more  = p.trial(p.learn.lr, n=60)
+    if own[-1]<math.log(p.v)+1.5 and min(more[len(more)//2:])<0.9*own[0]:      # 1.5 above guessing is what `check_first_loss` bears
+        return Finding('lr_high', saw, f'{means} at first: the loss rises before it falls', fix, 'slow')
+    return Finding('lr_high', saw, means, fix)

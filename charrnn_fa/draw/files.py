@@ -6,10 +6,9 @@
 __all__ = ['simplify', 'snap', 'varied', 'get_drawings']
 
 # %% ../../nbs/76_draw.files.ipynb #4b7244fb
-import gzip,hashlib,json,os
+import gzip,json,os
 import numpy as np
 from fastcore.all import *
-from ..core import *
 from ..text.documents import *
 from ..text.corpus import *
 from .show import *
@@ -109,9 +108,7 @@ def _read_drawings(x, n, recognized):
     "Raw strokes of what `get_drawings` takes"
     if not isinstance(x,(str,os.PathLike)): return list(x)[:n]
     s = str(x)
-    if s.startswith(('http://','https://')):
-        name = s.partition('?')[0].rsplit('/', 1)[-1][-60:]
-        s = str(download(s, cache_dir()/'urls'/f'{hashlib.sha256(s.encode()).hexdigest()[:16]}-{name}'))
+    if s.startswith(('http://','https://')): s = str(url_file(s))
     fs = sorted(o for o in Path(s).glob('**/*') if o.name.endswith(('.svg','.ndjson','.ndjson.gz'))) if Path(s).is_dir() else [Path(s)]
     if not fs or not fs[0].exists(): raise CorpusError(f'{s} is not an .svg or .ndjson file, nor a folder with some (looked in {Path.cwd()})')
     res = []

@@ -13,7 +13,7 @@ from ..keep.store import *
 # %% ../../nbs/41_gdrive.backed.ipynb #8a1e81a0
 class BackedStore:
     "A remote store, and one nearby that keeps what cannot get there now and sends it later; warns once"
-    guard = None                                                     # called before anything is sent; whoever may not write raises in it
+    guard,claim_number = None,0                                      # called before and after anything is sent, and raises in who may not write; what to put it under
     def __init__(self,
         far, # The store that counts
         near, # Keeps what is on its way; a `DirStore`
@@ -51,6 +51,15 @@ def _may_send(self:BackedStore):
     self.guard()
     return self._seen
 
+# %% ../../nbs/41_gdrive.backed.ipynb #70daa6df
+@patch
+def _send(self:BackedStore, name, data):
+    "Put it into the remote store, which asks the guard once more when all has arrived"
+    def _still():
+        if not self._may_send(): raise StoreError(f'{self.far} could not be asked who has it now')
+    self.far.guard,self.far.claim_number = self.guard and _still,self.claim_number
+    return self.far.put(name, data)
+
 # %% ../../nbs/41_gdrive.backed.ipynb #7551ed93
 @patch
 def flush(self:BackedStore)->dict: # An `Entry` for each name that was sent
@@ -59,7 +68,7 @@ def flush(self:BackedStore)->dict: # An `Entry` for each name that was sent
     if not self._may_send(): return sent
     try:
         for o in sorted(self.near.list(), key=lambda o: o.created, reverse=True):
-            sent[o.name] = self.far.put(o.name, self.near.get(o))
+            sent[o.name] = self._send(o.name, self.near.get(o))
             self.near.delete(o)
         for o in sorted(self._doomed):
             self.far.delete(o)
@@ -79,7 +88,7 @@ def put(self:BackedStore, name:str, data:bytes)->Entry:
     try: here = self.near.put(name, data)
     except StoreError:
         if not self._may_send(): raise
-        return self.far.put(name, data)
+        return self._send(name, data)
     return here if self._away() else self.flush().get(name, here)
 
 # %% ../../nbs/41_gdrive.backed.ipynb #55993e39

@@ -23,9 +23,15 @@ def _md5(data): return hashlib.md5(data, usedforsecurity=False).hexdigest()
 def _good(f): return any(o['key']=='charrnn_fa' and o['value']==f.get('md5Checksum') for o in f.get('properties') or [])
 def _secs(s): return datetime.fromisoformat(s.replace('Z','+00:00')).timestamp()
 
+# %% ../../nbs/43_gdrive.store.ipynb #8b32de36
+def _rank(f):
+    "What files of one name are sorted by"
+    return max([int(o['value']) for o in f.get('properties') or [] if o['key']=='claim'], default=0),f['modifiedDate'],f['id']
+
 # %% ../../nbs/43_gdrive.store.ipynb #d5432bb7
 class DriveStore:
     "A store in a folder of Google Drive"
+    guard,claim_number = None,0                           # called once a file has arrived, and raises if it may not stay; what to put it under
     def __init__(self,
         path:str, # The folder, such as `'charrnn/run1'`; made when something is put there
         link:DriveLink=None, # None: a new one
@@ -107,11 +113,10 @@ def _look(self:DriveStore, end):
     dirs = self._folders(end)
     fs = {o['id']:o for o in (self._search(dirs, '!=', end) if dirs else [])}
     self._gone &= fs.keys()
-    for k,f in self._put.items():
-        if k not in fs or fs[k]['modifiedDate']<f['modifiedDate']: fs[k] = self._meta(k, end)
+    for k in self._put.keys()-fs.keys(): fs[k] = self._meta(k, end)
     self._put = {k:fs[k] for k in self._put if fs[k]}
     fs = [o for k,o in fs.items() if o and k not in self._gone and _good(o)]
-    self._names = groupby(sorted(fs, key=lambda o: (o['modifiedDate'],o['id']), reverse=True), lambda o: o['title'])
+    self._names = groupby(sorted(fs, key=_rank, reverse=True), lambda o: o['title'])
     return self._names
 
 # %% ../../nbs/43_gdrive.store.ipynb #57b84c35
@@ -132,28 +137,26 @@ def quota(self:DriveStore): # Bytes; None if there is no limit
 
 # %% ../../nbs/43_gdrive.store.ipynb #2375b6ef
 @patch
-def _request(self:DriveStore, name, data, md5, fid, new, end):
-    "The request that uploads `data`: into the file `fid`, or as a new file whose id will be `new`"
-    body,files = dict(title=name, properties=[dict(key='charrnn_fa', value=md5, visibility='PRIVATE')]),self.link.files
-    kw = dict(media_body=drive_media(data, self.chunk), fields=_fields)
-    if fid: return files.update(fileId=fid, body=body, **kw)
-    return files.insert(body=dict(body, id=new, parents=[dict(id=self._folders(end, make=True)[0])]), **kw)
+def _request(self:DriveStore, name, data, md5, fid, end):
+    "The request that uploads `data` as a new file whose id will be `fid`"
+    props = [dict(key=k, value=v, visibility='PRIVATE') for k,v in (('charrnn_fa',md5), ('claim',str(self.claim_number)))]
+    body = dict(id=fid, title=name, properties=props, parents=[dict(id=self._folders(end, make=True)[0])])
+    return self.link.files.insert(body=body, media_body=drive_media(data, self.chunk), fields=_fields)
 
 # %% ../../nbs/43_gdrive.store.ipynb #40eec121
 @patch
-def _upload(self:DriveStore, name, data, md5, fid, end):
+def _upload(self:DriveStore, name, data, md5, end):
     "Upload to the end, through lost connections and lost sessions, and return what Drive knows of the file"
-    new = None if fid else self._id(end)
+    fid = self._id(end)
     for _ in range(self.tries):
-        req,res = self._request(name, data, md5, fid, new, end),None
+        req,res = self._request(name, data, md5, fid, end),None
         try:
             while not res: res = self.link.ask(f'upload {name}', lambda: req.next_chunk(http=self.link.http)[1], end)
             return res
         except DriveRefused as e:
-            if e.status==409 and not fid: return self._meta(new, end) or {}      # an earlier try has arrived
+            if e.status==409: return self._meta(fid, end) or {}                  # an earlier try has arrived
             if e.status not in (404,410): raise
             self._dirs = []                                                      # the folder may be what is gone
-            if not req.resumable_uri: fid,new = None,self._id(end)               # refused before it began: the file itself is gone
     raise StoreError(f'Cannot upload {name}: the upload was lost {self.tries} times')
 
 # %% ../../nbs/43_gdrive.store.ipynb #f725eff4
@@ -166,15 +169,34 @@ def put(self:DriveStore,
     plain_name(name)
     with self.link.within(len(data)) as end:
         if self._names is None: self._look(end)
-        old,md5 = self._names.get(name,[]),_md5(data)
-        for _ in range(self.tries):
-            f = self._upload(name, data, md5, old[0]['id'] if old else None, end)
-            if f.get('md5Checksum')==md5: break
-            if not old and f: self._remove(f, end)
-        else: raise StoreError(f'{name} arrived damaged {self.tries} times')
-        for o in old[1:]: self._remove(o, end)
-        self._names[name],self._put[f['id']] = [f],f
-        return self._entry(f)
+        f = self._arrived(name, data, end)
+    self._ask_guard(f)
+    with self.link.within() as end:
+        for o in self._names.get(name, []):
+            if o['id']!=f['id']: self._remove(o, end)
+        self._names[name] = [f]
+    return self._entry(f)
+
+@patch
+def _arrived(self:DriveStore, name, data, end):
+    "Upload until it has arrived undamaged; what Drive knows of the file"
+    md5 = _md5(data)
+    for _ in range(self.tries):
+        f = self._upload(name, data, md5, end)
+        if f.get('md5Checksum')==md5:
+            self._put[f['id']] = f
+            return f
+        if f: self._remove(f, end)
+    raise StoreError(f'{name} arrived damaged {self.tries} times')
+
+@patch
+def _ask_guard(self:DriveStore, f):
+    "Remove a file that has arrived when it is not to be there any more"
+    try: self.guard and self.guard()
+    except StoreError: raise                              # it could not find out: the file may stay
+    except Exception:
+        with self.link.within() as end: self._remove(f, end)
+        raise
 
 # %% ../../nbs/43_gdrive.store.ipynb #7d501898
 @patch

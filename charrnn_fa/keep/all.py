@@ -7,4 +7,8 @@ from .claim import *
 from .writer import *
 from .trained import *
 from .state import *
+from .identity import *
+from .export import *
+from .signals import *
+from .pickup import *
 from .resume import *

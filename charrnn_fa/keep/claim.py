@@ -71,7 +71,7 @@ class Claim:
         for _,_,e in was: self.store.delete(e)
 
     def _write(self):
-        self.store.guard = None                          # it looks for the claim that is written here
+        self.store.guard,self.store.claim_number = None,self.number            # the guard looks for the claim that is written here
         self.entry = self.store.put(self.name, json.dumps({**this_process(), 'at':time.strftime('%Y-%m-%d %H:%M:%S')}).encode())
         self.store.guard = self._check
 

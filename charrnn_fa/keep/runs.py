@@ -94,7 +94,7 @@ def newest_checkpoint(
             if isinstance(ex,StoreError): err = ex
             say(f'{e.name} cannot be used, it is {ex}' if not isinstance(ex,StoreError) else f'{e.name} cannot be used: {ex}')
     if err: raise StoreError(f'There are {len(found)} checkpoints in {store} and none can be read now: {err}')
-    if found: say(f'None of the {len(found)} checkpoints in {store} is sound: training starts from the beginning, and they are left alone')
+    if found: say(f'None of the {len(found)} checkpoints in {store} is sound: they are left alone, and training starts from the beginning')
     return None,None
 
 # %% ../../nbs/32_keep.runs.ipynb #1133796d

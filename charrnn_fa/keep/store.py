@@ -6,8 +6,9 @@
 __all__ = ['Entry', 'StoreError', 'plain_name', 'DirStore', 'FsspecStore', 'register_store', 'open_store']
 
 # %% ../../nbs/30_keep.store.ipynb #14c64bd1
-import errno,re,shutil,time
+import errno,shutil,time,uuid
 from dataclasses import dataclass
+from urllib.request import url2pathname
 from fastcore.all import *
 from ..core import *
 
@@ -122,6 +123,7 @@ def _sweep(self:DirStore, idle=60.):
 # %% ../../nbs/30_keep.store.ipynb #fac52cde
 class FsspecStore:
     "A store in anything that `fsspec` opens and that writes whole objects, such as `s3://` and `gs://`"
+    guard = None                                                     # called just before what has arrived gets its name; whoever may not write raises in it
     def __init__(self,
         url:str, # `s3://bucket/run`, say
         **kwargs # What `fsspec.filesystem` takes: keys, endpoints
@@ -141,12 +143,15 @@ class FsspecStore:
     def _at(self, o): return f"{self.root.rstrip('/')}/{plain_name(o)}"
 
     def put(self, name:str, data:bytes)->Entry:
-        "Keep `data` under `name`"
-        try: self._do(f'write {name}', self.fs.pipe_file, self._at(name), bytes(data))
+        "Keep `data` under `name`; what replaces something waits under another name until the guard has been asked"
+        new = self.guard is None or not any(o.name==name for o in self.list())
+        to = name if new else f'{name}.{uuid.uuid4().hex[:8]}.tmp'
+        try: self._do(f'write {name}', self.fs.pipe_file, self._at(to), bytes(data))
         except StoreError as e:
             if not e.missing: raise                                   # a bucket has no folders, but sftp:// and smb:// do
             self._do('make the folder', self.fs.makedirs, self.root, exist_ok=True)
-            self._do(f'write {name}', self.fs.pipe_file, self._at(name), bytes(data))
+            self._do(f'write {name}', self.fs.pipe_file, self._at(to), bytes(data))
+        if not new: self._replace(to, name)
         return first(o for o in self.list() if o.name==name)
 
     def list(self)->list:
@@ -177,6 +182,17 @@ class FsspecStore:
     def quota(self): "None: buckets do not fill up"
     def close(self): "Nothing to let go of"
 
+# %% ../../nbs/30_keep.store.ipynb #140b2ebf
+@patch
+def _replace(self:FsspecStore, tmp, name):
+    "Give what has arrived its name, if the guard allows that"
+    try:
+        if self.guard: self.guard()
+        self._do(f'rename {tmp}', self.fs.mv, self._at(tmp), self._at(name))
+    except Exception:
+        self.delete(tmp)
+        raise
+
 # %% ../../nbs/30_keep.store.ipynb #2d174706
 _openers = {}
 
@@ -188,6 +204,15 @@ def register_store(
     _openers[kind] = opener
 
 # %% ../../nbs/30_keep.store.ipynb #3b82da63
+def _file_url(s):
+    "The path in a URL of this machine"
+    rest = s[len('file:'):]
+    host,_,path = rest[2:].partition('/') if rest.startswith('//') else ('', '', rest.removeprefix('/'))
+    if host.replace('localhost', '')+path=='': raise ValueError(f"The name of the run is empty in {s}: write file:///home/me/run, say")
+    if host not in ('','localhost') or not rest.startswith('/'):
+        raise ValueError(f'{s} does not name a folder on this machine: write file:///home/me/run, with three slashes')
+    return url2pathname(f'/{path}')
+
 def open_store(
     where, # A folder, `'gdrive:folder/run'`, a URL such as `'s3://bucket/run'` or `'file:///home/me/run'`, or a store
     **kwargs # What that kind of store takes
@@ -196,7 +221,7 @@ def open_store(
     if hasattr(where,'put'): return where
     s = str(where)
     if not s.strip(): raise ValueError("The name of the run is empty: give a folder such as 'runs/a', or a URL")
-    if s.startswith('file://'): return DirStore(re.sub('^file://(localhost)?', '', s))
+    if s.startswith('file:'): return DirStore(_file_url(s))
     kind,sep,rest = s.partition(':')
     if sep and kind in _openers: return _openers[kind](rest, **kwargs)
     if '://' in s: return FsspecStore(s, **kwargs)

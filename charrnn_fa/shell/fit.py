@@ -25,6 +25,7 @@ from ..keep.store import *
 from ..keep.trained import *
 from ..keep.runs import *
 from ..keep.state import *
+from ..keep.signals import *
 from ..keep.resume import *
 from ..colab import *
 from .read import *

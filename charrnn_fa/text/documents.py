@@ -21,7 +21,7 @@ BOMS = {codecs.BOM_UTF32_LE:'utf-32', codecs.BOM_UTF32_BE:'utf-32', codecs.BOM_U
     codecs.BOM_UTF16_LE:'utf-16', codecs.BOM_UTF16_BE:'utf-16'}
 
 NOT_TEXT = {b'%PDF':'a PDF', b'\x89PNG\r\n\x1a\n':'a PNG image', b'\xff\xd8\xff':'a JPEG image', b'GIF8':'a GIF image', b'II*\0':'a TIFF image', b'MM\0*':'a TIFF image',
-    b'PK\x03\x04':'a zip archive, as .docx, .odt and .epub files are, too', b'\x1f\x8b':'gzipped without a name that ends in .gz',
+    b'PK\x03\x04':'a zip archive (as .docx, .odt and .epub files are)', b'\x1f\x8b':'gzipped without a name that ends in .gz',
     b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1':'an old Word, Excel or PowerPoint file', b'{\\rtf':'an RTF document'}
 
 def not_text(
@@ -39,7 +39,7 @@ def not_text(
 def sniff_encoding(
     head:bytes # First bytes of a file, at least 4 where it has them
 )->str: # Name of a codec
-    "The encoding that a byte order mark tells, else UTF-8"
+    "The encoding that a byte order mark announces, else UTF-8"
     return next((enc for bom,enc in BOMS.items() if head.startswith(bom)), 'utf-8')
 
 # %% ../../nbs/01_text.documents.ipynb #6e7cf4ae
@@ -93,7 +93,7 @@ def decode_chunks(
 
 # %% ../../nbs/01_text.documents.ipynb #f68b0ac4
 class Doc:
-    "A document: its `name`, a function that opens it in binary, the `path` it lies in, its size in bytes there, and the stamp of its state"
+    "A document: its `name`, a function that opens it in binary, the `path` of the file that it is in, its size in bytes there, and its stamp"
     def __init__(self, name, opener, path, n_bytes=None, stamp=()):
         st = os.stat(path)
         self.name,self.opener,self.path = name,opener,Path(path).resolve()
@@ -110,7 +110,7 @@ class Doc:
         return cls(f'{p}/{info.filename}', _open, p, info.file_size, [info.filename, info.CRC])
 
     def changed(self):
-        "Whether its file is another one than when this was made, or gone"
+        "Whether its file was edited or removed since this was made"
         try: st = os.stat(self.path)
         except OSError: return True
         return self.stamp[:2]!=[st.st_size, st.st_mtime_ns]

@@ -18,7 +18,7 @@ from .vocab import *
 
 # %% ../../nbs/04_text.stream.ipynb #f0f6208d
 def _cache_file(corpus, vocab, cache, min_count, unk, unknown='error'):
-    "Where the codes of a corpus lie, for this source, way to read it and vocabulary"
+    "Where the codes of a corpus are kept, for this source, way of reading it and vocabulary"
     src = corpus.source or corpus.sha256
     key = json.dumps([src, corpus.encoding, corpus.newline, corpus.sep, vocab.hash if vocab else [min_count, unk]]+([unknown] if unknown!='error' else []))
     return Path(cache or cache_dir()/'encoded')/f'{hashlib.sha256(key.encode()).hexdigest()[:32]}.json'
@@ -116,12 +116,12 @@ class RowPositions:
 
 # %% ../../nbs/04_text.stream.ipynb #b677f065
 class CharStream:
-    "A text as codes; slices and lists of positions give a `CharStream` again, a number gives the character there"
+    "A text as codes; slices and lists of positions give a `CharStream` again, an integer gives the character there"
     def __init__(self,
         codes:np.ndarray, # Codes, unsigned, shape (n,)
         vocab:CharVocab, # What the codes stand for
         name:str='text', # What to call it
-        source:dict=None, # What `get_corpus` takes to read the text again, or None where that cannot be told
+        source:dict=None, # What `get_corpus` takes to read the text again, or None if that is not known
     ):
         self.codes,self.vocab,self.name,self.source = codes,vocab,name,source
 

@@ -27,7 +27,7 @@ class UnknownCharError(ValueError):
 class CharVocab:
     "The characters a model knows, in the order of their codes"
     def __init__(self,
-        chars, # The characters, a string or list; they are sorted and freed of duplicates
+        chars, # The characters, a string or list; they are sorted, and duplicates dropped
         unk:str=None, # Character that stands for any other; it is added if missing
         dropped:dict=None, # Characters of the text that were left out, and how often they occurred
         total:int=0, # Characters in the text it was made from
@@ -146,7 +146,7 @@ def known_relatives(
 def strangers(self:CharVocab,
     text # A text, or pieces of one
 )->Counter: # Characters that are not in the vocabulary, and how often they occur
-    "What of a text the vocabulary lacks"
+    "The characters of a text that the vocabulary lacks"
     cnt = count_chars([text] if isinstance(text,str) else text)
     return Counter({c:n for c,n in cnt.items() if c not in self})
 
@@ -198,7 +198,7 @@ def _unknown(self:CharVocab, text, i, start):
     c,cnt = text[i],self.strangers(text)
     e = UnknownCharError(f"{c!r} (U+{ord(c):04X}) at position {start+i:,} is not among the {len(self)} characters of the vocabulary, which lacks {_listed(cnt)}: "
         f"pass unknown='skip' to leave such characters out, unknown='relative' to put relatives in their place (e for é), "
-        f"or a character to put there, or train on a text that has them")
+        f"or a character to use instead, or train on a text that has them")
     e.char,e.pos = c,start+i
     raise e
 

@@ -21,8 +21,8 @@ from .fit import *
 
 # %% ../../nbs/21_train.minutes.ipynb #38a59172
 def step_seconds(
-    learn:CharLearner, # Learner; wrap it in `preserved`, since steps are made
-    n:int=15, # Steps to make
+    learn:CharLearner, # Learner; wrap it in `preserved`, since steps are taken
+    n:int=15, # Steps to take
 )->float: # The median, in seconds
     "Seconds of a training step on this machine"
     model,dev = learn.model,next(learn.model.parameters()).device
@@ -48,7 +48,7 @@ def valid_seconds(
 
 # %% ../../nbs/21_train.minutes.ipynb #3ec40c90
 def choose_threads(
-    learn:CharLearner, # Learner; wrap it in `preserved`, since steps are made
+    learn:CharLearner, # Learner; wrap it in `preserved`, since steps are taken
     n:int=8, # Steps of each kind
     margin:float=1.1, # One thread must be faster by this factor
 )->int: # Threads

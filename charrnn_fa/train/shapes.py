@@ -28,7 +28,7 @@ def layout_of(
     b:int, # Rows
     t:int, # Characters in a window
 ): # A key of `LAYOUTS` and the number of classes; None where nothing fits
-    "Which axis of an output is which, as far as sizes tell; where they coincide, the first that fits"
+    "Which axis of an output is which, as far as the sizes tell; where they coincide, the first that fits"
     for k,pat in patterns(b, t).items():
         if fits_pattern(shape, pat): return k,shape[pat.index(None)]
 

@@ -57,7 +57,7 @@ def measure_precision(
     b, # A batch `(x,y)`, each int64 of shape (bs, seq_len), on the device to train on
     loss, # Loss of `(logits, y)`
     n:int=8, # Steps of each kind
-)->dict: # Seconds a step by precision, faster first
+)->dict: # Seconds per step by precision, fastest first
     "How long a step takes in fp32, and in the half precision that the device has in hardware"
     model,kinds,rng = copy_model(model).to(b[0].device).train(),precisions(b[0].device),rng_state()
     ts = [[time_step(model, loss, b, p) for p in kinds] for _ in range(n+1)]
@@ -74,7 +74,7 @@ def rng_state(
 def set_rng_state(
     s:dict # What `rng_state` returned; devices that are not here are left out
 ):
-    "Set them all"
+    "Put the state of every global random number generator back"
     random.setstate(s['python'])
     np.random.set_state(s['numpy'])
     torch.set_rng_state(s['torch'])

@@ -43,6 +43,7 @@ class WeighCounts(Callback):
         share:float=0., # Their weight, where they are mixed in
         warm:int=64, # Characters that the cell reads before them
     ):
+        self.again = dict(order=order, n_vocab=n_vocab, old=old, share=share, warm=warm)
         codes,warm,self.mixed = np.asarray(codes),min(warm, int(pos[0,0])-1),old is not None
         counts = Counts.from_codes(np.delete(codes, pos.ravel()), n_vocab, order)
         if self.mixed: counts = mixed_counts(counts, old, share)
@@ -70,6 +71,17 @@ class WeighCounts(Callback):
     def before_validate(self):
         model = bare_model(self.model)
         model.weight.fill_(mixing_weight(self.cell_probs(model.cell).ravel(), self.q.ravel()))
+
+# %% ../../nbs/16c_train.weigh.ipynb #fb9b73f6
+@patch
+def deal(self:WeighCounts,
+    dl # Training loader whose rows are dealt in another way than before
+): # The loader without what is held back
+    "Hold text back from other rows"
+    dl = dl.new(n=2**62)                                                # as many windows as there are
+    keep,pos = held_back(dl)
+    vars(self).update(vars(WeighCounts(dl.codes, pos, **self.again)))
+    return dl.new(n=keep)
 
 # %% ../../nbs/16c_train.weigh.ipynb #d30b60eb
 def with_counts(

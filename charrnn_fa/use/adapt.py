@@ -93,7 +93,7 @@ def adapted_probs(
     dev,probs,hits,recent,ws = next(model.parameters()).device,array('d'),bytearray(),None,OnlineWeights(order+1)    # 9 bytes a character
     for i in range(0, len(codes)-1, win):
         x,y = _window(codes, i, win)
-        with torch.backends.cudnn.flags(enabled=False):                              # which goes no way back in evaluation mode
+        with torch.backends.cudnn.flags(enabled=False):                              # which has no backward pass in evaluation mode
             out = dyn.model(x[None].to(dev))[0].float().log_softmax(-1)              # (<=win, n_vocab)
         if i%2**16<win: release_pages(codes)                                         # a large text comes from a file, and goes back there
         if recent is None: recent = _begin(order, out.shape[1], codes)

@@ -8,6 +8,7 @@ __all__ = ['Numbers', 'Pieces', 'longer_in', 'Copies', 'memorised']
 # %% ../../nbs/26_use.copies.ipynb #cffe2dc3
 import numpy as np
 from fastcore.all import *
+from ..core import *
 from ..text.vocab import *
 
 # %% ../../nbs/26_use.copies.ipynb #59491e44
@@ -90,7 +91,7 @@ class Copies(AttrDict):
     "What a sample has copied: `longest` run, `start` of it, `new` shares of pieces by length, `mask` of shape (n,) over its characters, `run`"
     def __repr__(self):
         new = ', '.join(f'{v:.0%} of the pieces of {k}' for k,v in self.new.items())
-        return f'longest copied run {len(self.longest)} characters: {self.longest!r}; new are {new}'
+        return f'longest copied run: {plural(len(self.longest), "character")}, {self.longest!r}; new: {new}'
 
 def _read(x, y, sizes): # where in the sample the longest copied piece is, and which pieces of each size stand in the text
     if not len(x): return slice(0,0),{}

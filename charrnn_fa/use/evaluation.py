@@ -83,7 +83,7 @@ def evaluate_codes(
     model:nn.Module, # Codes `(bs, seq_len)` to logits
     codes, # Stream, whole numbers, shape (n,)
     name:str=None, # What to call it in the result
-    adapt:bool=False, # Learn from each character after it was predicted: a figure apart, which no fixed model may be compared with
+    adapt:bool=False, # Learn from each character after predicting it: a figure of its own kind, not to be compared with that of a fixed model
     **kwargs
 )->Evaluation: # `nats`, `bits`, `perplexity`, `accuracy`, `n`, `split`
     "Figures over every character of a stream; takes what `score` takes, or with `adapt` what `adapted_probs` takes"

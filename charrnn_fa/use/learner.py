@@ -58,12 +58,12 @@ def sample(self:CharLearner, prompt:str='', n:int=500, **kwargs):
 @spell_checked()
 @delegates(sample_text, but=['model','vocab'])
 def predict(self:CharLearner, prompt:str='', n:int=1, **kwargs):
-    "The most likely way for `prompt` to go on, unless a `temperature` is given"
+    "The likeliest continuation of `prompt`, unless a `temperature` is given"
     return self.sample(prompt, n, **{'temperature':0, **kwargs})
 
 # %% ../../nbs/27_use.learner.ipynb #03b0d9d8
 class Learnt(AttrDict):
-    "Losses before and after training on, in nats per character, by text"
+    "Losses before and after fine-tuning, in nats per character, by text"
     def __repr__(self):
         return '\n'.join(f'{k}: {a:.3f} -> {b:.3f} nats per character ({a/math.log(2):.3f} -> {b/math.log(2):.3f} bits), {"learnt" if b<a else "forgotten"} {abs(a-b):.3f}'
             for k,(a,b) in self.items())
@@ -73,9 +73,9 @@ def learnt(self:CharLearner,
     old:str=None, # The old text, or a part of it
     n:int=20_000, # Characters to read of each
 )->Learnt: # Loss before and after, by text
-    "What training on has changed, on the validation part of the new text and on the old one"
+    "What fine-tuning has changed, on the validation part of the new text and on the old one"
     was = self.trained_from
-    if was is None: raise ValueError('This learner began with random weights: `char_learner(dls, trained_model)` makes one that trains on')
+    if was is None: raise ValueError('This learner began with random weights: `char_learner(dls, trained_model)` makes one that begins with those of a trained model')
     texts = {'new text':self.vocab.decode(self.dls.valid.codes[:n])}
     if old is not None: texts['old text'] = old[-n:]
     res = {k:[shared_loss(m, v, t)[0] for m,v in ((bare_model(was.model),was.vocab), (bare_model(self.model),self.vocab))] for k,t in texts.items()}

@@ -24,10 +24,10 @@ def _check_filters(temperature=1., top_k=None, top_p=None, min_p=None):
     if top_p is not None and not 0<top_p<=1: raise ValueError(f'top_p={top_p} must be above 0 and at most 1')
     if min_p is not None and not 0<=min_p<=1: raise ValueError(f'min_p={min_p} must be between 0 and 1')
 
-broken_logits = 'The model returned logits that are not numbers: its weights are broken (train with a lower learning rate)'
+broken_logits = 'The model returned NaN or infinite logits: its weights are broken (train with a lower learning rate)'
 
 def next_probs(
-    logits:torch.Tensor, # Logits, shape (bs, n_vocab); minus infinity for a character that must not come
+    logits:torch.Tensor, # Logits, shape (bs, n_vocab); minus infinity for a character that must not be drawn
     temperature:float=1., # 0 for always the best character
     top_k:int=None, # Keep this many best characters
     top_p:float=None, # Keep the best characters that together have this probability
@@ -157,6 +157,15 @@ class _Stops:
         return None not in self.ends
 
 # %% ../../nbs/25_use.sampling.ipynb #460f4858
+def _check_sample(prompt, n, batch, stream):
+    if isinstance(prompt,int): raise TypeError(f'The prompt is a number, not a text: n={prompt} draws {prompt} characters')
+    if not isinstance(prompt,str): raise TypeError(f'The prompt is a {type(prompt).__name__}, not a text')
+    if not hasattr(n,'__index__'): raise TypeError(f'n={n!r} must be a whole number of characters')
+    if n<0: raise ValueError(f'n={n} must be 0 or above')
+    if batch is None: return
+    if batch<1: raise ValueError(f'batch={batch} must be at least 1')
+    if stream:  raise ValueError('stream=True prints one text: leave out `batch`')
+
 @spell_checked()
 @delegates(next_probs, but=['logits'])
 def sample_text(
@@ -172,10 +181,7 @@ def sample_text(
     **kwargs
 ): # The text with its prompt, or a list of texts
     "Generate text that goes on from `prompt`"
-    if not isinstance(prompt,str): raise TypeError(f'The prompt is a {type(prompt).__name__}, not a text'+(f': n={prompt} draws {prompt} characters' if isinstance(prompt,int) else ''))
-    if not hasattr(n,'__index__'): raise TypeError(f'n={n!r} must be a whole number of characters')
-    if n<0: raise ValueError(f'n={n} must be 0 or above')
-    if batch is not None and (batch<1 or stream): raise ValueError(f'batch={batch} must be at least 1' if batch<1 else 'stream=True prints one text: leave out `batch`')
+    _check_sample(prompt, n, batch, stream)
     codes = vocab.encode(prompt, unknown=unknown)
     start = codes if len(codes) else vocab.encode('\n' if '\n' in vocab else vocab.itos[0])
     out,stops,show = [],_Stops(stop, vocab, codes, batch or 1),_Printer(vocab, stream)
