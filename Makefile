@@ -33,7 +33,7 @@ outputs: setup cached
 	$(path) python docs/outputs.py
 
 # What is claimed of quality and speed, beside its peers, into bench/results: about 24 minutes of two quiet cores.
-# A model in runs/best, of `charrnn train shakespeare --run runs/best --preset best` (some minutes more), is scored with it
+# A model of a longer run on shakespeare in runs/best is scored with it
 bench: setup cached
 	mkdir -p bench/results
 	$(path) python bench/start.py --out bench/results/start.md
