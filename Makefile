@@ -32,16 +32,12 @@ docs: setup
 outputs: setup cached
 	$(path) python docs/outputs.py
 
-<<<<<<< HEAD
-# What is claimed of quality and speed, beside its peers, into bench/results: about 24 minutes of two quiet cores.
-# A model of a longer run on shakespeare in runs/best is scored with it
-=======
 # Every tutorial in JupyterLab in a browser, run to its end twice, without an error or a warning
 tutorials: setup cached
 	$(path) python docs/tutorials.py
 
-# What is claimed of quality and speed, beside its peers, into bench/results: about 22 minutes of two quiet cores
->>>>>>> main
+# What is claimed of quality and speed, beside its peers, into bench/results: about 24 minutes of two quiet cores.
+# A model of a longer run on shakespeare in runs/best is scored with it
 bench: setup cached
 	mkdir -p bench/results
 	$(path) python bench/start.py --out bench/results/start.md
