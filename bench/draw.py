@@ -1,10 +1,17 @@
-"How well a network draws: nats a drawing beside the best n-gram's, share of whole faces by temperature, share of copies, letters that can be read, pairs without labels"
+"""How well a network draws: nats a drawing beside the best n-gram's and beside a mixture of Gaussians, as in sketch-rnn; share of whole faces by
+temperature, share of copies, letters that can be read, pairs without labels. What the documentation quotes:
+
+    python bench/draw.py                                                                 # the faces
+    python bench/draw.py --n 6000 --n-hid 256 --steps 1500 --threads 1 --samples 200 --alphabets points steps runs
+    python bench/draw.py --n 12000 --n-hid 256 --steps 2000 --threads 1 --kind letters   # and --kind words
+    python bench/draw.py --mixture 313                                                   # seconds of processor time, as the faces take"""
 import argparse,json,re,time
 from pathlib import Path
 from collections import Counter
 import torch,numpy as np
 from fastai.basics import set_seed
 from charrnn_fa.everything import *
+from mixture import *
 
 LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
 WORDS = 'and are boy cat day eye far fog hat ink jam key leg man net oak pen red sea tea use van way yes zoo'.split()
@@ -68,17 +75,18 @@ def ngram(dls, per):
     return min(ls)*per,int(np.argmin(ls))
 
 def made(learn, n, held, copies, faced):
-    "Whole drawings, faces and copies among `n` samples of each temperature"
+    "Samples by temperature, `n` at 0.3 and 0.5 and a fifth of that above; whole drawings, faces and copies among them are printed"
+    res = {}
     for t in (.3,.5,.7,1.):
         start = time.perf_counter()
-        ds,m = [],n if t==.5 else n//5
+        ds,m = [],n if t in (.3,.5) else n//5
         for i in range(0, m, 100): ds += learn.draw(min(100, m-i), temperature=t, seed=i, max_len=3000)
         why = Counter(re.sub(r'\S*\d\S*', '#', check_face(o) if faced else o.wrong) or 'good' for o in ds)
         share = [copies.share(o) for o in ds] if copies else [0]
         print(f'temperature {t}: {why["good"]/m:.1%} of {m} {"are faces" if faced else "are spelled well"}, {np.mean([s>.5 for s in share]):.1%} copied (mean share '
             f'{np.mean(share):.3f}), {time.perf_counter()-start:.0f} s; {dict(why.most_common(5))}', flush=True)
-        if t==.5: best = ds
-    return best
+        res[t] = ds
+    return res
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
@@ -87,6 +95,7 @@ def main():
     numbers = dict(n=24000, samples=500, n_hid=448, bs=32, seq_len=64, steps=3000, threads=2, seed=0)
     for nm,d in numbers.items(): ap.add_argument('--'+nm.replace('_','-'), type=int, default=d)
     ap.add_argument('--out', help='folder for the grids, as HTML, and the model')
+    ap.add_argument('--mixture', type=float, help='train a mixture of Gaussians in place of a network that spells, for so many seconds of processor time')
     ap.add_argument('--judge', help='folder for 36 pairs of a training face and a sample as PNG; key.json goes beside it')
     a = ap.parse_args()
     torch.set_num_threads(a.threads)
@@ -96,7 +105,19 @@ def main():
     held = ds[-a.n//10:]
     print(f'{a.n} {a.kind} made in {time.perf_counter()-start:.0f} s, {np.mean([len(o) for o in ds]):.1f} strokes each', flush=True)
     if a.kind=='faces': print(f'{np.mean([not check_face(o) for o in held]):.2%} of {len(held)} held-out faces pass the checker')
-    for alpha in a.alphabets: run(a, ds, held, alpha)
+    if a.mixture: mixture(a, ds[:-a.n//10], held)
+    else:
+        for alpha in a.alphabets: run(a, ds, held, alpha)
+
+def mixture(a, ds, held):
+    "Nats a drawing, and whole drawings, of sketch-rnn's way to draw"
+    net,steps = train_mixture([rows_of(o) for o in ds], a.mixture, a.n_hid, a.bs, seed=a.seed)
+    print(f'mixture of {N_MIX} Gaussians, lstm {a.n_hid}, {steps} steps of {a.bs} drawings, {a.mixture:.0f} s of processor time: '
+        f'{nats_a_drawing(net, [rows_of(o) for o in held]):.1f} nats a drawing', flush=True)
+    for t in (.1,.3,.5,1.):
+        got = draw_mixture(net, a.samples, t, a.seed)
+        why = Counter(re.sub(r'\S*\d\S*', '#', check_face(o)) or 'good' for o in got)
+        print(f'temperature {t}: {why["good"]/len(got):.1%} of {len(got)} are faces, {sum(not o for o in got)/len(got):.1%} unfinished; {dict(why.most_common(4))}', flush=True)
 
 def run(a, ds, held, alpha):
     set_seed(a.seed)
@@ -113,9 +134,9 @@ def run(a, ds, held, alpha):
     copies = DrawingCopies(ds[:-a.n//10]) if alpha=='points' else None
     if copies: print(f'share of a held-out drawing found in one training drawing: mean {np.mean([copies.share(o) for o in held[:200]]):.3f}')
     got = made(learn, a.samples, held, copies, a.kind=='faces')
-    if a.names: readable(got, held[:500], a.which[-a.n//10:][:500], a.names)
-    if a.judge: sheets(got[:36], ds[:36], a.judge)
-    if a.out: keep(a, learn, ds, got, alpha)
+    for t in (.3,.5) if a.names else (): readable(got[t], held[:500], a.which[-a.n//10:][:500], a.names)
+    if a.judge: sheets(got[.5][:36], ds[:36], a.judge)
+    if a.out: keep(a, learn, ds, got[.5], alpha)
 
 def keep(a, learn, ds, got, alpha):
     "Two grids without labels, the samples as text, and the model"

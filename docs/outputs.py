@@ -37,6 +37,7 @@ def tidy(o):
         for k in ('application/vnd.jupyter.widget-view+json','application/javascript'): o.data.pop(k, None)
         if 'image/png' in o.data: o.data = {'image/png':small(o.data['image/png'].replace('\n', ''))}
         if 'text/html' in o.data and is_blank(o.data['text/html']): return None
+        if re.search('[\u2801-\u28ff]', ''.join(o.data.get('text/plain', ''))) and 'text/html' in o.data: o.data.pop('text/plain')   # a drawing's dots are for a terminal
         if not o.data: return None
         if o.output_type=='execute_result': o.execution_count = None
     return o

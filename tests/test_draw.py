@@ -1,7 +1,7 @@
 "Drawings: nothing is lost between strokes and text, nonsense is drawn as far as it goes, files are read, a network draws"
 import functools, gzip, http.server, json, re, threading, warnings
 import xml.etree.ElementTree as ET
-import numpy as np, pytest
+import numpy as np, pytest, torch
 from hypothesis import given, settings, strategies as st
 from fastai.basics import set_seed
 from charrnn_fa.everything import *
@@ -219,21 +219,50 @@ def test_spoilt_faces_are_rejected():
     assert len({how for _,how in tried})==8 and len(fs)>=792
     assert len(passed)<=8, {k:passed.count(k) for k in set(passed)}
 
-def test_half_a_drawing_temperatures_and_a_unit_that_is_steered():
+@pytest.fixture(scope='module')
+def knows_two():
+    "A network that knows two faces by heart, and these"
     set_seed(0)
     fs = faces(2, seed=4)
     dls = CharDataLoaders.from_drawings([*fs]*40, bs=4, seq_len=64, device='cpu')
     learn = char_learner(dls, 'lstm', n_hid=128, precision='fp32')
     with learn.no_bar(), learn.no_logging(): learn.fit_steps(400)
+    return learn,fs
+
+def test_half_a_drawing_and_temperatures(knows_two):
+    learn,fs = knows_two
     for f in fs: assert learn.draw(1, f[:len(f)//2], temperature=0)[0]==f
     grid = learn.draw_temperatures((.1,1.5), fs[0][:3], seed=0, max_len=300)
     assert grid.titles==['0.1','1.5'] and all(o[:3]==fs[0][:3] and o.given==3 for o in grid) and grid[0]!=grid[1]
-    with pytest.raises(ValueError, match='too few'): learn.find_unit(fs, len)
-    unit,r = learn.find_unit(fs*6, lambda d: d==fs[0], strokes=2)
-    assert abs(r)>.9                                                               # some unit must know which of the two it draws
-    some = {k:-1. for k in range(64)}                                              # one unit of 128 may change nothing in so firm a memory; half of them must
-    held = learn.draw(1, seed=1, steer=some, max_len=300).text
-    assert held!=learn.draw(1, seed=1, max_len=300).text and held==learn.draw(1, seed=1, steer=some, max_len=300).text
+
+def test_a_unit_leads_from_one_drawing_to_another(knows_two):
+    "Held at one value after the other, the unit that is found lets the network draw one of the two faces more and more often"
+    learn,fs = knows_two
+    unit,more = learn.find_unit(lambda d: d[:1]==fs[0][:1], max_len=40, temperature=1)
+    def _share(v): return np.mean([o[:1]==fs[0][:1] for o in learn.draw(200, temperature=1, seed=1, steer={unit:np.sign(more)*v}, max_len=60)])
+    shares = [_share(v) for v in (-3,-1,0,1,3)]
+    assert all(a<=b+.02 for a,b in zip(shares, shares[1:])) and shares[-1]-shares[0]>.1, shares
+    grid = learn.draw_steered(unit, (-3,0,3), fs[0][:2], seed=1, max_len=100)
+    assert grid.titles==['-3','0','3'] and all(o[:2]==fs[0][:2] for o in grid)
+    for k,o in zip((-3,0,3), grid): assert o==learn.draw(1, fs[0][:2], seed=1, steer={unit:k}, max_len=100)[0]
+
+@pytest.mark.parametrize('cell', ['lstm','gru','rnn','mingru'])
+def test_head_and_next_step_see_a_unit_that_is_held(cell):
+    "Followed by hand, layer by layer"
+    torch.manual_seed(0)
+    a = ALPHABETS['steps']
+    learn = char_learner(CharDataLoaders.from_drawings(faces(20), 'steps', bs=2, seq_len=16, device='cpu'), cell, n_hid=16, n_layers=2, precision='fp32')
+    m,vocab,held = learn.model.eval(),learn.vocab,{3:.9,7:-.6}
+    codes,h,text = vocab.encode('\nDa').tolist(),None,'\nDa'
+    with torch.no_grad():
+        for _ in range(40):
+            out,h = m.rnn(m.emb(torch.tensor([codes])), h)
+            last,top = out[0,-1].clone(),(h[0] if cell=='lstm' else h)[-1,0]
+            for k,v in held.items(): last[k],top[k] = v,v
+            codes = [m.head(last).argmax().item()]
+            text += vocab.decode(codes)
+            if text.endswith('\n'): break
+    assert learn.draw(1, 'Da', temperature=0, steer=held, max_len=40)[0]==Drawing(text[1:], 'steps')
 
 def test_a_head_of_one_point_is_too_small():
     f = faces(1)[0]

@@ -35,7 +35,7 @@ def opened(browser, tmp_path):
         fn.write_bytes(page_html(tm, **kw).encode())
         page.goto(fn.as_uri())
         page.wait_for_selector('body[data-ready]')
-        page.wait_for_selector('#text[aria-busy=true]')
+        page.wait_for_selector('#text[aria-busy]')
         if write: page.keyboard.press('Escape')                         # it begins to write by itself: enough
         return page
     yield _open
@@ -187,6 +187,31 @@ def test_drawings_are_drawn(opened, alphabet):
         ours = read_strokes(line+'\n', alphabet)[0]
         thin = [corners(np.array(o)) for o in strokes] if a['moves'] else [np.array(o) for o in strokes]
         assert len(ours)==len(thin) and all(np.array_equal(x,y) for x,y in zip(ours,thin))
+
+@pytest.mark.parametrize('alphabet', ['points','steps'])
+def test_a_drawing_grows_as_it_is_written(opened, alphabet):
+    "At any moment the sheets on the screen show the strokes of the text so far, and the last stroke ends where the pen is"
+    torch.manual_seed(0)
+    a = ALPHABETS[alphabet]
+    m = CharRNN(len(set(letters_of(a))), 'gru', n_hid=16, n_emb=8)
+    page = opened(trained(m, letters_of(a)))
+    begun = faces(1)[0] if alphabet=='points' else Drawing(faces(1)[0].strokes, 'steps')
+    fill(page, pace=30, length=40, prompt=begun.text[:-1], seed=1)
+    page.click('#go')
+    seen = []
+    while True:
+        text,points,done = page.evaluate("""() => [document.querySelector('#text').textContent, [...document.querySelectorAll('#drawing svg')].map(o =>
+            [...o.querySelectorAll('polyline')].map(p => p.getAttribute('points'))), document.querySelector('#text').getAttribute('aria-busy')==='false']""")
+        lines = text.removesuffix('\n').split('\n') if text else []
+        assert len(points)==len(lines)
+        for line,drawn in zip(lines, points):
+            ours  = read_strokes(line, alphabet)[0]
+            drawn = [np.array([p.split(',') for p in o.split()], int) for o in drawn]
+            assert len(drawn)==len(ours) and all(np.array_equal(stroke_pixels(x), stroke_pixels(y)) for x,y in zip(ours, drawn))
+        seen.append(text)
+        if done: break
+        page.wait_for_timeout(60)
+    assert seen[-1].startswith(begun.text[:-1]) and len(set(seen))>5
 
 def test_asks_for_no_address():
     page = page_html(lively('rnn', 1))

@@ -6,7 +6,7 @@
 __all__ = ['draw_with']
 
 # %% ../../nbs/80_draw.learner.ipynb #49140296
-import os,numpy as np,torch
+import contextlib,os,numpy as np,torch
 from fastcore.all import *
 from ..text.vocab import *
 from ..data import *
@@ -54,7 +54,7 @@ def draw_with(
     temperature:float=.5, # 1 draws as the network has learned to, lower ones more carefully, 0 always the likeliest line
     seed:int=None, # The same seed gives the same drawings
     max_len:int=2000, # Characters after which an unfinished drawing is left as it is
-    steer:dict=None, # Values between -1 and 1 to hold hidden units of the top layer at, by number
+    steer:dict=None, # Values to hold hidden units of the top layer at, by number; by themselves they lie between -1 and 1
     **kwargs
 )->Drawings: # A list of `Drawing`
     "Drawings by a network"
@@ -62,7 +62,7 @@ def draw_with(
     begun,given = _begun(prompt, a)
     if n<1: raise ValueError(f'n={n} must be at least 1')
     kwargs.update(temperature=temperature, seed=seed)
-    if steer: texts = _steered(model, vocab, a['end']+begun, n, max_len, steer, kwargs)
+    if steer: texts = _steered(model, vocab, a['end']+begun, *_held_at(model, steer, n), max_len, **kwargs)
     else: texts = sample_text(model, vocab, a['end']+begun, max_len, stop=a['end'], batch=n, **kwargs)
     return draw_grid([Drawing(t[1:], a['name'], given) for t in texts])
 
@@ -102,60 +102,79 @@ def draw_temperatures(self:CharLearner,
     return draw_grid(res, titles=[f'{t:g}' for t in temperatures])
 
 # %% ../../nbs/80_draw.learner.ipynb #6fa83960
-def _read_states(model, codes, at):
-    "Hidden state of the top layer after each of `at` characters of a text, shape (len(at), n_hid)"
-    res,last = [],0
-    with reading(model), torch.no_grad():
-        for p in at:
-            model(torch.from_numpy(codes[last:p].astype(np.int64))[None])
-            res.append(model.get_state()[0][-1,0])
-            last = p
-    return torch.stack(res)
+def _held_at(model, steer, n):
+    "Which units of `n` rows are held, and at what: (n, n_hid) each"
+    n_hid = model.config['n_hid']
+    bad = [k for k in steer if not 0<=k<n_hid]
+    if bad: raise ValueError(f"steer={steer} names unit {bad[0]}, but the units are 0 to {n_hid-1}")
+    on,to = torch.zeros(n, n_hid, dtype=torch.bool),torch.zeros(n, n_hid)
+    for k,v in steer.items(): on[:,k],to[:,k] = True,v
+    return on,to
+
+# %% ../../nbs/80_draw.learner.ipynb #f3659862
+@contextlib.contextmanager
+def _holding(model, on, to):
+    "The head reads held units; the function yielded puts them into the state as well"
+    dev = next(model.parameters()).device
+    on,to = on.to(dev),to.to(dev)
+    def _hold(h): return torch.where(on, to.to(h.dtype), h)                               # (n, n_hid)
+    def _read_held(head, args): return torch.cat([args[0][:,:-1], _hold(args[0][:,-1])[:,None]], 1)
+    def _hold_state():
+        hs = model.get_state()
+        hs[0][-1] = _hold(hs[0][-1])
+        model.set_state(hs)
+    hook = model.head.register_forward_pre_hook(_read_held)
+    try: yield _hold_state
+    finally: hook.remove()
+
+def _steered(model, vocab, prompt, on, to, max_len, seed, alike=False, **kwargs):
+    "Texts, as `sample_text` draws them, while units of the top layer are held; `alike` gives all rows the same chance"
+    gen = torch.Generator().manual_seed(int.from_bytes(os.urandom(7), 'little') if seed is None else seed)
+    n,dev,out = len(on),next(model.parameters()).device,[]
+    x = torch.from_numpy(vocab.encode(prompt).astype(np.int64)).expand(n, -1).to(dev)     # (n, length of the prompt)
+    ends = torch.zeros(n, dtype=torch.bool)
+    with reading(model), torch.no_grad(), _holding(model, on, to) as hold_state:
+        while len(out)<max_len and not ends.all():
+            p = next_probs(model(x)[:,-1].float().cpu(), **kwargs)
+            hold_state()
+            u = torch.rand(1 if alike else n, 1, generator=gen, dtype=p.dtype)
+            out.append((p.cumsum(-1)<u*p.sum(-1, keepdim=True)).sum(-1).clamp_max(p.shape[1]-1))     # (n,): where the sum of chances passes u
+            ends |= out[-1]==vocab.stoi['\n']
+            x = out[-1][:,None].to(dev)
+    texts = [prompt+vocab.decode(r) for r in torch.stack(out, 1)]
+    return [t[:t.find('\n', len(prompt))+1] or t for t in texts]               # up to the line's end, where there is one
 
 # %% ../../nbs/80_draw.learner.ipynb #396413aa
 @patch
-def find_unit(self:CharLearner,
-    drawings, # Drawings to read, 100 or so
+def find_unit(self:CharLearner|TrainedModel,
     measure, # A function from a `Drawing` to a number
-    strokes:int=3, # Look at the state after so many strokes
-)->tuple: # Number of the unit, and its correlation with the measure
-    "The hidden unit that goes most closely with something measured on drawings"
-    a,hs,ys = _alphabet(self.vocab),[],[]
-    for d in drawings:
-        if len(d)<=strokes: continue
-        codes = self.vocab.encode(a['end']+strokes_to_text(d[:strokes], a).rstrip(a['end']))
-        hs.append(_read_states(self.model, codes, [len(codes)])[0])
-        ys.append(float(measure(d)))
-    if len(hs)<10 or np.std(ys)==0: raise ValueError(f'{len(hs)} drawings with {len(set(ys))} different measures are too few: give 100 or so')
-    h,y = torch.stack(hs).cpu().double(),torch.tensor(ys).double()
-    h,y = h-h.mean(0),y-y.mean()
-    r = (h*y[:,None]).sum(0)/(h.norm(dim=0)*y.norm()).clamp_min(1e-12)                   # (n_hid,)
-    i = int(r.abs().argmax())
-    return i,float(r[i])
+    prompt=None, # Strokes to begin with; the measure is taken of whole drawings, these included
+    value:float=1., # Units are held at this and at its negative
+    tries:int=8, # Pairs of drawings by each unit; the mean of what they tell counts
+    temperature:float=.3,
+    seed:int=0,
+    max_len:int=1000, # Characters after which an unfinished drawing is measured as it is
+)->tuple: # Number of the unit, and how much more is measured with it held at `value` than at `-value`
+    "The hidden unit of the top layer which, held, changes most what is measured on the drawings"
+    a = _alphabet(self.vocab)
+    text,on = a['end']+_begun(prompt, a)[0],torch.eye(self.model.config['n_hid'], dtype=torch.bool)       # row i holds unit i
+    def _measured(v, i):
+        texts = _steered(self.model, self.vocab, text, on, on*v, max_len, seed+i, alike=True, temperature=temperature)
+        return np.array([measure(Drawing(t[1:], a['name'])) for t in texts], float)                       # (n_hid,)
+    more = np.mean([_measured(value, i)-_measured(-value, i) for i in range(tries)], axis=0)
+    unit = int(np.abs(more).argmax())
+    return unit,float(more[unit])
 
-# %% ../../nbs/80_draw.learner.ipynb #f3659862
-def _steered(model, vocab, prompt, n, max_len, steer, kwargs):
-    "Texts, as `sample_text` draws them, while units of the top layer are held"
-    seed = kwargs.pop('seed')
-    gen = torch.Generator().manual_seed(int.from_bytes(os.urandom(7), 'little') if seed is None else seed)
-    bad = [k for k in steer if not 0<=k<model.config['n_hid']]
-    if bad: raise ValueError(f"steer={steer} names unit {bad[0]}, but the units are 0 to {model.config['n_hid']-1}")
-    dev,out = next(model.parameters()).device,[]
-    x = torch.from_numpy(vocab.encode(prompt).astype(np.int64)).expand(n, -1).to(dev)     # (n, length of the prompt)
-    ends = torch.zeros(n, dtype=torch.bool)
-    with reading(model), torch.no_grad():
-        while len(out)<max_len and not ends.all():
-            logits = model(x)[:,-1].float().cpu()
-            _hold(model, steer)
-            out.append(torch.multinomial(next_probs(logits, **kwargs), 1, generator=gen)[:,0])  # (n,)
-            ends |= out[-1]==vocab.stoi['\n']
-            x = out[-1][:,None].to(dev)
-    rows = torch.stack(out, 1)
-    texts = [prompt+vocab.decode(r) for r in rows]
-    return [t[:t.find('\n', len(prompt))+1] or t for t in texts]               # up to the line's end, where there is one
-
-def _hold(model, steer):
-    "Put units of the top layer to given values"
-    hs = model.get_state()
-    for k,v in steer.items(): hs[0][-1,:,k] = v
-    model.set_state(hs)
+# %% ../../nbs/80_draw.learner.ipynb #d5a1c0e8
+@patch
+@delegates(draw_with, but=['model','vocab','n','steer'])
+def draw_steered(self:CharLearner|TrainedModel,
+    unit:int, # Number of a hidden unit of the top layer, as `find_unit` returns it
+    values=(-1,-.5,0,.5,1), # What to hold it at; a drawing for each
+    prompt=None, # Strokes to begin with
+    seed:int=0, # The same for all of them
+    **kwargs
+)->Drawings: # A list of `Drawing`
+    "Drawings with a unit held at one value after the other"
+    res = [draw_with(self.model, self.vocab, 1, prompt, seed=seed, steer={unit:v}, **kwargs)[0] for v in values]
+    return draw_grid(res, titles=[f'{v:g}' for v in values])
