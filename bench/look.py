@@ -2,9 +2,6 @@
 import argparse,time
 from charrnn_fa.everything import *
 from charrnn_fa.look import samples as _samples
-from charrnn_fa.look.memory import pull
-from charrnn_fa.look.neurons import unit_values
-from charrnn_fa.look.surprise import read_text
 from charrnn_fa.look.trace import trace
 
 def counted(cb):
