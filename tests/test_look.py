@@ -418,7 +418,7 @@ def test_without_colours_there_are_marks():
     tm = trained(n_hid=9)
     v  = tm.surprise(said[:50])
     title,note,key,*rows = str(v).split('\n')
-    legend = dict(o.split(' = ') for o in key.split('  '))
+    legend = {o[0]:o.split(' = ')[-1] for o in key.split('  ')}
     got,at = [],0
     while rows:
         line = rows.pop(0)[5:]
