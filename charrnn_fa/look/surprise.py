@@ -8,6 +8,7 @@ __all__ = ['PAIRS', 'COUNTED', 'KNEW', 'GROUPINGS', 'Reading', 'read_text', 'lin
 
 # %% ../../nbs/61_look.surprise.ipynb #d5d18536
 import html,math,unicodedata
+from textwrap import fill
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
 from ..core import *
@@ -65,7 +66,7 @@ def line_means(
 
 # %% ../../nbs/61_look.surprise.ipynb #a6b6daee
 class Surprise(View):
-    "A text coloured by its surprise; `bits` of each character but the first, shape (n-1,), `nats` per character"
+    "A text coloured by its surprise; `bits` of each character but the first, shape (n-1,), their mean in each of `lines`, `nats` per character"
     def __init__(self,
         text:str, # The text, n characters
         r:Reading, # What the model made of it
@@ -80,7 +81,8 @@ class Surprise(View):
         note = f'<div style="{muted}">Surprise in bits; before each line its mean. Hover, tap or use the arrow keys for the likeliest guesses.</div>'
         super().__init__(note+legend(SURPRISE)+marked_lines(text, self.levels, SURPRISE, self._tips(text), nums)+rows,
             f'{len(text):,} characters, {self.nats/math.log(2):.3f} bits = {self.nats:.3f} nats each',
-            ansi(text, self.levels, SURPRISE, nums), lambda ax: draw_text(ax, text, self.levels))
+            lambda colour: f'Surprise in bits; before each line its mean\n{terminal_legend(SURPRISE, colour)}\n{terminal_text(text, self.levels, SURPRISE, nums, colour)}',
+            lambda ax: draw_text(ax, text, self.levels))
 
     def _tips(self, text):
         def _pct(p): return f'{100*p:.0f}%' if p>=0.01 else f'{100*p:.1f}%'
@@ -99,6 +101,7 @@ def codes_of(
         dls = getattr(who, 'dls', None)
         if dls is None: raise ValueError('A trained model has no validation text with it: pass a text')
         on = dls.valid.codes
+    if not hasattr(on, '__len__'): raise TypeError(f'text={on!r} is not a text: pass a string, or nothing to look at the validation part, and the number of characters as n=')
     return np.asarray(on[:n])
 
 # %% ../../nbs/61_look.surprise.ipynb #44cf7dcc
@@ -198,7 +201,7 @@ class LossBy(View):
         said = f'<div style="{muted}">{html.escape(note)}</div>' if note else ''
         super().__init__(''.join(table_html([k,*head[1:]], v) for k,v in cells.items())+said,
             f'Where the loss of {self.nats:.4f} nats = {self.nats/math.log(2):.4f} bits is ({self.n:,} characters)',
-            '\n\n'.join([*(table_text([k,*head[1:]], v) for k,v in cells.items()), *filter(None, [note])]), self._draw)
+            '\n\n'.join([*(f'{k}\n{table_text(head, v)}' for k,v in cells.items()), *filter(None, [fill(note, 80)])]), self._draw)
 
     def _rows(self, nats, names):
         sums = [(g,nats[names==g]) for g in dict.fromkeys(names.tolist())]

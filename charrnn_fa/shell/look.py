@@ -6,7 +6,7 @@
 __all__ = ['look_run']
 
 # %% ../../nbs/88_shell.look.ipynb #f57d7e67
-import os
+import os,re
 from pathlib import Path
 from ..text.corpus import *
 from ..text.stream import *
@@ -19,9 +19,16 @@ from ..look.memory import *
 from .read import *
 
 # %% ../../nbs/88_shell.look.ipynb #0de42348
+def _typed(text):
+    "A text that was typed, or that a file holds; what looks like a file must be there"
+    if os.path.exists(text): return get_corpus(Path(text)).text
+    if re.fullmatch(r'\S*[/\\]\S+|\S+\.[A-Za-z]\w{1,4}', text):
+        raise ValueError(f'There is no file {text} (looked in {Path.cwd()}); if these characters are the text to look at, add a blank')
+    return text
+
 def _text_of(tm, run, text):
     "The text to look at, and codes to count n-grams on where they are known"
-    if text is not None: return (get_corpus(Path(text)).text if os.path.isfile(text) else text),None
+    if text is not None: return _typed(text),None
     run_source(tm.info, 'look', run)
     train,valid = split_stream(text_of_run(tm.info, tm.vocab), tm.info['split'])[:2]
     return valid.text,train.codes
