@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BITS', 'SURPRISE', 'SIGNED', 'COPIED', 'DIFFERS', 'SCALES', 'muted', 'Scale', 'luminance', 'ink', 'shown', 'readable',
-           'marked', 'split_lines', 'marked_lines', 'scrolling', 'legend', 'ansi_colour', 'columns', 'terminal_text',
-           'terminal_legend', 'draw_text']
+           'marked', 'split_lines', 'marked_lines', 'scrolling', 'legend', 'ansi_colour', 'terminal_legend', 'columns',
+           'terminal_text', 'draw_text']
 
 # %% ../../nbs/59_look.marks.ipynb #74f2424b
 import html,unicodedata
@@ -168,6 +168,15 @@ def _coloured(s, level, scale):
     if not bg: return s
     return f'\x1b[{"4;" if scale.lines[level-scale.low] else ""}38;5;{16 if ink(bg)=="#000000" else 231};48;5;{ansi_colour(bg)}m{s}\x1b[0m'
 
+def terminal_legend(
+    scale:Scale, # What the levels look like
+    colour:bool=True, # Colours, or marks
+)->str: # One line
+    "The shades, or the marks, with their names"
+    if colour: return ' '.join(_coloured(f' {nm} ', l, scale) for l,nm in zip(scale.levels(), scale.names))
+    return '  '.join(nm if nm.split()[0]==m else f'{m} = {nm}' for m,nm in zip(scale.marks, scale.names) if m!=' ')
+
+# %% ../../nbs/59_look.marks.ipynb #775bad5f
 def columns(
     c:str # One character
 )->int: # Columns that it takes up on a terminal, as `shown`
@@ -186,6 +195,7 @@ def _pieces(line, cols):
         if c in ' \t': blank = i+1
     return [*res, slice(start,len(line))]
 
+# %% ../../nbs/59_look.marks.ipynb #5ae691d8
 def terminal_text(
     text:str, # Any text
     levels, # Level of each character, shape (n,)
@@ -205,14 +215,6 @@ def terminal_text(
             if below: res.append(' '*w+below)
             head = ' '*w
     return '\n'.join(res)
-
-def terminal_legend(
-    scale:Scale, # What the levels look like
-    colour:bool=True, # Colours, or marks
-)->str: # One line
-    "The shades, or the marks, with their names"
-    if colour: return ' '.join(_coloured(f' {nm} ', l, scale) for l,nm in zip(scale.levels(), scale.names))
-    return '  '.join(nm if nm.split()[0]==m else f'{m} = {nm}' for m,nm in zip(scale.marks, scale.names) if m!=' ')
 
 # %% ../../nbs/59_look.marks.ipynb #62a60bf3
 def draw_text(
