@@ -1211,6 +1211,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                            'charrnn_fa/look/neurons.py'),
                                          'charrnn_fa.look.neurons.TrainedModel.steer': ( 'look.neurons.html#trainedmodel.steer',
                                                                                          'charrnn_fa/look/neurons.py'),
+                                         'charrnn_fa.look.neurons._deflated': ('look.neurons.html#_deflated', 'charrnn_fa/look/neurons.py'),
                                          'charrnn_fa.look.neurons._hold': ('look.neurons.html#_hold', 'charrnn_fa/look/neurons.py'),
                                          'charrnn_fa.look.neurons.packed': ('look.neurons.html#packed', 'charrnn_fa/look/neurons.py'),
                                          'charrnn_fa.look.neurons.unit_levels': ( 'look.neurons.html#unit_levels',

@@ -55,6 +55,10 @@ new Response(new Blob([pack]).stream().pipeThrough(new DecompressionStream('defl
  bar.style.margin='.4em 0';pick.selectedIndex=data.first;pick.onchange=show;root.querySelector('.lines').before(bar)})
 '''
 
+def _deflated(b):
+    o = zlib.compressobj(6, strategy=zlib.Z_FILTERED)                             # what is noise rather than text packs 5 to 10 % closer so
+    return base64.b64encode(o.compress(b)+o.flush()).decode()
+
 def packed(
     levels:np.ndarray, # From -4 to 4, shape (n, units)
     order:np.ndarray, # Numbers of the units, those that matter most first
@@ -64,7 +68,7 @@ def packed(
     k = min(len(order), max(1, 4*room//len(levels)))                              # 4 values a byte are more than fit, unless units hardly move: less is packed in vain
     while True:
         ix = np.sort(order[:k])
-        z  = base64.b64encode(zlib.compress((levels[:,ix].T+4).astype(np.uint8).tobytes())).decode()
+        z  = _deflated((levels[:,ix].T+4).astype(np.uint8).tobytes())
         if len(z)<=room or k==1: return ix,z
         k = max(1, min(k-1, int(0.98*k*room/len(z))))
 
