@@ -32,7 +32,7 @@ def table_html(
     def _style(i, o):
         is_bar = o[:1] in _blocks and o!=''
         side   = 'left' if i<n_text or is_bar else 'right'
-        look   = ';color:#111111'+(';min-width:6em' if i==0 else '')                  # JupyterLab strips `color:inherit` where it does not trust
+        look   = ';color:#111111'+(';min-width:6em' if i==n_text-1 else '')                  # JupyterLab strips `color:inherit` where it does not trust
         if is_bar: look = ';color:#2171b5;font-size:.7em;white-space:nowrap'         # narrow screens show a bar whole
         return f'text-align:{side};padding:.15em .4em;vertical-align:top;background:transparent{look}'
     def _cells(tag, row): return ''.join(f'<{tag} style="{_style(i,o)}">{_html.escape(readable(o))}</{tag}>' for i,o in enumerate(row))
