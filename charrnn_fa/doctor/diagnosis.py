@@ -47,7 +47,7 @@ def _lesson(title):
 
 def _part(head, text):
     "A column of a row: beside the others where there is room, below them on a narrow screen"
-    return f'<div style="flex:1 1 0;min-width:220px"><small style="opacity:.75">{head}</small><br>{text}</div>'
+    return f'<div style="flex:1 1 220px;min-width:0"><small style="opacity:.75">{head}</small><br>{text}</div>'
 
 # %% ../../nbs/56a_doctor.diagnosis.ipynb #27f67d18
 def _row(o):
