@@ -33,7 +33,8 @@ class Scale:
         "How a level looks"
         bg,line = self.light[level-self.low],self.lines[level-self.low]
         if not bg: return ''
-        return f'background:{bg};color:{ink(bg)[:4]}'+(f';{line}' if line else '')
+        dark = ';color:#fff' if ink(bg)=='#ffffff' else ''                        # black is what is around it, and a long text has a style for each letter
+        return f'background:{bg}{dark}'+(f';{line}' if line else '')
 
 # %% ../../nbs/59_look.marks.ipynb #3ee19932
 def luminance(
@@ -132,10 +133,10 @@ def marked_lines(
     res,w = [],max(map(len, numbers or ['']))
     for i,s in enumerate(split_lines(text)):
         num = f'<span style="{muted}">{html.escape(numbers[i].rjust(w)).replace(" ","&nbsp;")}&nbsp;</span>' if numbers else ''
-        hang = 0.6*(w+1)                                          # characters of 0.6 em, as JupyterLab strips `ch` where it does not trust
-        pad = f'padding-left:{hang:g}em;text-indent:-{hang:g}em;' if numbers else ''
-        res.append(f'<div dir="auto" style="{pad}text-align:left">{num}{marked(text[s], levels[s], scale, tips and tips[s])}</div>')
-    return f'<div class="lines" style="font-family:monospace;line-height:1.6;overflow-wrap:break-word">{"".join(res)}</div>'
+        res.append(f'<div dir="auto">{num}{marked(text[s], levels[s], scale, tips and tips[s])}</div>')
+    hang = 0.6*(w+1)                                              # characters of 0.6 em, as JupyterLab strips `ch` where it does not trust
+    pad  = f'padding-left:{hang:g}em;text-indent:-{hang:g}em;' if numbers else ''
+    return f'<div class="lines" style="{pad}text-align:left;font-family:monospace;line-height:1.6;overflow-wrap:break-word">{"".join(res)}</div>'
 
 # %% ../../nbs/59_look.marks.ipynb #2c41b4fd
 def scrolling(

@@ -69,11 +69,12 @@ def packed(
     while True:
         ix = np.sort(order[:k])
         z  = _deflated((levels[:,ix].T+4).astype(np.uint8).tobytes())
-        if len(z)<=room or k==1: return ix,z
-        k = max(1, min(k-1, int(0.98*k*room/len(z))))
+        size = len(z)+12*k                                                        # a number and a largest value beside the values of each
+        if size<=room or k==1: return ix,z
+        k = max(1, min(k-1, int(0.98*k*room/size)))
 
 # %% ../../nbs/62_look.neurons.ipynb #6494c90e
-PAGE = 275_000 # Bytes of text and values in a view at most; scripts and styles, the same in all, take about 15 kB more
+PAGE = 290_000 # Bytes of text and values in a view at most; scripts and styles, the same in all, take about 7 kB more
 
 class Neurons(View):
     "A text coloured by a unit, others to choose; `values` by `h1`, `c1` and so on, shape (n, units); `choice`, the units to choose from"

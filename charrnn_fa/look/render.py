@@ -112,7 +112,7 @@ class View:
 
     def _repr_html_(self):
         head  = f'<div style="font-weight:bold;margin:0 0 .3em">{_html.escape(readable(self.title))}</div>' if self.title else ''
-        plain = f'<div style="background:#ffffff;color:#111111;padding:8px;font-family:system-ui,sans-serif;font-size:14px;text-align:left">{head}{self.html}</div>'
+        plain = f'<div style="background:#ffffff;color:#000000;padding:8px;font-family:system-ui,sans-serif;font-size:14px;text-align:left">{head}{self.html}</div>'
         data  = json.dumps(self.data).replace('<', '\\u003c')
         more  = f'const data={data};(()=>{{{self.script}}})()' if self.script else ''
         page  = f'<!doctype html><meta charset=utf-8><style>{_css}{_dark_css()}{self.css}</style><body><script>(f=>{{{_script}{more}}})(frameElement)</script>'

@@ -85,8 +85,7 @@ class Surprise(View):
             lambda ax: draw_text(ax, text, self.levels))
 
     def _tips(self, text):
-        def _pct(p): return f'{100*p:.0f}%' if p>=0.01 else f'{100*p:.1f}%'
-        tips = ['\n'.join([f'{shown(c)} {b:.2f} bits',*(f'{shown(g)} {_pct(p)}' for g,p in gs if p>=5e-3)]) for c,b,gs in zip(text[1:], self.bits, self.guesses)]
+        tips = ['\n'.join([f'{shown(c)} {b:.2f} bits',*(f'{shown(g)} {100*p:.0f}%' for g,p in gs if p>=0.01)]) for c,b,gs in zip(text[1:], self.bits, self.guesses)]
         return [f'{shown(text[0])} the first',*tips]
 
 # %% ../../nbs/61_look.surprise.ipynb #ce19fc2a
