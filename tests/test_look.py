@@ -500,11 +500,23 @@ def test_styles_survive_where_nothing_is_trusted(browser):
     keeps = lambda k,v: any(re.match(o, v, re.I) for o in ok.get(k, []))
     assert keeps('color', '#111111') and not keeps('color', 'inherit') and not keeps('text-indent', '-3ch')
     m,lost = trained(),set()
-    for v in (m.surprise(said), m.loss_by(said), m.neurons(said), m.gates(said), m.looks_back(said[:40]), m.compare(n=20), m.memory(said*8, upto=4, places=10)):
+    found = Diagnosis([Finding('lr_high', 'a loss', 'too long', 'learn.lr = 0.004', o) for o in ('broken','slow','remark')], passed=['check_codes'])
+    for v in (m.surprise(said), m.loss_by(said), m.neurons(said), m.gates(said), m.looks_back(said[:40]), m.compare(n=20), m.memory(said*8, upto=4, places=10),
+            m.steer('h1[2]', 1., n=20), m.memorised(said[:90], said), found):
         plain = re.sub(r'srcdoc="[^"]*"', '', v._repr_html_())
         for style in re.findall(r'style="([^"]*)"', plain):
             lost |= {o for o in style.split(';') if o and not keeps(*map(str.strip, o.split(':', 1)))}
     assert not lost
+
+def test_a_diagnosis_fits_a_narrow_notebook(browser):
+    "At 230 pixels, which JupyterLab leaves of 390, long lines of code are broken within"
+    fix = 'learn = char_learner(CharDataLoaders.from_corpus(corpus, bs=16, seq_len=32), load_trained(path_of_the_model))'
+    c = browser.new_context(java_script_enabled=False, viewport=dict(width=230, height=600))
+    p = c.new_page()
+    p.set_content('<body style="margin:0">'+Diagnosis([Finding('vocab_order', '63 of 65 characters differ', 'other codes', fix)])._repr_html_())
+    assert p.locator('code').inner_text()==fix                                    # copied as it is written
+    assert p.locator('table').bounding_box()['width']<=230
+    c.close()
 
 def test_a_table_says_that_it_goes_on(browser):
     "At 390 pixels a wide table has a shadow at its right edge, which its end covers, in light and in dark"

@@ -55,7 +55,7 @@ def _row(o):
     chip  = f'<span style="background:{_COLOURS[o.severity]};color:white;border-radius:3px;padding:1px 6px;display:inline-block;margin-bottom:3px">{o.severity}</span>'
     means = html.escape(o.means)+(f'<br><small>Lesson: {_lesson(o.lesson)}</small>' if o.lesson else '')
     parts = [_part('what was seen', html.escape(o.saw)), _part('what it means', means)]
-    breaks = re.sub(r'([(,.=])', r'\1<wbr>', html.escape(o.fix))             # JupyterLab strips `overflow-wrap:anywhere` where it does not trust
+    breaks = re.sub(r'([(,.=_])', r'\1<wbr>', html.escape(o.fix))             # JupyterLab strips `overflow-wrap:anywhere` where it does not trust
     code  = f'<code style="white-space:pre-wrap">{breaks}</code>'
     parts.append(_part('line to change' if o.fix else '', code if o.fix else ''))
     style = 'style="text-align:left;vertical-align:top;white-space:normal"'

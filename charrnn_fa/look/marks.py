@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BITS', 'SURPRISE', 'SIGNED', 'COPIED', 'DIFFERS', 'SCALES', 'muted', 'Scale', 'luminance', 'ink', 'shown', 'readable',
-           'marked', 'split_lines', 'marked_lines', 'scrolling', 'legend', 'ansi_colour', 'terminal_legend', 'columns',
-           'terminal_text', 'draw_text']
+           'marked', 'split_lines', 'marked_lines', 'scrolling', 'legend', 'terminal_colour', 'terminal_legend',
+           'columns', 'terminal_text', 'draw_text']
 
 # %% ../../nbs/59_look.marks.ipynb #74f2424b
 import html,unicodedata
@@ -157,17 +157,22 @@ def legend(
     return f'<div style="font-family:monospace;margin:.3em 0">{" ".join(cells)}</div>'
 
 # %% ../../nbs/59_look.marks.ipynb #6316fe67
-def ansi_colour(
-    colour:str # `#rrggbb`
-)->int: # Number of the nearest colour of the 6x6x6 cube
-    "A colour for a terminal"
-    r,g,b = [round(int(colour[i:i+2], 16)/51) for i in (1,3,5)]
-    return 16+36*r+6*g+b
+_on_terminal = {'#deebf7':189, '#c6dbef':153, '#9ecae1':117, '#6baed6':75, '#4292c6':33, '#2171b5':26, '#08306b':18,
+    '#542788':54, '#8073ac':97, '#b2abd2':140, '#d8daeb':189, '#fee0b6':223, '#fdb863':215, '#e08214':172, '#b35806':130}
+
+def terminal_colour(
+    shade:str # One of a scale's `light`, `#rrggbb`
+)->tuple: # Its number among the 256 of a terminal, and what that looks like, `#rrggbb`
+    "The colour that stands for a shade on a terminal"
+    n = _on_terminal[shade]
+    r,g,b = [(0,95,135,175,215,255)[o] for o in ((n-16)//36, (n-16)//6%6, (n-16)%6)]   # the steps of the 6 x 6 x 6 cube
+    return n,f'#{r:02x}{g:02x}{b:02x}'
 
 def _coloured(s, level, scale):
-    bg = scale.light[level-scale.low]
-    if not bg: return s
-    return f'\x1b[{"4;" if scale.lines[level-scale.low] else ""}38;5;{16 if ink(bg)=="#000000" else 231};48;5;{ansi_colour(bg)}m{s}\x1b[0m'
+    shade = scale.light[level-scale.low]
+    if not shade: return s
+    n,bg = terminal_colour(shade)
+    return f'\x1b[{"4;" if scale.lines[level-scale.low] else ""}38;5;{16 if ink(bg)=="#000000" else 231};48;5;{n}m{s}\x1b[0m'
 
 def terminal_legend(
     scale:Scale, # What the levels look like

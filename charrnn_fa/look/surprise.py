@@ -200,7 +200,7 @@ class LossBy(View):
         said = f'<div style="{muted}">{html.escape(note)}</div>' if note else ''
         super().__init__(''.join(table_html([k,*head[1:]], v) for k,v in cells.items())+said,
             f'Where the loss of {self.nats:.4f} nats = {self.nats/math.log(2):.4f} bits is ({self.n:,} characters)',
-            '\n\n'.join([*(f'{k}\n{table_text(head, v)}' for k,v in cells.items()), *filter(None, [fill(note, 80)])]), self._draw)
+            '\n\n'.join([*(f'{readable(k)}\n{table_text(head, v)}' for k,v in cells.items()), *filter(None, [fill(note, 80)])]), self._draw)
 
     def _rows(self, nats, names):
         sums = [(g,nats[names==g]) for g in dict.fromkeys(names.tolist())]
@@ -226,7 +226,7 @@ def loss_by(self:CharLearner|TrainedModel,
     s,nats = self.vocab.decode(codes),read_text(self.model, codes, 1).nats
     groups = {k:f(s)[1:] for k,f in {**GROUPINGS, **(by or {})}.items()}
     if train is None: train = nested_attr(self, 'dls.train.codes')
-    if train is None: return LossBy(nats, groups, 'What the best n-gram already knew is left out: a trained model has no training text with it, pass its codes as train=')
+    if train is None: return LossBy(nats, groups, 'What the best n-gram already knew is left out: the training text is not known here (pass its codes as train=)')
     names,order = count_class(codes, train[:COUNTED], len(self.vocab))
     what = f'the first {COUNTED:,} characters of the training text' if len(train)>COUNTED else 'the training text'
     note = f'The n-gram has order {order} and was counted on {what}; it is sure where its likeliest character has 50 % or more.'
