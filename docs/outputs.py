@@ -58,7 +58,7 @@ def run(path, timeout=900):
         if c.cell_type=='code' and not runs(c): c.source = ''
     os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(root), str(root/'tests'), os.environ.get('PYTHONPATH','')])), PYTHONHASHSEED='0')
     with tempfile.TemporaryDirectory() as d:
-        NotebookClient(work, timeout=timeout, kernel_name='python3', extra_arguments=['--log-level=ERROR'], resources=dict(metadata=dict(path=d))).execute()
+        NotebookClient(work, timeout=timeout, kernel_name='python3', coalesce_streams=True, extra_arguments=['--log-level=ERROR'], resources=dict(metadata=dict(path=d))).execute()
     for c,done in zip(nb.cells, work.cells):
         if c.cell_type!='code': continue
         c.outputs = placed([o for o in map(tidy, done.outputs) if o], path.parent, d) if keeps(c) else []
