@@ -66,6 +66,10 @@ class CharLearner(Learner):
         self.minutes = None                             # what `fit_minutes` was given, while it runs
         self.guards  = []                               # each `FitGuard` that holds something now
 
+    def __getattr__(self, k):
+        try: return super().__getattr__(k)
+        except AttributeError: raise no_attribute(self, k) from None
+
     def _do_one_batch(self):
         with autocast(self.precision, self.xb[0].device): pred = taught_forward(self.model, self.xb, self.vocab)
         self.pred = pred.float() if pred.is_floating_point() else pred
