@@ -160,6 +160,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'charrnn_fa.doctor.data._other_order': ( 'doctor.data.html#_other_order',
                                                                                  'charrnn_fa/doctor/data.py'),
                                         'charrnn_fa.doctor.data._pairs': ('doctor.data.html#_pairs', 'charrnn_fa/doctor/data.py'),
+                                        'charrnn_fa.doctor.data._saved_loss': ('doctor.data.html#_saved_loss', 'charrnn_fa/doctor/data.py'),
                                         'charrnn_fa.doctor.data._undone': ('doctor.data.html#_undone', 'charrnn_fa/doctor/data.py'),
                                         'charrnn_fa.doctor.data._written': ('doctor.data.html#_written', 'charrnn_fa/doctor/data.py'),
                                         'charrnn_fa.doctor.data.check_alignment': ( 'doctor.data.html#check_alignment',
