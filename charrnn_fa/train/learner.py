@@ -36,6 +36,7 @@ class CharLearner(Learner):
     "A fastai `Learner` for character streams"
     in_epoch = False                                    # whether an epoch of training is under way
     _heard = None                                       # callbacks, and which of them listen to what
+    _xtra  = None                                       # as `GetAttr` takes it to be where it does not find it, after a search that takes 5 us
     def __init__(self,
         dls, # Loaders of character streams
         model:nn.Module, # Codes `(bs, seq_len)` to logits
@@ -68,6 +69,10 @@ class CharLearner(Learner):
         self.passes  = 1                                # over the text, between two validations
         self.minutes = None                             # what `fit_minutes` was given, while it runs
         self.guards  = []                               # each `FitGuard` that holds something now
+
+    def __getattr__(self, k):
+        try: return super().__getattr__(k)
+        except AttributeError: raise NoAttribute(self, k) from None
 
     def _do_one_batch(self):
         with autocast(self.precision, self.xb[0].device): pred = taught_forward(self.model, self.xb, self.vocab)
