@@ -114,7 +114,7 @@ class LooksBack(View):
         lev  = [*np.digitize(part, (0.02,0.05,0.1,0.2,0.4,0.6,0.8)).tolist(),0]
         self.half = int(np.searchsorted(np.cumsum(pull[::-1]), pull.sum()/2))+1
         tips = [*(f'{shown(c)} {100*p:.0f}%' for c,p in zip(text, part)),f'{shown(text[-1])} predicted']
-        said = f'Gradient of the logit of the last character, {shown(text[-1])}, in parts of the largest; half of it lies in the {plural(self.half, "character")} before.'
+        said = f'Gradient of the logit of the last character, {shown(text[-1])}, in parts of the largest; half of it lies in the last {"character" if self.half==1 else plural(self.half, "character")}.'
         super().__init__(f'<div style="{muted}">{html.escape(said)}</div>'+legend(PARTS)+marked_lines(text, lev, PARTS, tips), 'What the last character hangs on',
             lambda colour: f'{fill(said, 80)}\n{terminal_legend(PARTS, colour)}\n{terminal_text(text, lev, PARTS, colour=colour)}', lambda ax: draw_text(ax, text, lev, PARTS))
 
