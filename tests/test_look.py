@@ -501,8 +501,8 @@ def test_styles_survive_where_nothing_is_trusted(browser):
     assert keeps('color', '#111111') and not keeps('color', 'inherit') and not keeps('text-indent', '-3ch')
     m,lost = trained(),set()
     found = Diagnosis([Finding('lr_high', 'a loss', 'too long', 'learn.lr = 0.004', o) for o in ('broken','slow','remark')], passed=['check_codes'])
-    for v in (m.surprise(said), m.loss_by(said), m.neurons(said), m.gates(said), m.looks_back(said[:40]), m.compare(n=20), m.memory(said*8, upto=4, places=10),
-            m.steer('h1[2]', 1., n=20), m.memorised(said[:90], said), found):
+    texts = m.surprise(said),m.neurons(said),m.looks_back(said[:40]),m.compare(n=20),m.steer('h1[2]', 1., n=20),m.memorised(said[:90], said)
+    for v in (*texts, m.loss_by(said), m.gates(said), m.memory(said*8, upto=4, places=10), found):
         plain = re.sub(r'srcdoc="[^"]*"', '', v._repr_html_())
         for style in re.findall(r'style="([^"]*)"', plain):
             lost |= {o for o in style.split(';') if o and not keeps(*map(str.strip, o.split(':', 1)))}

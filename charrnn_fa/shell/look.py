@@ -40,6 +40,7 @@ def _text_of(tm, run, text, count):
     try: return s,_parts_of(tm, run)[0].codes if count else None
     except (ValueError,OSError): return s,None                                # the view says what it leaves out
 
+# %% ../../nbs/88_shell.look.ipynb #cd7fa46e
 _figures = dict(surprise=lambda v: dict(nats=v.nats, bits=v.bits.tolist()), loss_by=lambda v: dict(nats=v.nats, tables=v.tables),
     neurons=lambda v: dict(units=v.rows), memory=lambda v: dict(nats=v.loss, ngram=v.ngram))
 
