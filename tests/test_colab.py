@@ -49,7 +49,7 @@ def test_in_vscode_on_colab(tmp_path):
     "Secrets time out there, and no browser takes files: the other sources are used, and names are shown"
     out,_ = kernel(tmp_path, cells, dict(browser=False), GDRIVE_TOKEN='from the environment')
     assert 'secret from the environment' in out and 'LOCKED; looked in Colab\'s Secrets: timed out' in out
-    assert 'upload FileNotFoundError' in out and 'It is in' in out and 'is mine.txt False' in out
+    assert 'upload FileNotFoundError' in out and 'could not save the file' in out and 'is mine.txt False' in out
 
 def test_in_jupyter(tmp_path):
     out,nb = kernel(tmp_path, cells)
