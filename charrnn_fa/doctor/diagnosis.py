@@ -27,7 +27,7 @@ class Diagnosis(list):
     def named(self, severity): return [o for o in self if o.severity==severity]
 
     def foot(self):
-        "What stands below the findings"
+        "The lines below the findings"
         lines = [f'{len(self.passed)} checks found nothing' if self else f'Nothing found in {len(self.passed)} checks']
         lines += [f'{k} could not be run ({v})' for k,v in self.failed.items()]
         if self.yardsticks:

@@ -20,7 +20,7 @@ from .read import *
 
 # %% ../../nbs/88_shell.look.ipynb #0de42348
 def _text_of(tm, run, text):
-    "The text to look at, and codes to count n-grams on where they are known"
+    "The text to look at, and codes to count n-grams on if they are known"
     if text is not None: return (get_corpus(Path(text)).text if os.path.isfile(text) else text),None
     run_source(tm.info, 'look', run)
     train,valid = split_stream(text_of_run(tm.info, tm.vocab), tm.info['split'])[:2]
