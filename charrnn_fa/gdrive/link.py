@@ -116,11 +116,12 @@ def within(self:DriveLink,
 ):
     "Allow one operation at a time, and cut its connections when its time is up; yields that moment, as `time.monotonic` tells it"
     secs = self.deadline+size/self.slowest
-    end,done = time.monotonic()+secs,threading.Event()
+    done = threading.Event()
     if not self.lock.acquire(timeout=secs): raise StoreError(f'Another operation kept the connection to Google Drive busy for {secs:.0f} s')
     try:
+        if not self.service: self._connect()              # before the clock starts: it only imports, which takes seconds on a busy machine
+        end = time.monotonic()+secs
         threading.Thread(target=self._guard, args=(done,end), daemon=True).start()
-        if not self.service: self._connect()
         yield end
     except BaseException:                                 # an interrupt, say, after which an answer may still be on its way
         self.drop()
