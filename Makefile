@@ -5,7 +5,7 @@ bin     = .venv/bin
 run     = runs/demo
 path    = PATH="$(CURDIR)/$(bin):$$PATH"
 
-.PHONY: demo test test-all bench docs outputs setup cached clean
+.PHONY: demo test test-all bench docs outputs tutorials setup cached clean
 
 # Two minutes of training on Shakespeare, or on Python's own source without a network, then a sample
 demo: setup cached
@@ -31,6 +31,10 @@ docs: setup
 # What the notebooks show, saved in them
 outputs: setup cached
 	$(path) python docs/outputs.py
+
+# Every tutorial in JupyterLab in a browser, run to its end twice, without an error or a warning
+tutorials: setup cached
+	$(path) python docs/tutorials.py
 
 # What is claimed of quality and speed, beside its peers, into bench/results: about 22 minutes of two quiet cores
 bench: setup cached

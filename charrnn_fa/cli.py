@@ -7,7 +7,7 @@ __all__ = ['Count', 'Chars', 'Seed', 'Above0', 'Rate', 'Share', 'Temper', 'COMMA
            'runs', 'doctor', 'html', 'look', 'parser', 'main']
 
 # %% ../nbs/90_cli.ipynb #8900fe73
-import argparse,contextlib,math,os,re,signal,sys
+import argparse,contextlib,math,os,re,shutil,signal,sys,textwrap
 from importlib import import_module
 from typing import Annotated
 from .core import *
@@ -40,13 +40,13 @@ Temper = Number(float, 0, 1_000)
 # %% ../nbs/90_cli.ipynb #6171c5c5
 _need,_pos,_many = dict(opt=True, required=True),dict(opt=False, nargs='?'),dict(action='append')
 _arch,_precision,_newline,_dtype = (dict(choices=o.split()) for o in ('rnn gru lstm mingru', 'auto fp32 bf16 fp16', 'keep lf', 'int8 float32'))
-_preset = dict(choices='2min 10min best'.split())                         # `PRESETS` would bring torch with it
+_preset = dict(choices=['2min'])                         # `PRESETS` would bring torch with it
 
 # %% ../nbs/90_cli.ipynb #af859ece
 def train(
     corpus:str, # File, folder, .zip, .gz, URL, or a name: shakespeare, python, demo
     run:Annotated[str,_need], # Folder, gdrive:folder/run, or URL such as s3://bucket/run or file:///home/me/run; a run that was broken off is resumed
-    preset:Annotated[str,_preset]=None, # Settings for tiny Shakespeare and its like: 2min, 10min or best; options beside it win
+    preset:Annotated[str,_preset]=None, # Settings for tiny Shakespeare and its like: 2min; options beside it win
     minutes:Above0=None, # Wall-clock time to train for; 2 if nothing is said
     epochs:Above0=None, # Passes over the text, in place of minutes
     every:str='30s', # How often to write a checkpoint: 30s, 5m, or a number of steps
@@ -260,6 +260,34 @@ def _safe_streams():
     for o in (sys.stdout,sys.stderr):
         if hasattr(o,'reconfigure'): o.reconfigure(errors='replace')
 
+# %% ../nbs/90_cli.ipynb #b5a20007
+class _Terminal:
+    "A terminal that breaks long lines between words, and clears a bar, or the ^C behind it, where something else is said"
+    def __init__(self, stream): self.stream,self.bar = stream,False
+    def __getattr__(self, k): return getattr(self.stream, k)
+    def write(self, s):
+        if not s: return 0                                                # `print(..., end='')` writes that, too
+        moves = '\r' in s
+        if not moves: s = ('\r\x1b[K' if self.bar else '')+'\n'.join(map(self._broken, s.split('\n')))
+        self.bar = moves and not s.endswith('\n')
+        self.stream.write(s)
+        return len(s)
+
+    def _broken(self, line):
+        wide = shutil.get_terminal_size().columns
+        if len(line)<=wide: return line
+        margin = ' '*(len(line)-len(line.lstrip()))
+        return '\n'.join(textwrap.wrap(line, wide, subsequent_indent=margin+'  ' if margin else '', break_long_words=False, break_on_hyphens=False))
+
+@contextlib.contextmanager
+def _whole_words(*names):
+    "Inside, these streams break lines between words, where they are terminals"
+    was = {nm:getattr(sys,nm) for nm in names if getattr(sys,nm).isatty()}
+    for nm,o in was.items(): setattr(sys, nm, _Terminal(o))
+    try: yield
+    finally:
+        for nm,o in was.items(): setattr(sys, nm, o)
+
 # %% ../nbs/90_cli.ipynb #d26e15fa
 def main(
     argv:list=None # Arguments, those of the process by default
@@ -273,6 +301,10 @@ def main(
         if f is None: return p.print_help() or 0
         import_module('charrnn_fa.shell.fit' if f in (train,doctor,look) else 'charrnn_fa.shell.read')
     opts = {k:v for k,v in a.items() if k in f.__annotations__}
+    with _whole_words('stderr', *(['stdout'] if f is doctor else [])): return _run(f, opts)
+
+def _run(f, opts):
+    "Call a command; exit status"
     try:
         with _sigterm_exits(): return _finish(f(**opts), opts['json'])
     except BrokenPipeError:
@@ -284,6 +316,7 @@ def main(
         return _mistake(f, e)
     except KeyboardInterrupt: return 130
 
+# %% ../nbs/90_cli.ipynb #d26e15fc
 def _mistake(f, e):
     print(f'charrnn {f.__name__}: {_in_shell(str(e) or type(e).__name__, f)}', file=sys.stderr)
     return 2

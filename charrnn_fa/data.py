@@ -7,9 +7,7 @@ __all__ = ['show_table', 'plot_top_losses', 'tensorboard_log', 'wandb_process', 
            'suited_shape']
 
 # %% ../nbs/10_data.ipynb #fca2dcfb
-import html
-from IPython.display import HTML,display
-import torch
+import html, torch
 from fastcore.all import *
 from fastai.data.all import *
 from fastai.interpret import dispatch    # from there, since its methods for any types have to be known before those for our types, or they win
@@ -39,7 +37,9 @@ def show_table(
 ):
     "Display rows as a table in a notebook; elsewhere print the texts of each row one below the other"
     rows = [{k:visible(v).replace(' ', '·') if isinstance(v,str) else v for k,v in o.items()} for o in rows]
-    if in_notebook(): return display(HTML(_table_html(rows)))
+    if in_notebook():
+        from IPython.display import HTML,display                          # not there in an environment without notebooks
+        return display(HTML(_table_html(rows)))
     wide = max(map(len, rows[0]))
     print('\n\n'.join('\n'.join(f'{k:<{wide}}  {v}' for k,v in o.items()) for o in rows))
 

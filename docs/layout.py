@@ -42,7 +42,9 @@ def put_shown(text):
 
 def address(kind, git_url, doc_url):
     "The lines that name an address, as settings.ini has it; the clone where it has none"
-    if kind=='install': return f'```sh\npip install {f"git+{git_url}" if git_url else "./charrnn_fa   # the folder of your clone"}\n```'
+    if kind=='install':
+        what = f'git+{git_url}' if git_url else './charrnn_fa   # the folder of your clone'
+        return f'```sh\npython3 -m venv .venv && . .venv/bin/activate   # a place of its own, where your Python is not yours to change\npip install {what}\n```'
     return f'The [site]({doc_url}) has it all, with a search.' if doc_url else '`make docs` builds the site, with all of it and a search, into `_docs`.'
 
 def put_address(text):

@@ -20,6 +20,10 @@ def output(nb, code):
                 if 'text/html' in o.get('data', {}): return ''.join(o['data']['text/html'])
     raise ValueError(f'{nb} has no saved picture of {code!r}: python docs/outputs.py nbs/{nb}')
 
+# Name, notebook, code of the cell, width in pixels, and colour schemes: faces are drawn on paper in both
+shots = [('faces', 'tutorials/draw_faces.ipynb', 'drawn = learn.draw(18', 630, ['light']),
+    ('surprise', 'tutorials/quickstart.ipynb', 'learn.surprise(', 640, ['light','dark'])]
+
 def photograph(browser, html, width, scheme='light'):
     "A PNG of some HTML at twice its size, with as few colours as it needs"
     page = browser.new_page(viewport=dict(width=width, height=200), device_scale_factor=2, color_scheme=scheme)
@@ -53,8 +57,8 @@ def main():
     for k,v in badges().items(): (images/k).write_text(v, encoding='utf-8')
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=chromium(), args=quiet)
-        for fn,nb,code,width in (('faces','gallery.ipynb','face.draw(18',760), ('surprise','tutorials/quickstart.ipynb','learn.surprise(',640)):
-            for scheme in ('light','dark'):
+        for fn,nb,code,width,schemes in shots:
+            for scheme in schemes:
                 png = photograph(browser, output(nb, code), width, scheme)
                 (images/f'{fn}{"-dark" if scheme=="dark" else ""}.png').write_bytes(png)
                 print(f'{fn}, {scheme}: {len(png):,} bytes')

@@ -1,4 +1,4 @@
-"""Kills a training again and again: `python kills.py FOLDER`; the kills of each configuration go out as JSON.
+"""Kills a training again and again: `python kills.py FOLDER NAME ...`; the kills of each configuration that is named go out as JSON.
 Each process is forked from this warm one, which has trained nothing, so that it starts in a tenth of a second; what kills it kills a real process."""
 import itertools,json,os,random,signal,sys,time
 from pathlib import Path
@@ -7,8 +7,10 @@ import torch._dynamo                                               # every optim
 import resume_child
 
 phases  = 'step','snapshot','write','written','prune','pruned'
+wild = dict(init_scale=2.**40, growth_interval=7)           # too large at first, so that steps are left out, and grows soon
 configs = dict(lstm=(dict(cell='lstm', n=12, dropout=0.2, every=3),16), mingru=(dict(cell='mingru', n=9, n_layers=2, fit='flat_cos', every=4),8),
-    counted=(dict(counts=4, n=9, every=3),10), own=(dict(wrap='own', n=8, every=3),7), parallel=(dict(wrap='parallel', cell='gru', n=8, every=3),7))
+    counted=(dict(counts=4, n=9, every=3),10), own=(dict(wrap='own', n=8, every=3),7), parallel=(dict(wrap='parallel', cell='gru', n=8, every=3),7),
+    fp16=(dict(cell='gru', fit='steps', steps=90, every=4, precision='fp16', scale=wild, n_acc=8),3))
 
 def start(log, *args):
     "A process that trains: its id, and a pipe that ends when it is ready or over"
@@ -46,9 +48,9 @@ def kill_until_done(cfg, n, folder, name, turn, longest=.15):
         else: assert os.WIFEXITED(st) and os.WEXITSTATUS(st)==0 and out.exists(), f'{name}, {kind}: status {st}: {log.read_text()[-3000:]}'
     return done
 
-def main(folder):
+def main(folder, *names):
     torch.set_num_threads(1)
     turn = itertools.cycle(phases)
-    print(json.dumps({k:kill_until_done(c, n, Path(folder), k, turn) for k,(c,n) in configs.items()}))
+    print(json.dumps({k:kill_until_done(*configs[k], Path(folder), k, turn) for k in names}))
 
 if __name__=='__main__': main(*sys.argv[1:])

@@ -1,5 +1,5 @@
 "The same calls in Colab, in VS Code on Colab, in Jupyter and in a script; Colab's own modules are stubs"
-import json, os, subprocess, sys
+import json, os, subprocess, sys, time
 import nbformat, pytest
 from charrnn_fa.gdrive.signin import DriveToken
 from conftest import root
@@ -73,3 +73,30 @@ def test_the_token_gets_out_of_colab(tmp_path):
     token = DriveToken.loads((tmp_path/'downloaded.txt').read_text())
     assert token.refresh_token in srv.drive.refresh and 'ABCD-EFGH' in out and 'add a secret named GDRIVE_TOKEN' in out
     assert token.refresh_token not in str(nb.cells[0].outputs) and 'marker' not in str(nb.cells[0].outputs)
+
+def six_lines(run):
+    "The script on the page `On Colab`, for a small text, half a minute and a folder"
+    page = json.loads((root/'nbs/on_colab.ipynb').read_text(encoding='utf-8'))
+    text = next(s for c in page['cells'] for s in [''.join(c['source'])] if '# train.py' in s)
+    code = text.split('```python\n# train.py\n')[1].split('```')[0]
+    assert len(code.splitlines())==6
+    for a,b in {"'shakespeare'":"'text.txt'", "'gdrive:charrnn/run1'":f"{run!r}, every='1s'", 'fit_minutes(60':'fit_minutes(0.25', "'lstm'":"'gru', n_hid=32, precision='fp32'"}.items():
+        assert a in code
+        code = code.replace(a, b)
+    return code
+
+def test_six_lines_are_killed_and_resume(tmp_path):
+    "What the page promises of a script on a machine that is taken away: SIGKILL in the middle, and the same command again"
+    (tmp_path/'text.txt').write_text('the cat sat on the mat. the dog sat on the log. '*600)
+    (tmp_path/'train.py').write_text(six_lines('run'))
+    start = lambda: subprocess.Popen([sys.executable, 'train.py'], cwd=tmp_path, env=place(tmp_path, None), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    p,end = start(),time.monotonic()+120
+    while len(list((tmp_path/'run').glob('ck*')))<2:
+        assert time.monotonic()<end and p.poll() is None, p.communicate()[0]
+        time.sleep(.05)
+    p.kill()
+    p.communicate()
+    assert not (tmp_path/'model.safetensors').exists()
+    p = start()
+    said = p.communicate(timeout=180)[0]
+    assert p.returncode==0 and 'Resuming' in said and (tmp_path/'model.safetensors').exists(), said

@@ -111,7 +111,7 @@ def test_a_batch_is_shown_so_that_the_shift_can_be_seen(capsys, monkeypatch):
     x,y = (o[3:] for o in capsys.readouterr().out.splitlines())
     assert x=='a·b⇥c⏎<d>' and y[:-1]==x[1:]
     monkeypatch.setattr(d, 'in_notebook', lambda: True)
-    monkeypatch.setattr(d, 'display', lambda o: print(o.data))
+    monkeypatch.setattr('IPython.display.display', lambda o: print(o.data))
     dls.show_batch(max_n=1)
     out = capsys.readouterr().out
     assert 'monospace' in out and out.count('text-align:left')==4 and 'a·b⇥c⏎&lt;d&gt;' in out

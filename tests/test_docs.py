@@ -81,6 +81,7 @@ def test_every_link_leads_somewhere(site, browser):
         text = page.inner_text('main')
         assert '#|' not in text, f'a directive is printed on {p.name}'
         assert '*args, **kwargs\n)' not in text, f'an empty signature on {p.name}'
+        assert not re.search(r'\]\([\w./#-]+\.html', text), f'a link around a name that is one already on {p.name}'
         for href in page.eval_on_selector_all('a[href]', 'xs => xs.map(o => o.href)'):
             if not href.startswith('file:'): continue
             f,_,anchor = unquote(href[7:]).partition('#')

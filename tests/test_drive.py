@@ -6,6 +6,7 @@ from charrnn_fa.gdrive.store import *
 from charrnn_fa.gdrive.signin import *
 from charrnn_fa.keep.store import *
 from charrnn_fa.keep.runs import *
+from charrnn_fa.keep.claim import *
 from conftest import root
 from fakedrive import FOLDER, PLAIN, Fault, error, serve
 

@@ -1,5 +1,5 @@
 "The quickstart in JupyterLab, in a browser: killed in the middle, stopped in the middle, and Run all again"
-import json, os, re, signal, socket, subprocess, sys, time, urllib.request
+import contextlib, json, os, re, signal, socket, subprocess, sys, time, urllib.request
 from pathlib import Path
 import pytest
 from conftest import root
@@ -23,15 +23,11 @@ def short(nb, run):
         c['source'] = s
     return nb
 
-@pytest.fixture(scope='module')
-def lab(tmp_path_factory):
-    "URL and folder of a JupyterLab with two copies of the quickstart"
-    d = tmp_path_factory.mktemp('lab')
-    (d/'cats.txt').write_text(text)
-    quick = (root/'nbs/tutorials/quickstart.ipynb').read_text(encoding='utf-8')
-    for o in ('killed','stopped'): (d/f'{o}.ipynb').write_text(json.dumps(short(json.loads(quick), f'runs/{o}')), encoding='utf-8')
+@contextlib.contextmanager
+def jupyterlab(d, **env):
+    "The address of a JupyterLab in a folder"
     port = free_port()
-    env  = dict(os.environ, PYTHONPATH=str(root), JUPYTER_CONFIG_DIR=str(d/'cfg'), JUPYTER_DATA_DIR=str(d/'data'), OMP_NUM_THREADS='1')
+    env  = dict(os.environ, PYTHONPATH=str(root), JUPYTER_CONFIG_DIR=str(d/'cfg'), JUPYTER_DATA_DIR=str(d/'data'), OMP_NUM_THREADS='1', **env)
     p = subprocess.Popen([sys.executable,'-m','jupyterlab','--no-browser','--allow-root',f'--port={port}','--IdentityProvider.token=',
         '--LabApp.expose_app_in_browser=True',f'--ServerApp.root_dir={d}','--LabApp.news_url=','--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate'],
         env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -40,11 +36,20 @@ def lab(tmp_path_factory):
             try: urllib.request.urlopen(f'http://127.0.0.1:{port}/api')
             except OSError: time.sleep(.3)
             else: break
-        yield f'http://127.0.0.1:{port}',d
+        yield f'http://127.0.0.1:{port}'
     finally:
         p.terminate()
         try: p.wait(20)
         except subprocess.TimeoutExpired: os.killpg(p.pid, signal.SIGKILL)
+
+@pytest.fixture(scope='module')
+def lab(tmp_path_factory):
+    "URL and folder of a JupyterLab with two copies of the quickstart"
+    d = tmp_path_factory.mktemp('lab')
+    (d/'cats.txt').write_text(text)
+    quick = (root/'nbs/tutorials/quickstart.ipynb').read_text(encoding='utf-8')
+    for o in ('killed','stopped'): (d/f'{o}.ipynb').write_text(json.dumps(short(json.loads(quick), f'runs/{o}')), encoding='utf-8')
+    with jupyterlab(d) as url: yield url,d
 
 class Page:
     "A notebook in the browser"
@@ -58,7 +63,7 @@ class Page:
             return c?.path==name+'.ipynb' && c.sessionContext?.session?.kernel?.status=='idle' }""", arg=self.name, timeout=120_000)
 
     def run_all(self): self.pg.evaluate("() => { window.ended = null; window.jupyterapp.commands.execute('notebook:run-all-cells').then(o => window.ended = o, e => window.ended = String(e)) }")
-    def wait(self): self.pg.wait_for_function('window.ended !== null', timeout=240_000)
+    def wait(self, secs=240): self.pg.wait_for_function('window.ended !== null', timeout=1000*secs)
     def cells(self): return self.pg.evaluate('() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells')
     def outputs(self): return [o for c in self.cells() for o in c.get('outputs', [])]
     def errors(self): return [(o['ename'],o['evalue'],o['traceback']) for o in self.outputs() if o['output_type']=='error']

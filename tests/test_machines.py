@@ -1,5 +1,5 @@
 "What this project does on machines that are not at hand: float16 and its scale, a device without float64"
-import hashlib,json,os,re,subprocess,sys
+import hashlib,os,re,subprocess,sys
 import numpy as np
 from types import SimpleNamespace
 import pytest, torch
@@ -8,7 +8,8 @@ from fastai.callback.all import AMPMode,GradientClip,MixedPrecision
 from charrnn_fa.everything import *
 import charrnn_fa.text.stream as stream
 from conftest import root
-from test_resume_kill import kill_until_done,whole
+from kills import wild
+from test_resume_kill import killed
 
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
 
@@ -28,8 +29,6 @@ class Scales(Callback):
         if not self.training: return
         self.seen.append(self.learn.scaler.get_scale())
         self.skipped.append(self.learn.loss_scale.skipped)
-
-wild = dict(init_scale=2.**40, growth_interval=7)           # too large at first, so that steps are left out, and grows soon
 
 @pytest.mark.parametrize('cell', ['rnn','gru','lstm','mingru'])
 def test_float16_trains(cell):
@@ -88,12 +87,9 @@ def test_bf16_of_fastais():
     learn = fit(make(cbs=MixedPrecision(amp_mode=AMPMode.BF16)), 2)
     assert learn.precision=='bf16'
 
-def test_float16_killed_and_resumed(tmp_path):
+def test_float16_killed_and_resumed():
     "The scale, how far it is from growing, and the steps left out: all of it comes back, equal to the bit"
-    cfg = dict(cell='gru', fit='steps', steps=90, every=4, precision='fp16', scale=wild, n_acc=8)
-    ref = whole(cfg, tmp_path/'whole')
-    assert kill_until_done(cfg, tmp_path/'run', tmp_path/'out', 1, 3, 0.6)>=1
-    assert json.loads((tmp_path/'out').read_text())==ref
+    assert len(killed('fp16')['fp16'])>=1
 
 def test_what_a_checkpoint_holds_of_the_scale(tmp_path):
     fit(make(precision='fp16'), 20, Resume(tmp_path/'run', every=5))

@@ -40,13 +40,14 @@ def test_the_end_moves_and_the_rate_follows(tmp_path):
     assert lrs[-1]<1e-4*max(lrs)*30 and max(abs(x-y) for x,y in zip(lrs[20:], lrs[21:]))<0.05*max(lrs)
 
 @pytest.mark.parametrize('at', [20,75,120])
-def test_a_resumed_run_goes_by_what_was_decided(at, tmp_path):
+def test_a_resumed_run_goes_by_what_was_decided(at, tmp_path, capsys):
     "Broken off and resumed twice from the same files, a run comes out the same, at the step that the checkpoint had planned"
     with pytest.raises(Dies): fit(tmp_path/'a', DieAt(at))
     shutil.copytree(tmp_path/'a', tmp_path/'b')
     planned = newest_checkpoint(tmp_path/'a')[1]['callbacks']['fit_clock.0']['n_steps']
     (a,_),(b,_) = (fit(tmp_path/o) for o in 'ab')
     assert same(a, b) and a.train_iter==planned and a.recorder.lrs==b.recorder.lrs
+    assert re.findall(r'Resuming \S+ at step [\d,]+ of ([\d,]+)', capsys.readouterr().out)==[str(planned)]*2
 
 def test_a_resumed_run_is_the_unbroken_one(tmp_path):
     "Where nothing is decided after the last checkpoint, the run ends as if it had never been broken off"

@@ -91,6 +91,7 @@ def test_a_run_that_is_there_answers_in_words_of_the_shell(args, capsys, monkeyp
 
 def test_short_texts_and_times_speak_of_options(capsys, monkeypatch, tmp_path):
     (tmp_path/'t.txt').write_text(text[:900])
+    monkeypatch.setattr('charrnn_fa.train.minutes.few_steps', 10**9)       # few on any machine
     rc,out,err = in_process('train t.txt --run r --minutes .005 --precision fp32', capsys, monkeypatch, tmp_path)
     assert rc==0 and not python_words.search(err) and 'The text is short' in err and 'That is little' in err, err
     (tmp_path/'t.txt').write_text('ab')

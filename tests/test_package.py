@@ -92,3 +92,23 @@ def test_constraints_allow_what_is_required():
     assert not [o for o in pins.values() if '+' in o]
     for o in map(Requirement, (cfg['requirements']+' '+cfg['dev_requirements']).split()):
         assert pins[canonicalize_name(o.name)] in o.specifier
+
+def test_a_script_needs_no_notebook(tmp_path):
+    "An environment without IPython, which none of our requirements brings: the command trains, and a script shows a batch and samples"
+    code = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0]=='IPython': raise ModuleNotFoundError(f'no {name}')
+sys.meta_path.insert(0, Missing())
+from charrnn_fa.everything import *
+dls = CharDataLoaders.from_text('to be, or not to be, '*60, bs=4, seq_len=8)
+dls.show_batch(max_n=1)
+learn = char_learner(dls, 'gru', n_hid=8, precision='fp32')
+with learn.no_bar(): learn.fit_steps(3, cbs=[ShowSamples(n=5), ShowLoss()])
+learn.sample('to ', n=5, stream=True)
+print(learn.surprise('to be'), learn.doctor())
+"""
+    res = subprocess.run([sys.executable, '-c', code], cwd=root, capture_output=True, text=True)
+    assert res.returncode==0, res.stderr
+    assert 'validation loss' in res.stdout

@@ -36,7 +36,9 @@ def opened(browser, tmp_path):
         page.goto(fn.as_uri())
         page.wait_for_selector('body[data-ready]')
         page.wait_for_selector('#text[aria-busy]')
-        if write: page.keyboard.press('Escape')                         # it begins to write by itself: enough
+        if write:
+            page.keyboard.press('Escape')                               # it begins to write by itself: enough
+            page.wait_for_selector('#text[aria-busy=false]')            # what a test does next meets a page at rest
         return page
     yield _open
     ctx.close()

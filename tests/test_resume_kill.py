@@ -12,21 +12,27 @@ whole = '''
 import sys
 sys.path.insert(0, {tests!r})
 import kills,resume_child
-for k,(c,_) in kills.configs.items(): resume_child.main(kills.json.dumps(c), '-', f'{{sys.argv[1]}}/{{k}}.whole')
+for k in sys.argv[2:]: resume_child.main(kills.json.dumps(kills.configs[k][0]), '-', f'{{sys.argv[1]}}/{{k}}.whole')
 '''
+
+def killed(*names):
+    "Kill the configurations of kills.py that are named, and compare with the same runs left alone, in a process with another hash seed; what killed each"
+    run,folder = partial(subprocess.run, capture_output=True, text=True, timeout=600),Path(place())
+    ref = run([sys.executable,'-c',whole.format(tests=str(root/'tests')),str(folder),*names], env=dict(env, PYTHONHASHSEED='1'))
+    got = run([sys.executable,root/'tests/kills.py',str(folder),*names], env=dict(env, PYTHONHASHSEED='2'))
+    assert not ref.returncode and not got.returncode, ref.stderr[-3000:]+got.stderr[-3000:]
+    res = json.loads(got.stdout.splitlines()[-1])
+    for k in names:
+        n = kills.configs[k][1]
+        assert len(res[k])>=n, f'{k} was done after {res[k]}'
+        assert json.loads((folder/f'{k}.out').read_text())==json.loads((folder/f'{k}.whole').read_text()), k
+    shutil.rmtree(folder)
+    return res
 
 def test_sigkill():
     "Forty-eight times, from outside and at each phase within: the default model, one of two layers, one with counts, and two inside a wrapper"
-    run,folder = partial(subprocess.run, capture_output=True, text=True, timeout=600),Path(place())
-    ref = run([sys.executable,'-c',whole.format(tests=str(root/'tests')),str(folder)], env=dict(env, PYTHONHASHSEED='1'))
-    got = run([sys.executable,root/'tests/kills.py',str(folder)], env=dict(env, PYTHONHASHSEED='2'))
-    assert not ref.returncode and not got.returncode, ref.stderr[-3000:]+got.stderr[-3000:]
-    killed = json.loads(got.stdout.splitlines()[-1])
-    for k,(_,n) in kills.configs.items():
-        assert len(killed[k])>=n, f'{k} was done after {killed[k]}'
-        assert json.loads((folder/f'{k}.out').read_text())==json.loads((folder/f'{k}.whole').read_text()), k
-    shutil.rmtree(folder)
-    assert {*kills.phases,'outside'}<={o for v in killed.values() for o in v}
+    res = killed('lstm', 'mingru', 'counted', 'own', 'parallel')
+    assert {*kills.phases,'outside'}<={o for v in res.values() for o in v}
 
 cells  = [dict(cell=c, fit=f) for c in ('rnn','gru','lstm','mingru') for f in ('one_cycle','flat_cos','minutes')]
 others = [dict(counts=4), dict(counts=3, cell='gru', n_layers=2), dict(wrap='parallel'), dict(wrap='own'), dict(wrap='own', cell='gru', dropout=0.)]

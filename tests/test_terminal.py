@@ -9,6 +9,7 @@ class Screen:
     def __init__(self, cols=100): self.cols,self.lines,self.x = cols,[''],0
     def feed(self, s):
         for part in re.split(r'(\r|\n|\x1b\[[0-9;?]*[A-Za-z])', s):
+            if part=='\x1b[K': self.lines[-1] = self.lines[-1][:self.x]
             if part=='\n': self.lines,self.x = [*self.lines,''],0
             elif part=='\r': self.x = 0
             elif part and not part.startswith('\x1b'):
@@ -55,21 +56,37 @@ def test_the_whole_way(place):
     args = 'train','shells.txt','--run','demo','--epochs',4,'--every',20,'--n-hid',48,'--bs',4,'--precision','fp32'
     t = Terminal(*args, cwd=place)
     t.read(until=lambda: len(list((place/'demo').glob('ck*')))>=2)
-    os.kill(t.pid, signal.SIGINT)
+    os.write(t.fd, b'\x03')                                            # Ctrl-C, which the terminal shows as ^C
     t.read()
     assert t.status()==130
     stopped = t.screen.text()
-    assert 'Stopped' in stopped and 'Traceback' not in stopped, stopped
+    assert 'Traceback' not in stopped, stopped
+    last = re.search(r'^Stopped at step ([\d,]+ of [\d,]+); the same command again resumes\nThe model so far: charrnn sample demo\n*$', stopped, re.M)
+    assert last, stopped
     rc,again = run(place, *args)
     print(stopped, again, sep='\n=====\n')
-    assert rc==0 and re.search(r'(Resuming|Going on with) .*step [\d,]+', again), again
+    assert rc==0 and f'Resuming demo at step {last[1]}' in again, again
     assert 'validation loss' in again and again.rstrip().endswith('Saved in demo. Try: charrnn sample demo')
     rows = [o for o in again.splitlines() if re.match(r'\d+ +\d\.\d{6}', o)]
     assert len(rows)==4 and [int(o.split()[0]) for o in rows]==[0,1,2,3], again
-    wide = [o for o in (stopped+again).splitlines() if len(o)>160]
-    assert not wide, wide
+    narrow(stopped+again)
     rc,text = run(place, 'sample', 'demo', '--prompt', 'she', '-n', 60, '--seed', 1)
     assert rc==0 and text.startswith('she') and len(text)>=60
     rc,found = run(place, 'doctor', 'demo')
     print(text, found, sep='\n=====\n')
     assert rc==0 and 'validation loss' in found and 'Traceback' not in found
+    narrow(found)
+    rc,listed = run(place, 'runs', 'demo')
+    assert rc==0 and 'best' in listed, listed
+    narrow(listed)
+    rc,other = run(place, *args, '--lr', 0.001)
+    assert rc==2 and '--force' in other and len(other.splitlines())>1, other
+    narrow(other)
+    rc,done = run(place, *args)
+    assert rc==0 and 'nothing was trained' in ' '.join(done.split()), done
+    narrow(done)
+
+def narrow(text):
+    "No line is wider than the terminal, and none ends within a word"
+    wide = [o for o in text.splitlines() if len(o)>100]
+    assert not wide, wide

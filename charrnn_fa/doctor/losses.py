@@ -41,7 +41,8 @@ def tried(self:Patient):
     "What the learner's loss makes of known outputs: `even`, `good`, `slopes` at two scales, or `error`"
     if hasattr(self, '_tried'): return self._tried
     ideal = F.one_hot(self.by, self.v).float()*(math.log(self.v)+6)
-    try: res = dict(even=float(_tried(self, ideal*0)), good=float(_tried(self, ideal)), slopes=[_slope(self, s) for s in (1.,2.)], error=None)
+    def _number(logits): return torch.as_tensor(_tried(self, logits)).detach().item()
+    try: res = dict(even=_number(ideal*0), good=_number(ideal), slopes=[_slope(self, s) for s in (1.,2.)], error=None)
     except Exception as e: res = dict(error=e)
     self._tried = AttrDict(res)
     return self._tried

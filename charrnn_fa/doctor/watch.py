@@ -42,14 +42,14 @@ class Diagnosis(list):
 
     def foot(self):
         "What stands below the findings"
-        lines = [f'{len(self.passed)} checks found nothing']
+        lines = [f'{len(self.passed)} checks found nothing' if self else f'Nothing found in {len(self.passed)} checks']
         lines += [f'{k} could not be run ({v})' for k,v in self.failed.items()]
         if self.yardsticks:
             lines.append(repr(self.yardsticks))
             if self.loss is not None: lines.append(self.yardsticks.judge(self.loss))
         return '\n'.join(lines)
 
-    def __repr__(self): return '\n'.join([repr(o) for o in self] or ['Nothing found'])+'\n'+self.foot()
+    def __repr__(self): return '\n'.join([*map(repr, self), self.foot()])
 
 # %% ../../nbs/57_doctor.watch.ipynb #b7fe463c
 def _lesson(title):
@@ -76,9 +76,10 @@ def _row(o):
 # %% ../../nbs/57_doctor.watch.ipynb #4f147935
 @patch
 def _repr_html_(self:Diagnosis):
-    rows = ''.join(map(_row, self)) or '<tr><td style="text-align:left">Nothing found</td></tr>'
+    rows = ''.join(map(_row, self))
     foot = '<br>'.join(map(html.escape, self.foot().splitlines()))
-    return f'<table style="width:100%;max-width:1100px;margin-left:0">{rows}</table><small>{foot}</small>'
+    table = f'<table style="width:100%;max-width:1100px;margin-left:0">{rows}</table>' if rows else ''
+    return f'{table}<small>{foot}</small>'
 
 # %% ../../nbs/57_doctor.watch.ipynb #c4ddd890
 _WIRING   = [check_codes, check_alignment, check_half, check_embedding, check_runs, check_nan, check_loss, check_axes, check_number,

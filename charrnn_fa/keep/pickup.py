@@ -159,9 +159,9 @@ def _retell(self:PickUp):
     for cb in self.learn.cbs:
         if isinstance(cb,CSVLogger) and cb.append: _drop_last_part(cb)
     for i,(v,t) in enumerate(zip(self.learn.recorder.values, self.times)): self.learn.logger([i,*v,t])
-    n,step = self.plan['n_steps'],self.tree['step']
+    step,n = self.tree['step'],self.learn.last_step                  # as a fit of minutes has decided it by now
     longer = self.words['more'].format(self.segment+1)
-    where  = f'step {step:,} of {n:,}' if n else f"step {step:,}, epoch {self.tree['epoch']+1} of {self.tree['n_epoch']}"
+    where  = f'step {step:,} of {n:,}' if n<math.inf else f"step {step:,}, epoch {self.tree['epoch']+1} of {self.tree['n_epoch']}"
     if self.phase==2: say(f'{self.store} is finished, at step {step:,}, and nothing was trained. {longer} makes the run longer; {self.words["name"]} starts a new one')
     else: say(f'Resuming {self.store} at {where}')
 

@@ -111,12 +111,12 @@ def list_run(
     res = run_table(run)
     if not res: raise ValueError(f'There is no checkpoint in {run}')
     if not show: return res
-    print(f"{'step':>10}  {'valid nats':>10}  {'MB':>7}  {'age':>8}  file")
+    print(f"{'step':>9}  {'valid nats':>10}  {'MB':>7}  {'age':>7}  file")
     for o in res:
         loss = f"{o['valid']:.4f}" if o['valid'] is not None else '-'
         note = f"{o['phase']}, best" if o['best'] else o['phase']
         if not o['sound']: note = f"DAMAGED: {o['why'].removeprefix('damaged: ')}"
-        print(f"{o['step']:>10,}  {loss:>10}  {o['mb']:>7.1f}  {_age(o['age']):>8}  {o['name']}  ({note})")
+        print(f"{o['step']:>9,}  {loss:>10}  {o['mb']:>7.1f}  {_age(o['age']):>7}  {o['name']}  {note}")
     return res
 
 # %% ../../nbs/85_shell.read.ipynb #11bb91ba
