@@ -199,6 +199,7 @@ def spoilt(f, r):
     "A face spoilt in one of eight ways, and which"
     ss = [s.astype(float) for s in f.strokes]
     (l,t),(w,h) = ss[0].min(0),np.ptp(ss[0], axis=0)
+    if abs(np.ptp([s.mean(0)[0] for s in ss[1:3]]))<w/5: ss.pop(2)                # the pupil of the first eye: 1 and 2 are the eyes
     how = ['half a head','flat head','eye gone','eye outside','eye low','eyes low','eyes too large','upside down'][r.integers(8)]
     if how=='half a head':    ss[0] = np.concatenate([ss[0][:7], ss[0][:1]])
     if how=='flat head':      ss[0] = np.c_[ss[0][:,0], t+(ss[0][:,1]-t)*.4]
@@ -263,6 +264,16 @@ def test_head_and_next_step_see_a_unit_that_is_held(cell):
             text += vocab.decode(codes)
             if text.endswith('\n'): break
     assert learn.draw(1, 'Da', temperature=0, steer=held, max_len=40)[0]==Drawing(text[1:], 'steps')
+
+def test_a_pupil_is_not_a_second_eye():
+    "A head, an eye and its pupil, and all that lies below them; and eyes with or without their pupils"
+    ring = np.array([[0,-3],[3,0],[0,3],[-3,0],[0,-3]])
+    head = np.round(np.c_[32+18*np.cos(np.linspace(0, 2*np.pi, 20)), 32+20*np.sin(np.linspace(0, 2*np.pi, 20))]).astype(int)
+    l,r,mouth = [24,28]+ring,[40,28]+ring,np.array([[26,42],[32,45],[38,42]])
+    dot = lambda x, y: np.array([[x,y]])
+    for ss in ([l,r], [r,l], [l,dot(24,28),r], [l,dot(25,27),r,dot(41,27)], [r,dot(43,28),l,dot(21,28)]): assert check_face([head, *ss, mouth])==''
+    assert check_face([head, l, dot(24,28), mouth]) and check_face([head, l, dot(24,28), dot(25,28), mouth])=='there is no second eye'
+    assert 'close' in check_face([head, l, dot(29,28), r, mouth])                   # a pupil outside its eye
 
 def test_a_head_of_one_point_is_too_small():
     f = faces(1)[0]
