@@ -207,7 +207,7 @@ def spoilt(f, r):
     if how=='eye outside':    ss[2] = ss[2]+[w,0]
     if how=='eye low':        ss[1] = ss[1]+[0,h/6]
     if how=='eyes low':       ss[1],ss[2] = ss[1]+[0,.42*h],ss[2]+[0,.42*h]
-    if how=='eyes too large': ss[1:3] = [s.mean(0)+(s-s.mean(0))*w/np.ptp(s[:,0]) for s in ss[1:3]]
+    if how=='eyes too large': ss[1:3] = [s.mean(0)+(s-s.mean(0))*w/max(np.ptp(s[:,0]), 1) for s in ss[1:3]]
     if how=='upside down':    ss = [np.c_[s[:,0], 2*t+h-s[:,1]] for s in ss]
     return [np.clip(np.round(s), 0, 63).astype(int) for s in ss],how
 
