@@ -1,6 +1,7 @@
 "Time a character and memory as work grows: rows, window, width, layers, text; each size in a process of its own, a table and a plot"
 import argparse, json, resource, subprocess, sys, tempfile, time
 from pathlib import Path
+from common import *
 
 base = dict(bs=16, seq_len=32, n_hid=256, n_layers=1, mb=1)
 grid = dict(bs=[4,16,64,256], seq_len=[16,32,64,128,256], n_hid=[64,128,256,512,1024], n_layers=[1,2,4], mb=[1,4,16,64])
@@ -36,6 +37,18 @@ def one(a):
         step = seconds(lambda: time_step(learn.model, learn.loss_func, b, 'fp32'), a['n'])
     return dict(open_s=opened, us_char=1e6*step/(a['bs']*a['seq_len']), peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024)
 
+def work(r):
+    "Weights that a character passes through, in millions: what the time of a character may grow with"
+    n = r['n_hid']
+    return (4*n*(64+n)+(r['n_layers']-1)*8*n*n+65*n)/1e6
+
+def verdicts(rows):
+    "For each thing that grows, whether time a character, per weight, and memory, per MB of what is held, grow more than by half from first to last"
+    for k in grid:
+        a,b = ([r for r in rows if r['over']==k][i] for i in (0,-1))
+        t,m = b['us_char']/work(b)/(a['us_char']/work(a)),(b['peak_mb']-a['peak_mb'])/(b[k]-a[k])
+        yield f"- {k} from {a[k]} to {b[k]}: time a character and weight times {t:.2f}, {'no worse than linear' if t<=1.5 else '**worse than linear**'}; {m:.3g} MB more for each"
+
 def plot(rows, out):
     "A row of plots: time a character above, memory below"
     import matplotlib
@@ -58,7 +71,8 @@ def main():
     a = ap.parse_args()
     if a.one: return print(json.dumps(one(json.loads(a.one))))
     if a.mb: grid['mb'] = a.mb
-    lines,rows = ['| over | size | us a character | peak MB | s to open |','|---|---|---|---|---|'],[]
+    head = f'{machine()}; an LSTM in fp32, {base}, one of them changed; least of 30 steps, forward and backward, each size in a process of its own'
+    lines,rows = [head,'','| over | size | us a character | peak MB | s to open |','|---|---|---|---|---|'],[]
     print(*lines, sep='\n')
     for k,sizes in grid.items():
         for v in sizes[:2] if a.small else sizes:
@@ -67,9 +81,10 @@ def main():
             rows.append(dict(size, over=k, **json.loads(res)))
             lines.append(f"| {k} | {v} | {rows[-1]['us_char']:.2f} | {rows[-1]['peak_mb']:.0f} | {rows[-1]['open_s']:.2f} |")
             print(lines[-1], flush=True)
-    if a.out:
-        Path(a.out).mkdir(parents=True, exist_ok=True)
-        (Path(a.out)/'scaling.md').write_text('\n'.join(lines)+'\n')
-        plot(rows, Path(a.out)/'scaling.png')
+    lines += ['',*verdicts(rows)]
+    print(*lines[-len(grid):], sep='\n')
+    if not a.out: return
+    save(lines, Path(a.out)/'scaling.md')
+    plot(rows, Path(a.out)/'scaling.png')
 
 if __name__=='__main__': main()

@@ -29,6 +29,7 @@ class CharRNN(nn.Module):
         learn_init:bool=False, # Learn the state to start from
     ):
         super().__init__()
+        for k,v in dict(dropout=dropout, emb_drop=emb_drop, weight_drop=weight_drop).items(): checked_number(v, k, high=1)
         self._check(n_vocab, cell, n_hid, n_layers, n_emb, tie, weight_drop)
         self.config = dict(n_vocab=n_vocab, cell=cell, n_hid=n_hid, n_layers=n_layers, n_emb=n_emb, dropout=dropout, emb_drop=emb_drop,
             weight_drop=weight_drop, tie=tie, learn_init=learn_init)
@@ -50,6 +51,7 @@ class CharRNN(nn.Module):
         for nm,v in dict(n_vocab=n_vocab, n_hid=n_hid, n_layers=n_layers).items():
             if not hasattr(v,'__index__'): raise TypeError(f'{nm}={v!r} must be a whole number')
             if v<1: raise ValueError(f'{nm}={v} must be at least 1')
+        checked_number(n_emb, 'n_emb', whole=True)
         if tie and n_emb!=n_hid: raise ValueError(f'tie=True needs n_emb==n_hid, but they are {n_emb} and {n_hid}')
         if weight_drop and cell=='mingru': raise ValueError('weight_drop needs recurrent weights, which mingru does not have: use dropout')
 

@@ -66,7 +66,7 @@ def test_nonsense_is_drawn_as_far_as_it_goes(x):
     if at: assert [o.tolist() for o in read_strokes(text[:int(at[1])], alphabet)[0]]==[o.tolist() for o in ss]
     assert Drawing(text, alphabet).svg().startswith('<svg')
     with warnings.catch_warnings(record=True) as w:
-        warnings.simplefilter('always')
+        warnings.simplefilter('always', UserWarning)
         text_to_strokes(text, alphabet)
     assert bool(w)==bool(wrong)
 

@@ -298,7 +298,8 @@ def test_away_and_back(srv, tmp_path):
         for i in range(1,6): store.put(f'ck-{i}', str(i).encode())
         store.delete('ck-0')
         store.delete('ck-1')
-    assert len(said)==1 and [o.name for o in store.list()]==[f'ck-{i}' for i in range(2,6)] and store.get('ck-3')==b'3'
+    told = [o for o in said if o.category is UserWarning] # A socket of an earlier test that is collected now warns, too
+    assert len(told)==1 and [o.name for o in store.list()]==[f'ck-{i}' for i in range(2,6)] and store.get('ck-3')==b'3'
     srv.drive.grant('the-refresh-token')
     with pytest.warns(UserWarning, match='can be reached again: 5 sent'): store.put('ck-6', b'6')
     assert srv.drive.named()=={f'ck-{i}':str(i).encode() for i in range(2,7)} and not store.waiting

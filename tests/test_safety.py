@@ -449,3 +449,32 @@ def test_longer(tmp_path):
     assert load_run(tmp_path/'a').sample('she', 30, seed=1)==a.sample('she', 30, seed=1)
     c,cb,_ = go(tmp_path/'a', more='next')
     assert cb.segment==2 and newest_checkpoint(tmp_path/'a')[1]['steps_before']==100
+
+# Point 12, in a notebook
+@pytest.mark.parametrize('n', [float('nan'),float('inf'),-1,'2',1.5,None])
+@pytest.mark.parametrize('fit', ['fit','fit_one_cycle','fit_flat_cos','fit_steps'])
+def test_a_length_that_is_none(fit, n, monkeypatch):
+    "A fit of nan epochs trains nothing, one of infinitely many never ends: both are refused, like -1 and text"
+    class Once(Callback):
+        def after_batch(self): raise AssertionError('it trains')
+    learn = make()
+    with learn.no_bar(), learn.no_logging(), pytest.raises((ValueError,TypeError), match='whole number|at least|positional'): getattr(learn, fit)(n, cbs=Once())
+
+nan,inf = float('nan'),float('inf')
+@pytest.mark.parametrize('name,bad', [*[(k,v) for k in ('dropout','emb_drop','weight_drop','cold') for v in (nan,inf,-.1,1.5,'x')],
+    *[(k,v) for k in ('clip','lr') for v in (nan,-1,'x')], ('n_emb',-1), ('n_emb',1.5), ('counts',nan), ('counts',inf), ('counts',-1), ('counts',2.5)])
+def test_a_number_that_is_none(name, bad):
+    "What a learner or a model is made with is refused there, by name, not at the first step or never"
+    dls = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
+    with pytest.raises((ValueError,TypeError), match=name): char_learner(dls, 'lstm', **{**dict(n_hid=8), name:bad})
+
+# Point 9
+def test_a_model_that_returns_its_state_beside_the_logits():
+    "Refused before the first step, with what to return in place of it"
+    class Net(nn.Module):
+        def __init__(self, v):
+            super().__init__()
+            self.e,self.l = nn.Embedding(v,8),nn.Linear(8,v)
+        def forward(self, x): return self.l(self.e(x)),None
+    dls = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
+    with pytest.raises(ValueError, match='returns a tuple of 2.*logits alone'): char_learner(dls, Net(len(dls.vocab))).fit(1)

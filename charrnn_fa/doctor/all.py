@@ -1,6 +1,7 @@
 "Everything in `charrnn_fa.doctor`"
 
 from .finding import *
+from .aside import *
 from .patient import *
 from .data import *
 from .wiring import *
@@ -8,4 +9,6 @@ from .losses import *
 from .memory import *
 from .symptoms import *
 from .progress import *
+from .diagnosis import *
+from .checks import *
 from .watch import *

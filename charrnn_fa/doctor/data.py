@@ -18,7 +18,7 @@ from ..train.yardstick import *
 from ..train.build import *
 from ..use.sampling import *
 from .finding import *
-from .patient import *
+from .aside import *
 
 # %% ../../nbs/51_doctor.data.ipynb #7538282e
 @check

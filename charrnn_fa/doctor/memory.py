@@ -12,6 +12,7 @@ from fastcore.all import *
 from fastai.basics import *
 from ..models import *
 from .finding import *
+from .aside import *
 from .patient import *
 
 # %% ../../nbs/54_doctor.memory.ipynb #ba586940

@@ -18,6 +18,7 @@ from ..train.optim import *
 from ..use.sampling import *
 from ..use.copies import *
 from .finding import *
+from .aside import *
 from .patient import *
 from .data import *
 from .symptoms import *

@@ -17,6 +17,7 @@ from ..train.yardstick import *
 from ..train.optim import *
 from ..train.trial import *
 from .finding import *
+from .aside import *
 from .patient import *
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #43324e56

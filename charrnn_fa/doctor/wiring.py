@@ -15,6 +15,7 @@ from fastai.basics import *
 from ..train.shapes import *
 from ..train.trial import *
 from .finding import *
+from .aside import *
 from .patient import *
 
 # %% ../../nbs/52_doctor.wiring.ipynb #d5a5f4c6

@@ -44,6 +44,7 @@ def choose_lr(
 def _learner(dls, model, counts, cbs=None, old=None, share=0., **kwargs):
     "A learner of the model, or of the model with counts beside it, mixed with `old` ones"
     if not counts: return CharLearner(dls, model, cbs=cbs, **kwargs)
+    counts = checked_number(counts, 'counts', 1, whole=True)
     if not isinstance(model,(CharRNN,Counted)): raise ValueError(f'counts={counts} needs a CharRNN to stand beside, not a {type(model).__name__}')
     dls,model,cb = with_counts(dls, model, counts, old, share)
     return CharLearner(dls, model, cbs=L(cbs)+[cb], **kwargs)

@@ -63,9 +63,7 @@ def fit_steps(self:CharLearner,
     **kwargs
 ):
     "Train for `n_steps` steps with warm-up and cosine decay; the last epoch ends where the steps do"
-    if isinstance(n_steps,(str,bool)) or n_steps!=int(n_steps): raise TypeError(f'n_steps={n_steps!r} must be a whole number, such as 1000')
-    if n_steps<1: raise ValueError(f'n_steps={n_steps} must be at least 1')
-    self.fit_for(Steps(int(n_steps)), lr, pct_start, div, div_final, average, cbs, **kwargs)
+    self.fit_for(Steps(checked_number(n_steps, 'n_steps', 1, whole=True)), lr, pct_start, div, div_final, average, cbs, **kwargs)
 
 # %% ../../nbs/19a_train.fit.ipynb #521b1c0f
 @patch

@@ -48,6 +48,9 @@ class CharLearner(Learner):
         cbs=None, # Callbacks
         **kwargs
     ):
+        checked_number(cold, 'cold', high=1)
+        if clip is not None: checked_number(clip, 'clip')
+        if isinstance(lr,(int,float,str)): checked_number(lr, 'lr')         # a slice has one for each group
         if precision not in ('auto','fp32',*HALF): raise ValueError(f"precision={precision!r} must be 'auto', 'fp32', 'bf16' or 'fp16'")
         if loss_func is None: loss_func = CharLoss(len(dls.vocab))
         if metrics is None: metrics = [char_accuracy, Perplexity(), BitsPerChar()]
@@ -151,6 +154,7 @@ def _release(self:CharLearner, guard):
 @patch
 @spell_checked(Learner.fit)
 def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
+    checked_number(n_epoch, 'n_epoch', whole=True)             # nan epochs would train nothing, infinitely many never end
     was = self.logger
     if was is print: self.logger = self._print_row           # without a bar fastai prints raw lists
     preflight(self)

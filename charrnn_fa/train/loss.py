@@ -64,6 +64,7 @@ def preflight(
     if x.dim()!=2 or y.dim()!=2: return
     model,v,(b,t) = copy_model(learn.model).to(x.device).eval(),len(learn.vocab),x.shape
     out = taught_forward(model, (x,), learn.vocab)
+    if isinstance(out,(tuple,list)): raise ShapeError(f'The model returns a {type(out).__name__} of {len(out)}, and a loss takes logits alone: return these, and keep a state in the model itself')
     taught_loss(learn.loss_func, out, (y,), learn.vocab)
     if out.dim()!=3 or len({b,t,v})==3: return                                      # different sizes: the loss itself has just told them apart
     if   isinstance(learn.loss_func, nn.CrossEntropyLoss): reads = 'bvt'            # torch's own: classes come second
