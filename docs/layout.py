@@ -1,7 +1,8 @@
 """Write what README.md, "Where things are" and the sidebar say about the notebooks from the notebooks themselves: `python docs/layout.py [--check]`
 
-The table of modules, the reference part of the sidebar, and in README.md what saved outputs show: after a comment
-`<!-- shown: NOTEBOOK: CODE | CODE -->` come the texts that the cells with that code in them have printed."""
+The table of modules, the reference part of the sidebar, what has to do with the addresses in settings.ini (how to install, here and on Colab,
+and where the site is), and in README.md what saved outputs show: after a comment `<!-- shown: NOTEBOOK: CODE | CODE -->` come the texts that
+the cells with that code in them have printed."""
 import json, re, sys
 from configparser import ConfigParser
 from pathlib import Path
@@ -44,15 +45,27 @@ def address(kind, git_url, doc_url):
     "The lines that name an address, as settings.ini has it; the clone where it has none"
     if kind=='install':
         what = f'git+{git_url}' if git_url else './charrnn_fa   # the folder of your clone'
-        return f'```sh\npython3 -m venv .venv && . .venv/bin/activate   # a place of its own, where your Python is not yours to change\npip install {what}\n```'
+        return f'```sh\npython3 -m venv .venv && . .venv/bin/activate   # an environment of its own\npip install {what}\n```'
+    if kind=='colab':
+        clone = '' if git_url else '\n\nThat is the folder of your clone. To bring it there, upload it as a zip file (the folder at the left edge), and run `!unzip -q charrnn_fa.zip`.'
+        return f'```python\n%pip install -q {source(git_url)}\n```{clone}'
     return f'The [site]({doc_url}) has it all, with a search.' if doc_url else '`make docs` builds the site, with all of it and a search, into `_docs`.'
+
+def source(git_url): return f'git+{git_url}' if git_url else './charrnn_fa'
+
+def put_source(code, git_url):
+    "Renew what the cell of a tutorial installs on Colab"
+    return re.sub(r"('pip', 'install -q )(?:\./charrnn_fa|git\+[^ ']+)", lambda m: m[1]+source(git_url), code)
+
+def urls():
+    "The addresses of repository and site in settings.ini"
+    ini = ConfigParser(delimiters=['='])
+    ini.read(root/'settings.ini', encoding='utf-8')
+    return [ini['DEFAULT'][o] for o in ('git_url','doc_url')]
 
 def put_address(text):
     "Renew every block between `<!-- address: KIND -->` and `<!-- end -->`"
-    ini = ConfigParser(delimiters=['='])
-    ini.read(root/'settings.ini', encoding='utf-8')
-    urls = [ini['DEFAULT'][o] for o in ('git_url','doc_url')]
-    return re.sub(r'(<!-- address: (\w+) -->\n).*?(<!-- end -->)', lambda m: f'{m[1]}{address(m[2], *urls)}\n{m[3]}', text, flags=re.S)
+    return re.sub(r'(<!-- address: (\w+) -->\n).*?(<!-- end -->)', lambda m: f'{m[1]}{address(m[2], *urls())}\n{m[3]}', text, flags=re.S)
 
 def reference():
     "The reference part of the sidebar: a section for each package, modules without one first"
@@ -70,14 +83,14 @@ def changed(path):
     else:
         nb = json.loads(old)
         for c in nb['cells']:
-            if c['cell_type']!='markdown': continue
-            new = put_address(put(''.join(c['source'])+'\n')).rstrip('\n')
-            if new!=''.join(c['source']): c['source'] = new.splitlines(True)
+            was = ''.join(c['source'])
+            new = put_address(put(was+'\n')).rstrip('\n') if c['cell_type']=='markdown' else put_source(was, urls()[0])
+            if new!=was: c['source'] = new.splitlines(True)
         new = json.dumps(nb, indent=1, ensure_ascii=False)+'\n'
     return new if new!=old else None
 
 def main():
-    files = [root/o for o in ('README.md','nbs/index.ipynb','nbs/where_things_are.ipynb','nbs/sidebar.yml')]
+    files = [root/'README.md', root/'nbs/sidebar.yml', *(root/'nbs').glob('[a-z]*.ipynb'), *(root/'nbs/tutorials').glob('*.ipynb')]
     stale = {o:s for o in files if (s := changed(o))}
     if '--check' in sys.argv: sys.exit(f'The list of modules is out of step in {", ".join(o.name for o in stale)}: python docs/layout.py' if stale else 0)
     for o,s in stale.items(): o.write_text(s, encoding='utf-8')

@@ -126,6 +126,18 @@ def test_one_place_for_the_address():
     assert 'pip install git+https://h.org/o/r\n' in layout.address('install', 'https://h.org/o/r', '')
     assert '(https://o.io/r/)' in layout.address('site', '', 'https://o.io/r/')
     for f in ('README.md','nbs/index.ipynb'): assert 'address: install' in (root/f).read_text(encoding='utf-8')
+    assert 'unzip' in layout.address('colab', '', '') and 'unzip' not in layout.address('colab', 'https://h.org/o/r', '')
+    cell = "get_ipython().run_line_magic('pip', 'install -q ./charrnn_fa svgelements')"
+    there = cell.replace('./charrnn_fa', 'git+https://h.org/o/r')
+    assert layout.put_source(cell, 'https://h.org/o/r')==there and layout.put_source(there, '')==cell and layout.put_source(cell, '')==cell
+
+def test_every_tutorial_installs_itself_on_colab():
+    "Nobody who presses Run all on Colab meets a missing library; the cell is the one that knows the address"
+    for p in [*(root/'nbs/tutorials').glob('*.ipynb'), root/'nbs/gallery.ipynb']:
+        srcs = [''.join(c['source']) for c in json.loads(p.read_text(encoding='utf-8'))['cells'] if c['cell_type']=='code']
+        at   = next((i for i,s in enumerate(srcs) if s.startswith("if 'google.colab' in sys.modules: get_ipython().run_line_magic('pip', 'install -q ")), None)
+        ours = next(i for i,s in enumerate(srcs) if 'from charrnn_fa' in s)
+        assert at is not None and at<ours, f'{p.name} uses the library before it is installed'
 
 def test_badges_say_what_settings_say():
     badges = docs_module('pictures').badges()

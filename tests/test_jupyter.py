@@ -27,7 +27,7 @@ def short(nb, run):
 def jupyterlab(d, **env):
     "The address of a JupyterLab in a folder"
     port = free_port()
-    env  = dict(os.environ, PYTHONPATH=str(root), JUPYTER_CONFIG_DIR=str(d/'cfg'), JUPYTER_DATA_DIR=str(d/'data'), OMP_NUM_THREADS='1', **env)
+    env  = {**os.environ, 'PYTHONPATH':str(root), 'JUPYTER_CONFIG_DIR':str(d/'cfg'), 'JUPYTER_DATA_DIR':str(d/'data'), 'OMP_NUM_THREADS':'1', **env}
     p = subprocess.Popen([sys.executable,'-m','jupyterlab','--no-browser','--allow-root',f'--port={port}','--IdentityProvider.token=',
         '--LabApp.expose_app_in_browser=True',f'--ServerApp.root_dir={d}','--LabApp.news_url=','--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate'],
         env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -61,6 +61,11 @@ class Page:
     def ready(self):
         self.pg.wait_for_function("""name => { const c = window.jupyterapp?.shell.currentWidget?.context;
             return c?.path==name+'.ipynb' && c.sessionContext?.session?.kernel?.status=='idle' }""", arg=self.name, timeout=120_000)
+
+    def close(self):
+        "Save the notebook, shut its kernel down, and close the tab"
+        self.pg.evaluate("async () => { const c = window.jupyterapp.shell.currentWidget.context; await c.save(); await c.sessionContext.shutdown() }")
+        self.pg.close()
 
     def run_all(self): self.pg.evaluate("() => { window.ended = null; window.jupyterapp.commands.execute('notebook:run-all-cells').then(o => window.ended = o, e => window.ended = String(e)) }")
     def wait(self, secs=240): self.pg.wait_for_function('window.ended !== null', timeout=1000*secs)

@@ -110,7 +110,8 @@ class LooksBack(View):
         lev  = [*np.digitize(part, (0.02,0.05,0.1,0.2,0.4,0.6,0.8)).tolist(),0]
         self.half = int(np.searchsorted(np.cumsum(pull[::-1]), pull.sum()/2))+1
         tips = [*(f'{shown(c)} {100*p:.0f}%' for c,p in zip(text, part)),f'{shown(text[-1])} predicted']
-        note = f'<div style="{muted}">Gradient of the logit of the last character, {marked(text[-1], [0])}, in parts of the largest; half of it lies in the last {self.half} characters.</div>'
+        near = 'character' if self.half==1 else plural(self.half, 'character')
+        note = f'<div style="{muted}">Gradient of the logit of the last character, {marked(text[-1], [0])}, in parts of the largest; half of it lies in the last {near}.</div>'
         super().__init__(note+legend(PARTS)+marked_lines(text, lev, PARTS, tips), 'What the last character hangs on', ansi(text, lev, PARTS), lambda ax: draw_text(ax, text, lev, PARTS))
 
 @patch

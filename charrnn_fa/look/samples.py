@@ -132,14 +132,17 @@ class ShowLoss(Callback):
         valid = [(int(i),float(v[1])) for i,v in zip(r.iters, r.values) if len(v)>1]
         return LossCurve([float(o) for o in r.losses], valid, self.planned, self.ys)
 
-    def before_train(self): self.planned = planned_steps(self.learn)
+    def _plan(self): self.planned = planned_steps(self.learn)                # `fit_minutes` moves the end as it goes
+    def before_train(self): self._plan()
+    def after_train(self): self._plan()
     def after_batch(self):
         if in_notebook() and time.perf_counter()-self.began>max(2., (self.spent+self.drawn)/self.share): self._show()
 
     def _show(self):
         import matplotlib.pyplot as plt
         from IPython.display import display
-        t  = time.perf_counter()
+        t = time.perf_counter()
+        self._plan()
         ax = self.view().plot()
         if self.handle is None: self.handle = display(ax.figure, display_id=True)
         else: self.handle.update(ax.figure)

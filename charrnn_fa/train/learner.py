@@ -85,7 +85,10 @@ class CharLearner(Learner):
         b = to_device(self.dls.train.one_batch(), loader_device(self.dls))
         ts = measure_precision(self.model, b, self.loss_func)
         self.precision = agreed(first(ts))
-        if len(ts)>1: say(f'Training in {self.precision}, {max(ts.values())/min(ts.values()):.1f} times as fast here as {list(ts)[-1]}')
+        if len(ts)<2: return
+        ratio = max(ts.values())/min(ts.values())
+        how = f'{ratio:.1f} times as' if ratio>=1.05 else 'about as'
+        say(f'Training in {self.precision}, {how} fast here as {list(ts)[-1]}')
 
 # %% ../../nbs/19_train.learner.ipynb #b5a10002
 @patch

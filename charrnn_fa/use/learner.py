@@ -65,7 +65,7 @@ def predict(self:CharLearner, prompt:str='', n:int=1, **kwargs):
 class Learnt(AttrDict):
     "Losses before and after fine-tuning, in nats per character, by text"
     def __repr__(self):
-        return '\n'.join(f'{k}: {a:.3f} -> {b:.3f} nats per character ({a/math.log(2):.3f} -> {b/math.log(2):.3f} bits), {"learnt" if b<a else "forgotten"} {abs(a-b):.3f}'
+        return '\n'.join(f'{k}: {a:.3f} -> {b:.3f} nats ({a/math.log(2):.3f} -> {b/math.log(2):.3f} bits) a character, {"learnt" if b<a else "forgotten"} {abs(a-b):.3f}'
             for k,(a,b) in self.items())
 
 @patch
