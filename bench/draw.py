@@ -4,7 +4,7 @@ temperature, share of copies, letters that can be read, pairs without labels. Wh
     python bench/draw.py                                                                 # the faces
     python bench/draw.py --n 6000 --n-hid 256 --steps 1500 --threads 1 --samples 200 --alphabets points steps runs
     python bench/draw.py --n 12000 --n-hid 256 --steps 2000 --threads 1 --kind letters   # and --kind words
-    python bench/draw.py --mixture 313                                                   # seconds of processor time, as the faces take"""
+    python bench/draw.py --mixture 230                                                   # seconds of processor time, as the faces take"""
 import argparse,json,re,time
 from pathlib import Path
 from collections import Counter
@@ -94,12 +94,12 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument('--kind', default='faces', choices=['faces','letters','words'])
     ap.add_argument('--alphabets', nargs='*', default=['points'], choices=[*ALPHABETS])
-    numbers = dict(n=24000, samples=500, n_hid=448, bs=32, seq_len=64, steps=3000, threads=2, seed=0)
+    numbers = dict(n=24000, samples=500, n_hid=448, bs=32, seq_len=64, steps=3600, threads=2, seed=0)
     for nm,d in numbers.items(): ap.add_argument('--'+nm.replace('_','-'), type=int, default=d)
     ap.add_argument('--out', help='folder for the grids, as HTML, and the model')
     ap.add_argument('--mixture', type=float, help='train a mixture of Gaussians in place of a network that spells, for so many seconds of processor time')
     ap.add_argument('--judge', help='folder for 36 pairs of a training face and a sample as PNG; key.json goes beside it')
-    ap.add_argument('--precision', default='auto', help='as `char_learner` takes it; the table in the docs was made in bf16')
+    ap.add_argument('--precision', default='auto', help='as `char_learner` takes it; the faces in the docs were made in bf16')
     a = ap.parse_args()
     torch.set_num_threads(a.threads)
     start = time.perf_counter()
