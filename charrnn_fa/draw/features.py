@@ -101,6 +101,12 @@ def eye(self:Face, kind, s):
     self.add(self.on_face(x+self.er*dx, y+self.er*dy), .13)
 
 @patch
+def lashes(self:Face):
+    for s in self.sides:
+        for k in (-.5,.3,1.): self.add(self.on_face(s*self.ex+s*self.er*np.array([k,k*1.35]), self.ey-self.er*np.array([.75,1.2])), .1)
+
+# %% ../../nbs/77_draw.features.ipynb #597b2efa
+@patch
 def gaze(self:Face):
     "Where the eyes look, in units of the eye: x and y of the left eye, then of the right one, shape (2, 2)"
     kind,at = self.pick(ahead=.4, aside=.35, updown=.13, crossed=.12),self.r.normal(0, .15, (2,2))
@@ -114,11 +120,6 @@ def pupil(self:Face, kind, s, at):
     far,tall = self.er*PUPILS[kind],self.er*.25
     x,y = s*self.ex+far*at[0],self.ey+far*at[1]
     self.add(self.on_face(x, y if kind in ('ring','oval') else y+tall*np.array([-1,1])), .1)
-
-@patch
-def lashes(self:Face):
-    for s in self.sides:
-        for k in (-.5,.3,1.): self.add(self.on_face(s*self.ex+s*self.er*np.array([k,k*1.35]), self.ey-self.er*np.array([.75,1.2])), .1)
 
 # %% ../../nbs/77_draw.features.ipynb #991588ff
 @patch

@@ -79,7 +79,7 @@ def _stroke(xs, ys):
 def _svg(fn):
     "Strokes of an SVG file"
     try: import svgelements as se
-    except ImportError: raise ImportError('Reading SVG takes svgelements: pip install "charrnn_fa[draw]"') from None
+    except ImportError: raise ImportError('Reading SVG takes svgelements: pip install svgelements') from None
     res = []
     for o in se.SVG.parse(str(fn)).elements():
         if not isinstance(o,se.Shape): continue
