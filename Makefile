@@ -3,14 +3,21 @@ corpus ?= ../shared/data/tinyshakespeare.txt
 cache   = $(or $(CHARRNN_CACHE),$(HOME)/.cache/charrnn_fa)
 bin     = .venv/bin
 run     = runs/demo
+minutes ?= 20
+model   ?= models/shakespeare
 path    = PATH="$(CURDIR)/$(bin):$$PATH"
 
-.PHONY: demo test test-all bench docs outputs tutorials setup cached clean
+.PHONY: demo model test test-all bench docs outputs tutorials setup cached clean
 
 # Two minutes of training on Shakespeare, or on Python's own source without a network, then a sample
 demo: setup cached
 	$(bin)/charrnn train demo --run $(run) --minutes 2
 	$(bin)/charrnn sample $(run) --prompt ROMEO: -n 500
+
+# A trained model to go with the release files: a page, model.safetensors with its hash, a model card; `charrnn train --from` starts with it
+model: setup cached
+	$(bin)/charrnn train shakespeare --run runs/$(notdir $(model)) --minutes $(minutes)
+	$(bin)/charrnn html runs/$(notdir $(model)) $(model) --prompt ROMEO:
 
 # Notebooks and package in step, style, every notebook run, then what needs a process of its own
 test: setup cached

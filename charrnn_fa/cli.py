@@ -40,13 +40,13 @@ Temper = Number(float, 0, 1_000)
 # %% ../nbs/90_cli.ipynb #6171c5c5
 _need,_pos,_many = dict(opt=True, required=True),dict(opt=False, nargs='?'),dict(action='append')
 _arch,_precision,_newline,_dtype = (dict(choices=o.split()) for o in ('rnn gru lstm mingru', 'auto fp32 bf16 fp16', 'keep lf', 'int8 float32'))
-_preset = dict(choices=['2min'])                         # `PRESETS` would bring torch with it
+_preset = dict(choices=['2min','10min'])                         # `PRESETS` would bring torch with it
 
 # %% ../nbs/90_cli.ipynb #af859ece
 def train(
     corpus:str, # File, folder, .zip, .gz, URL, or a name: shakespeare, python, demo
     run:Annotated[str,_need], # Folder, gdrive:folder/run, or URL such as s3://bucket/run or file:///home/me/run; a run that was broken off is resumed
-    preset:Annotated[str,_preset]=None, # Settings for tiny Shakespeare and its like: 2min; options beside it win
+    preset:Annotated[str,_preset]=None, # Settings for tiny Shakespeare and its like; options beside it win
     minutes:Above0=None, # Wall-clock time to train for; 2 if nothing is said
     epochs:Above0=None, # Passes over the text, in place of minutes
     every:str='30s', # How often to write a checkpoint: 30s, 5m, or a number of steps

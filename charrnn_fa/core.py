@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['cache_dir', 'whole_file', 'write_bytes', 'file_sha256', 'release_pages', 'visible', 'plural', 'checked_number',
-           'keyword_meant', 'spell_checked', 'bare_model', 'loader_device', 'split_name', 'split_words']
+           'keyword_meant', 'spell_checked', 'NoAttribute', 'bare_model', 'loader_device', 'split_name', 'split_words']
 
 # %% ../nbs/00_core.ipynb #66b098bf
 import contextlib,difflib,errno,functools,hashlib,inspect,math,mmap,os,uuid
@@ -142,6 +142,23 @@ def spell_checked(
             return f(*args, **kwargs)
         return _f
     return _wrap
+
+# %% ../nbs/00_core.ipynb #ede3610b
+class NoAttribute(AttributeError):
+    "What Python says of a plain object, with the name that was probably meant"
+    def __init__(self,
+        o, # An object that passes names on
+        k:str, # A name that neither has
+        also=() # Other objects whose names may have been meant
+    ):
+        # an `obj`, which Python sets if there is none, would be searched for a second guess
+        super().__init__(f'{type(o).__name__!r} object has no attribute {k!r}', name=k, obj=None)
+        self.those = o,*also
+
+    def __str__(self):                                                   # sought here, since fastai asks for names that are not there at every step
+        known = [n for o in self.those for n in (*dir(type(o)),*vars(o)) if n[0]!='_']
+        near  = difflib.get_close_matches(self.name, known, n=1)
+        return super().__str__()+(f'. Did you mean: {near[0]!r}?' if near else '')
 
 # %% ../nbs/00_core.ipynb #6670379d
 def bare_model(

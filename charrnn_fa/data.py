@@ -103,6 +103,9 @@ def CharBlock(
 class CharDataLoaders(DataLoaders):
     "Loaders of character streams; `from_corpus` takes anything `get_corpus` does"
     split,corpus_name,source = None,'text',None        # `source`: what `get_corpus` takes to read the text again
+    def __getattr__(self, k):
+        try: return super().__getattr__(k)
+        except AttributeError: raise NoAttribute(self, k, vars(self).get('loaders', ())[:1]) from None
 
 # %% ../nbs/10_data.ipynb #49b57a3d
 def default_shape(

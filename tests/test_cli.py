@@ -1,5 +1,5 @@
 "The charrnn command as a process: pipes, Ctrl-C, mistakes, and the main job on the real text"
-import json,os,signal,subprocess,sys,time
+import json,os,random,re,signal,subprocess,sys,time
 import pytest
 from charrnn_fa import PositionSplitter,load_run
 from charrnn_fa.keep.trained import text_of_run
@@ -178,6 +178,20 @@ def test_a_run_that_diverges(shells, tmp_path):
     best = load_run(tmp_path/'r')                          # the best sound checkpoint is the model
     assert best.info['diverged'] and all(o.isfinite().all() for o in best.model.parameters())
     assert charrnn('sample', tmp_path/'r', '-n', 20).returncode==0
+
+def test_a_run_that_overfits_keeps_its_best(capsys, monkeypatch, tmp_path):
+    "A short text learnt by heart: the figures and the model are those of the lowest validation loss, and it is said; the same command again says the same"
+    (tmp_path/'noise.txt').write_text(''.join(random.Random(0).choices('abcd', k=2000)))
+    cmd = 'train noise.txt --run r --epochs 15 --n-hid 64 --bs 4 --seq-len 16 --precision fp32 --json'
+    rc,out,err = in_process(cmd, capsys, monkeypatch, tmp_path)
+    res = json.loads(out.splitlines()[-1])
+    said = re.search(r'Validation loss was lowest at step ([\d,]+), ([\d.]+), and ([\d.]+) at the end. The run keeps the model of step \1', err)
+    assert rc==0 and said and int(said[1].replace(',', ''))==res['best_step']<res['steps'], err
+    assert abs(res['valid_nats']-float(said[2]))<0.03<float(said[3])-float(said[2])
+    ev = json.loads(in_process('evaluate r --json', capsys, monkeypatch, tmp_path)[1].splitlines()[-1])
+    assert ev['valid_nats']==res['valid_nats']
+    again = json.loads(in_process(cmd, capsys, monkeypatch, tmp_path)[1].splitlines()[-1])
+    assert (again['best_step'],again['valid_nats'])==(res['best_step'],res['valid_nats'])
 
 def test_reading_options(tmp_path):
     "--glob, --encoding and --newline reach the corpus, and come back with the run"

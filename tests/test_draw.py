@@ -276,6 +276,35 @@ def test_a_pupil_is_not_a_second_eye():
     assert check_face([head, l, dot(24,28), mouth]) and check_face([head, l, dot(24,28), dot(25,28), mouth])=='there is no second eye'
     assert 'close' in check_face([head, l, dot(29,28), r, mouth])                   # a pupil outside its eye
 
+def test_a_held_unit_of_a_cell_beside_counts():
+    "The cell's head reads the held value, the next step starts from it, and the counts are mixed in after that"
+    torch.manual_seed(0)
+    dls  = CharDataLoaders.from_drawings(faces(20), 'steps', bs=2, seq_len=16, device='cpu')
+    cell = CharRNN(len(dls.vocab), 'gru', n_hid=16).eval()
+    m    = Counted(cell, Counts.from_codes(dls.train.codes, len(dls.vocab), 3), weight=0.6).eval()
+    seen = []
+    hook = cell.head.register_forward_hook(lambda head, args, out: seen.append(args[0][0,-1].detach().clone()))
+    d = draw_with(m, dls.vocab, 1, 'Da', temperature=0, steer={3:.9}, max_len=30)[0]
+    hook.remove()
+    codes,h,text = dls.vocab.encode('\nDa').tolist(),None,'\nDa'
+    with torch.no_grad():
+        for i in range(30):
+            out,h = cell.rnn(cell.emb(torch.tensor([codes])), h)
+            last,h[-1,0,3] = out[0,-1].clone(),.9
+            last[3] = .9
+            assert torch.allclose(seen[i], last, atol=1e-5)
+            q = count_rows(m.counts, dls.vocab.encode(text)[None,-2:].astype(np.int64))[0]
+            codes = [int((.6*cell.head(last).softmax(-1).numpy()+.4*q).argmax())]
+            text += dls.vocab.decode(codes)
+            if text.endswith('\n'): break
+    assert d==Drawing(text[1:], 'steps')
+
+def test_what_has_no_units_to_hold_says_so():
+    class Own(torch.nn.Module):
+        config = dict(n_hid=4)
+        def reset(self): pass
+    with pytest.raises(ValueError, match='not those of a Own'): draw_with(Own(), CharVocab(letters(ALPHABETS['steps'])), 1, steer={0:1.})
+
 def test_a_head_of_one_point_is_too_small():
     f = faces(1)[0]
     assert check_face([f.strokes[0][:1], *f.strokes[1:]])=='the head is only 0 x 0 pixels large'

@@ -1,11 +1,12 @@
 "Training on: characters are matched by what they are, never by their codes"
-import functools,http.server,shutil,threading
+import contextlib,functools,http.server,re,shutil,threading
 import numpy as np, pytest, torch
 from types import SimpleNamespace
 from fastai.basics import Callback,set_seed
 from charrnn_fa.everything import *
 from charrnn_fa.cli import main
 from charrnn_fa.shell.read import start_model
+from conftest import root
 
 old_text = 'she sells sea shells by the sea shore. '*60
 new_text = 'SHE SELLS café crème, naïve ２ sea shells? '*60
@@ -191,17 +192,45 @@ def test_the_command_says_what_it_cannot_start_from(tmp_path, monkeypatch, capsy
     with a.no_bar(), a.no_logging(): a.fit_steps(3, cbs=Resume('run'))
     assert main([*cmd,'--from','base.safetensors'])==2 and 'random weights' in capsys.readouterr().err
 
+@contextlib.contextmanager
+def served(folder):
+    "The address of a folder"
+    files = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(('127.0.0.1',0), files) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        try: yield f'http://127.0.0.1:{web.server_port}'
+        finally: web.shutdown()
+
+def test_a_model_is_made_kept_and_started_from(tmp_path, monkeypatch, capsys):
+    "The commands of `make model`; then the one of the model card that they write, with the file at an address"
+    monkeypatch.setenv('CHARRNN_CACHE', str(tmp_path/'cache'))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path/'old.txt').write_text(old_text)
+    (tmp_path/'mine.txt').write_text(new_text)
+    made = [o.partition('charrnn ')[2] for o in (root/'Makefile').read_text().partition('\nmodel:')[2].partition('\n\n')[0].splitlines()[1:]]
+    assert [o.split()[0] for o in made]==['train','html']
+    small = {'$(notdir $(model))':'m', '$(model)':'out', 'shakespeare':'old.txt', '--minutes $(minutes)':'--epochs 2 --n-hid 16 --bs 4 --seq-len 16 --precision fp32'}
+    for cmd in made:
+        for k,v in small.items(): cmd = cmd.replace(k, v)
+        assert main(cmd.split())==0
+    sha = file_sha256('out/model.safetensors')
+    assert f'sha256 {sha}' in capsys.readouterr().out
+    line = re.search('charrnn (train .*--from.*)', (tmp_path/'out/README.md').read_text())[1]
+    with served(tmp_path/'out') as url:
+        cmd = line.replace('--from ', f'--from {url}/')+' --epochs 2 --bs 4 --seq-len 16 --precision fp32'
+        assert main(cmd.replace(sha, '0'*64).split())==2 and 'another file' in capsys.readouterr().err
+        assert main(cmd.split())==0
+    start = load_run('runs/mine').info['train']['start']
+    assert 'kept' in capsys.readouterr().err and (start['name'],start['sha256'])==(f'{url}/model.safetensors',sha)
+
 def test_a_model_from_an_address(tmp_path, monkeypatch):
     monkeypatch.setenv('CHARRNN_CACHE', str(tmp_path/'cache'))
     a  = fit(make(old_text, n_hid=16), 5)
     fn = a.save_trained(tmp_path/'web'/'m.safetensors')
-    files = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path/'web'))
-    with http.server.ThreadingHTTPServer(('127.0.0.1',0), files) as web:
-        threading.Thread(target=web.serve_forever, daemon=True).start()
-        url,right = f'http://127.0.0.1:{web.server_port}/m.safetensors',file_sha256(fn)
+    with served(tmp_path/'web') as web:
+        url,right = f'{web}/m.safetensors',file_sha256(fn)
         with pytest.raises(CorpusError, match='another file'): load_trained(url, sha256='0'*64)
         got = load_trained(url, sha256=right.upper())
-        web.shutdown()
     assert torch.equal(got.model.emb.weight, a.model.emb.weight)
     assert load_trained(url, sha256=right).vocab==a.vocab                # fetched once
     assert start_model(str(fn))[1]==dict(name=str(fn), sha256=None) and start_model(str(fn), right)[1]['sha256']==right

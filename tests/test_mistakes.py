@@ -1,5 +1,5 @@
 "What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
-import re,signal
+import copy,pickle,re,signal,traceback
 import pytest
 from charrnn_fa.everything import *
 from test_cli import in_process
@@ -40,6 +40,23 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
 @pytest.mark.parametrize('f,says', wrong)
 def test_a_wrong_value_is_said_in_words(f, says):
     with pytest.raises((TypeError,ValueError), match=says): f()
+
+@pytest.mark.parametrize('make,name,meant', [(fresh,'sampel','sample'), (fresh,'fit_minute','fit_minutes'), (fresh,'evalute','evaluate'), (fresh,'vocb','vocab'),
+    (lambda: dls,'show_bach','show_batch'), (fresh,'colour',None)])
+def test_a_misspelt_name_says_what_it_is_close_to(make, name, meant):
+    "Of the learner or the loaders, not of what they pass names on to; said once, by any Python, and in the message, which is what IPython shows"
+    o = make()
+    with pytest.raises(AttributeError) as e: getattr(o, name)
+    shown = ''.join(traceback.format_exception(e.value)).splitlines()[-1]
+    end   = f". Did you mean: '{meant}'?" if meant else ''
+    assert shown==f"charrnn_fa.core.NoAttribute: '{type(o).__name__}' object has no attribute '{name}'{end}"
+    assert not hasattr(o, name) and getattr(o, name, 7)==7
+
+def test_names_are_passed_on_and_copied():
+    "What the model and the training loader have is found as before, also in copies"
+    learn = fresh()
+    assert learn.config is learn.model.config and copy.copy(learn).config is learn.config and copy.copy(dls).seq_len==16
+    assert copy.deepcopy(dls.train).seq_len==16 and pickle.loads(pickle.dumps(dls)).seq_len==16
 
 def test_plot_lr_find_after_a_fit_that_was_none():
     "A fit has losses and learning rates, but not those of lr_find"

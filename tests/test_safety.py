@@ -303,6 +303,43 @@ def test_a_run_that_diverged_keeps_its_best(tmp_path):
     best = [o for o in run_table(tmp_path) if o['best']]
     assert len(best)==1 and what==best[0]['name'] and load_run(tmp_path).info['diverged']
 
+noise = ''.join(random.Random(0).choices('abcd', k=1500))
+
+def by_heart(run, cbs=()):
+    "A fit on noise, which can only be learnt by heart; the learner, what `take_best` returns, and what was printed"
+    set_seed(1)
+    dls = CharDataLoaders.from_text(noise, bs=4, seq_len=16, device='cpu')
+    learn = char_learner(dls, 'gru', n_hid=64, n_emb=8, precision='fp32')
+    with Resume(run, every=5) as cb, learn.no_bar(), learn.no_logging():
+        _,out = quiet(learn.fit, 12, 1e-2, cbs=[cb,*cbs])
+        best = cb.take_best(learn)
+        cb.save_model(learn)
+    assert cb.take_best(learn) is None                                   # outside, where another may train the run
+    return learn,best,out
+
+def test_a_run_that_overfits_keeps_its_best(tmp_path):
+    "The weights with the lowest validation loss, which is said; the checkpoints stay as they are, and a run that was broken off has the same"
+    learn,best,out = by_heart(tmp_path/'whole')
+    table,vs = run_table(tmp_path/'whole'),[float(o[1]) for o in learn.recorder.values]
+    assert [o['name'] for o in table if o['best']]==[best] and table[-1]['name']!=best and vs[-1]>1.1*min(vs)
+    n = step_and_phase(best)[0]
+    assert f'lowest at step {n:,}, {min(vs):.3f}, and {vs[-1]:.3f} at the end' in out and f"load_run('{tmp_path/'whole'}', best=True)" in out
+    kept,last = load_run(tmp_path/'whole'),newest_checkpoint(tmp_path/'whole')[1]
+    best_of = load_run(tmp_path/'whole', best=True)
+    for k,w in kept.model.state_dict().items(): assert torch.equal(w, best_of.model.state_dict()[k])
+    assert evaluate_codes(kept.model, learn.dls.valid.codes).nats<1.05*min(vs)<evaluate_codes(trained_model(last).model, learn.dls.valid.codes).nats
+    with pytest.raises(RuntimeError): by_heart(tmp_path/'run', [Break(12*len(learn.dls.train)-3)])
+    again,name,_ = by_heart(tmp_path/'run')
+    assert step_and_phase(name)[0]==n
+    for k,w in last['model'].items(): assert torch.equal(w, newest_checkpoint(tmp_path/'run')[1]['model'][k])
+    for k,w in learn.model.state_dict().items(): assert torch.equal(w, again.model.state_dict()[k])
+
+def test_a_run_that_does_not_overfit_keeps_its_last(tmp_path):
+    learn = make()
+    with Resume(tmp_path, every=10) as run:
+        _,out = quiet(fit, learn, run)
+        assert run.take_best(learn) is None and 'lowest' not in out
+
 # Point 7
 def test_the_text_scored_is_the_text_named(tmp_path, monkeypatch):
     "Another folder's file of that name is not taken; an edited file is refused, with both hashes"

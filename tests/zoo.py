@@ -464,6 +464,17 @@ def order_of_another_vocabulary_after_its_fit():
     learn = train(learner('lstm', loaders(words(seed=12))), 300, 1e-2)
     learn.model.load_state_dict(renumbered(learn.model, 1).state_dict())
     return learn
+def weak(): return train(learner('lstm', loaders(words(seed=13))), 45, 5e-3)      # not yet at what pairs of letters give
+@fresh('vocab_order')
+def order_in_a_weak_model_with_its_record():
+    learn = weak()
+    learn.model.load_state_dict(renumbered(learn.model, 2).state_dict())
+    return learn
+@fresh('vocab_order')
+def order_in_a_file_that_says_how_good_it_was():
+    learn = weak()
+    info  = dict(evaluation=dict(nats=learn.evaluate().nats))
+    return char_learner(learn.dls, TrainedModel(renumbered(learn.model, 2), learn.vocab, info), precision='fp32')
 @fresh(None)
 def order_that_was_found():
     learn = order_of_another_vocabulary()

@@ -184,7 +184,9 @@ def check_order_of_codes(p):
     if p.layout!='btv' or p.kind!='logits' or not 2<p.v<=256: return
     now,q = _loss_in(p, np.arange(p.v)),p.out.detach().float().softmax(-1)
     expected = float(-(q*q.clamp_min(1e-9).log()).sum(-1).mean())     # the loss that it would have if it were right about itself
-    if expected>0.8*now: return                                       # as with nearly all models, and before anything is counted
+    saved = _saved_loss(p)
+    sure,fell = expected<=0.8*now,saved is not None and now>1.3*saved
+    if not (sure or fell): return                                     # as with nearly all models, and before anything is counted
     codes = np.asarray(p.learn.dls.train.codes[:500_000])
     _,unigram,bigram = ngram_losses(codes, codes, p.v, 2)
     if now<1.05*unigram: return
@@ -192,15 +194,20 @@ def check_order_of_codes(p):
     except ValueError: return                                         # its values explode as it writes: other checks say so
     order = matching_order(_pairs(codes, p.v), wrote)
     then  = _loss_in(p, order)
-    if then>1.05*bigram: return
-    return _other_order(p, now, then, order)
+    # 0.9: matching letters by their frequency alone, which can always be done, comes near `unigram`
+    if sure and then<=1.05*bigram or fell and then<=min(1.1*saved, 0.9*unigram): return _other_order(p, now, then, order, saved)
 
-def _other_order(p, now, then, order):
-    "The finding, with the characters in the order of the model's codes"
+def _saved_loss(p):
+    "The validation loss that is known of the weights, or None"
+    if p.trained: return last_valid(p.learn)
     info  = getattr(p.learn.trained_from, 'info', None) or {}
-    saved = last_valid(p.learn) if p.trained else info.get('valid') or info.get('train', {}).get('valid_nats')
-    was   = f', {saved:.3f} was saved with it' if saved else ''
-    res   = Finding('vocab_order', f'loss {now:.3f} on this text{was}; with the characters numbered in another way it is {then:.3f}',
+    known = info.get('valid'),info.get('train', {}).get('valid_nats'),info.get('evaluation', {}).get('nats')
+    return first(o for o in known if o)
+
+def _other_order(p, now, then, order, saved):
+    "The finding, with the characters in the order of the model's codes"
+    was = f', {saved:.3f} was saved with it' if saved else ''
+    res = Finding('vocab_order', f'loss {now:.3f} on this text{was}; with the characters numbered in another way it is {then:.3f}',
         'the weights were trained with the characters in another order, which `.order` of this finding holds: what it writes is a substitution cipher',
         'learn = char_learner(dls, load_trained(file))  # matches characters by what they are; or matched_model(learn.model, finding.order, learn.vocab)')
     res.order = ''.join(p.learn.vocab.itos[i] for i in np.argsort(order))

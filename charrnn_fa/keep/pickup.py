@@ -27,7 +27,8 @@ _settings = 'was started with other settings'
 
 class PickUp(FitGuard):
     "Pick a run up where its newest checkpoint left it: claim it, compare it with the learner, and put everything back"
-    words = dict(name='another name', again='run this cell again to resume', over='', meant=' (or Resume(..., force={}), if you mean it)', more='Resume(..., more={})')   # of a notebook
+    words = dict(name='another name', again='run this cell again to resume', over='', meant=' (or Resume(..., force={}), if you mean it)', more='Resume(..., more={})',
+        best='load_run({0!r}, best=True) loads the model of step {1:,}')              # of a notebook
     def __init__(self,
         store, # A store, or what `open_store` takes
         force=(), # Differences that are meant
@@ -200,3 +201,26 @@ def _lengthen(self:PickUp):
     self._rewind(s, False)
     if s['loader']['rng']: learn.dls.train.rng.setstate(s['loader']['rng'])
     say(f'{self.store} is made longer, from the best weights of its first {self.steps_before:,} steps ({e.name})')
+
+# %% ../../nbs/34d_keep.pickup.ipynb #70100f32
+@patch
+def has_risen(self:PickUp,
+    learn # Learner whose fit has ended
+)->float: # The last validation loss if it is clearly above that of the best checkpoint, which is still there; else None
+    "How far the validation loss has come up again"
+    vs = learn.recorder.values[-1] if learn.recorder.values else []
+    # 2 %: what the doctor calls overfitting; a loss that moves up and down by less is not worth a word
+    if self.claim is None or len(vs)<2 or not isinstance(vs[1],float) or not vs[1]>1.02*self.best: return None
+    return vs[1] if any(o.name==self.best_name for o in checkpoints(self.store)) else None
+
+@patch
+def take_best(self:PickUp,
+    learn # Learner whose fit has ended
+)->str: # Name of the checkpoint; None where the learner keeps its weights
+    "Give the learner the weights of the run's best checkpoint, while the run is held, if `has_risen`"
+    if self.has_risen(learn) is None: return None
+    e,tree = best_checkpoint(self.store)
+    if e.name!=self.best_name: return None                               # it cannot be read, which has been said
+    model = bare_model(learn.model)
+    model.load_state_dict(bare_names(tree['model'], model))
+    return e.name

@@ -202,6 +202,14 @@ def after_fit(self:Resume):
     self.writer.drain()
     self._report()
     if self.stopped=='SIGTERM': say(f'Stopped by SIGTERM after step {self.learn.train_iter:,}. Run the same again to resume')   # SIGINT: `ended` says so
+    if not self.stopped: self._tell_best()
+
+@patch
+def _tell_best(self:Resume):
+    "Say that the best model is not the last, and how to get it"
+    if (now := self.has_risen(self.learn)) is None: return
+    n,_ = step_and_phase(self.best_name)
+    say(f'Validation loss was lowest at step {n:,}, {self.best:.3f}, and {now:.3f} at the end. {self.words["best"].format(str(self.store), n)}')
 
 # %% ../../nbs/35_keep.resume.ipynb #fa8d7111
 @patch

@@ -11,11 +11,12 @@ from fastcore.all import *
 from ..core import *
 from ..use.sampling import *
 from ..keep.file import *
+from ..keep.runs import *
 from ..keep.trained import *
 from .page import *
 
 # %% ../../nbs/83_share.folder.ipynb #2d6549a8
-def _readme(tm, title, sample):
+def _readme(tm, title, sample, sha256):
     "A model card in the form that Hugging Face reads"
     facts = '\n'.join(f'| {k} | {html.escape(v)} |' for k,v in model_card(tm)['facts'])
     scale = '\n'.join(f"| {f'**{nm}**' if it else nm} | {v:.4f} |" for nm,v,it in model_card(tm)['scale'])
@@ -23,7 +24,9 @@ def _readme(tm, title, sample):
     return (f'---\ntitle: {json.dumps(title, ensure_ascii=False)}\nsdk: static\napp_file: index.html\ntags: [charrnn_fa, char-rnn]\n---\n'
         f'# {html.escape(title)}\n\n`index.html` is the model in a page that works without a network, `model.safetensors` is the model itself:\n\n'
         f"```python\nfrom charrnn_fa import *\nload_trained('model.safetensors').sample(n=500)\n```\n\n| | |\n|---|---|\n{facts}\n{table}\n"
-        f'## A sample\n\nUnchosen, at temperature 0.8 and seed 0:\n\n{_fenced(sample)}\n')
+        f'## A sample\n\nUnchosen, at temperature 0.8 and seed 0:\n\n{_fenced(sample)}\n\n'
+        '## Train on\n\nFrom these weights to a text of your own, by path or by address; the hash makes sure that it is this file:\n\n'
+        f'```sh\ncharrnn train mine.txt --run runs/mine --from model.safetensors --sha256 {sha256}\n```\n')
 
 def _fenced(s):
     "A text between more backticks than it has in a row"
@@ -41,9 +44,10 @@ def _folder(path, tm, title, page):
     "Write the three files"
     path = Path(path)
     write_page(page, path/'index.html')
-    write_bytes(path/'model.safetensors', _file(tm))
+    fn = path/MODEL_FILE
+    write_bytes(fn, _file(tm))
     sample = sample_text(tm.model, tm.vocab, n=400, temperature=0.8, seed=0)
-    write_bytes(path/'README.md', _readme(tm, title, sample).encode('utf-8', 'replace'))
+    write_bytes(path/'README.md', _readme(tm, title, sample, file_sha256(fn)).encode('utf-8', 'replace'))
     return path
 
 # %% ../../nbs/83_share.folder.ipynb #8cec7859

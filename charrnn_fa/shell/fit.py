@@ -169,8 +169,10 @@ def _judge(a, learn, cb, res):
         print(f'The loss became NaN or infinite: the model of {a.run} is that of its best checkpoint before that, {kept}. '
             f'Train again with a lower --lr than {learn.lr:g}, in another --run', file=sys.stderr)
         return {**res, 'valid_nats':None, 'valid_bpc':None}
+    best = cb.take_best(learn)                                        # `Resume` has said so
     ev = learn.evaluate()
-    res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split)
+    res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split,
+        best_step=step_and_phase(best)[0] if best else None)
     cb.save_model(learn, train=res)
     print(ev, verdict(learn.dls, ev.nats), *_learnt(learn), f'Saved in {a.run}. Try: charrnn sample {a.run}', sep='\n', file=sys.stderr)
     return res

@@ -8,7 +8,9 @@ __all__ = ['html_run']
 # %% ../../nbs/87_shell.page.ipynb #b7c52037
 import contextlib,sys
 from pathlib import Path
+from ..core import *
 from ..text.stream import *
+from ..keep.runs import *
 from ..keep.trained import *
 from ..share.page import *
 from ..share.folder import *
@@ -32,11 +34,15 @@ def html_run(
     show:bool=True, # Say what is written
     dtype:str='int8', # Weights of a page: `'int8'` or `'float32'`
     **kwargs
-)->dict: # `file`, and its size in `bytes`
+)->dict: # `file`, the page, and its size in `bytes`; of a folder also `sha256` of its `model.safetensors`
     "Write a run's model as a page or a folder; takes what `page_html` takes"
     tm,page = run_model(run),Path(to).suffix.lower() in ('.html','.htm')
     if page: tm = page_ready(tm, dtype)
     tm = _measured(tm)
     with contextlib.redirect_stdout(sys.stdout if show else sys.stderr):
-        fn = tm.to_html(to, dtype=dtype, **kwargs) if page else tm.to_folder(to, **kwargs)/'index.html'
-    return dict(file=str(fn), bytes=fn.stat().st_size)
+        fn  = tm.to_html(to, dtype=dtype, **kwargs) if page else tm.to_folder(to, **kwargs)/'index.html'
+        res = dict(file=str(fn), bytes=fn.stat().st_size)
+        if not page:
+            res['sha256'] = file_sha256(fn.with_name(MODEL_FILE))
+            print(f"{fn.with_name(MODEL_FILE)}: sha256 {res['sha256']}")
+    return res

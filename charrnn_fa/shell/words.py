@@ -15,7 +15,8 @@ from ..doctor.watch import *
 # %% ../../nbs/85a_shell.words.ipynb #8265cd4d
 class ShellResume(Resume):
     "`Resume`, which speaks of options of the command"
-    words = dict(name='another --run', again='the same command again resumes', over='; --force starts over', meant='', more='--more')
+    words = dict(name='another --run', again='the same command again resumes', over='; --force starts over', meant='', more='--more',
+        best='The run keeps the model of step {1:,}')
 
 # %% ../../nbs/85a_shell.words.ipynb #78540851
 _opts = 'n_hid n_layers dropout lr bs seq_len split'.split()
