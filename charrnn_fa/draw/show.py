@@ -75,7 +75,7 @@ def svg(self:Drawing,
     times = pen_times(self.strokes, seconds) if seconds else [None]*len(self)
     body  = ''.join(_path(s, PENCIL if i<self.given else INK, t) for i,(s,t) in enumerate(zip(self.strokes, times)))
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" viewBox="-2 -2 {g+3} {g+3}" role="img" aria-label="a drawing of '
-        f'{len(self)} strokes"><rect x="-2" y="-2" width="{g+3}" height="{g+3}" rx="3" fill="{PAPER}"/><g fill="none" stroke-width=".9" '
+        f'{plural(len(self), "stroke")}"><rect x="-2" y="-2" width="{g+3}" height="{g+3}" rx="3" fill="{PAPER}"/><g fill="none" stroke-width=".9" '
         f'stroke-linecap="round" stroke-linejoin="round">{body}</g></svg>')
 
 # %% ../../nbs/75_draw.show.ipynb #b5cbca06
