@@ -2,7 +2,7 @@
 import argparse,time
 from charrnn_fa.everything import *
 from charrnn_fa.look import samples as _samples
-from charrnn_fa.look.surprise import read_text
+from charrnn_fa.look.trace import trace
 
 def counted(cb):
     "Let a callback count the processor time of its `after_batch` and `after_fit`"
@@ -16,19 +16,25 @@ def counted(cb):
     for o in ('after_batch','after_fit'): setattr(cb, o, _counting(getattr(cb, o)))
     return cb
 
+def rendered(make):
+    "The least of five times to make a view and render it, and its size"
+    secs = []
+    for _ in range(5):
+        t = time.process_time()
+        size = len(make()._repr_html_().encode())
+        secs.append(time.process_time()-t)
+    return f'rendered in {1e3*min(secs):.0f} ms (goal 200), {size/1e3:.0f} kB (goal 300)'
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
-    for nm,d in dict(n_hid=448, steps=6000, n=2000).items(): ap.add_argument('--'+nm.replace('_','-'), type=int, default=d)
+    for nm,d in dict(n_hid=512, steps=6000, n=2000).items(): ap.add_argument('--'+nm.replace('_','-'), type=int, default=d)
     a = ap.parse_args()
     dls = CharDataLoaders.from_corpus('shakespeare', bs=16, seq_len=32)
     learn = char_learner(dls, 'lstm', n_hid=a.n_hid)
     text,codes = dls.vocab.decode(dls.valid.codes[:a.n]),dls.valid.codes[:a.n]
-    r,secs = read_text(learn.model, codes),[]
-    for _ in range(5):
-        t = time.process_time()
-        size = len(Surprise(text, r, dls.vocab)._repr_html_().encode())
-        secs.append(time.process_time()-t)
-    print(f'{a.n:,} characters: rendered in {1e3*min(secs):.0f} ms, {size/1e3:.0f} kB')
+    r,held,pulls = read_text(learn.model, codes),unit_values(trace(learn.model, codes)),pull(learn.model, codes)
+    views = dict(surprise=lambda: Surprise(text, r, dls.vocab), neurons=lambda: Neurons(text, held), looks_back=lambda: LooksBack(text, pulls))
+    for nm,f in views.items(): print(f'{nm} of {a.n:,} characters:', rendered(f))
     _samples.in_notebook = lambda: True                                    # draw as a notebook would
     cbs = [counted(o) for o in (ShowSamples(), ShowLoss())]
     wall,t = time.time(),time.process_time()

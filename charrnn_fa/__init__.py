@@ -1,5 +1,10 @@
 "Character-level RNN language models on fastai. Import everything: `from charrnn_fa import *`"
 
+import warnings
+
+# fastai scripts a function when it is imported, and torch 2.14 warns of that: nothing that a reader could do anything about
+warnings.filterwarnings('ignore', '`torch.jit.script` is', FutureWarning)
+
 __version__ = "0.0.1"
 
 # The names that a notebook needs; everything else is imported from its module, `from charrnn_fa.use.sampling import next_probs` say

@@ -1,5 +1,5 @@
 "Views: every number against a slow and plain computation, every host that shows them, no trace in training"
-import html,math,re,sys
+import base64,html,math,re,sys,zlib
 from collections import Counter
 from pathlib import Path
 from html.parser import HTMLParser
@@ -353,14 +353,79 @@ def test_in_a_sandbox_the_plain_part_stays(name, browser):
         assert not errors, errors
         p.close()
 
+@pytest.mark.parametrize('letters', ['abcdefghij klmnop\nqrstuvwxyz<&"ABCDEFG','永字八法 側勒努趯策掠啄磔\n之乎者也，。'])
 @pytest.mark.parametrize('std', [0.,3.])
-def test_two_thousand_characters_stay_small(std):
+def test_two_thousand_characters_stay_small(std, letters):
     "Knowing nothing, where every character is shaded, and being sure, often wrongly"
-    text = ''.join(np.random.default_rng(0).choice(list('abcdefghij klmnop\nqrstuvwxyz<&"ABCDEFG'), 2000))
+    text = ''.join(np.random.default_rng(0).choice(list(letters), 2000))
     v = CharVocab.from_text(text)
     m = CharRNN(len(v), 'gru', n_hid=8)
     nn.init.normal_(m.head.weight, std=std)
-    assert len(TrainedModel(m, v, {}).surprise(text)._repr_html_().encode())<300_000
+    tm = TrainedModel(m, v, {})
+    for view in (tm.surprise(text), tm.looks_back(text), tm.memorised(text, text[::2])): assert len(view._repr_html_().encode())<300_000, type(view)
+
+@pytest.mark.parametrize('letter', ['e','<','猫'])
+@pytest.mark.parametrize('n,n_units', [(2000,512), (500,512), (9,3), (20_000,2)])
+def test_units_of_a_wide_network_stay_small(n, n_units, letter):
+    "An LSTM whose values nobody can pack well: the most variable units travel, the view says how many of how many, and what it sends is what they held"
+    rng  = np.random.default_rng(0)
+    vals = {k:rng.uniform(-1, 1, (n,n_units)).astype(np.float32)*np.linspace(1, .2, n_units, dtype=np.float32) for k in ('h1','c1')}
+    v = Neurons(letter*n, vals, ('c1',1))
+    if n<20_000: assert len(v._repr_html_().encode())<300_000
+    sent = np.frombuffer(zlib.decompress(base64.b64decode(v.data['z'])), np.uint8).reshape(-1, n).astype(int)-4
+    assert [(k,i) for k,ix in v.data['units'].items() for i in ix]==v.choice and v.choice[v.data['first']]==('c1',1)
+    for (k,i),got,top in zip(v.choice, sent, v.data['largest']):
+        x = vals[k][:,i]
+        assert (np.abs(got/4-x/np.abs(x).max())<0.1251).all() and abs(top-np.abs(x).max())<0.0051
+    if len(v.choice)==2*n_units: assert f'any of the {2*n_units:,} units' in v.html
+    else:
+        assert f'of {2*n_units:,} units' in v.html or f'of the {2*n_units:,} units' in v.html
+        assert f'{len(v.choice):,} of {2*n_units:,} units' in v.html and len(v.choice)>100 or n==20_000 and len(v.choice)==1
+        stds = {(k,i):o for k,x in vals.items() for i,o in enumerate(x.std(0))}
+        left = max(o for u,o in stds.items() if u not in v.choice)
+        assert all(stds[u]>=left for u in v.choice if u!=('c1',1))
+        assert ('can be chosen' in v.html)==(len(v.choice)>1)
+        other = re.search(r"unit='(\w+\[\d+\])'", v.html)[1]
+        assert unit_name(other) not in v.choice and unit_name(other) in Neurons(letter*n, vals, other).choice
+
+def test_another_unit_is_chosen(browser, tmp_path):
+    "Shade, tip, title and largest value follow the choice; back at the first unit its exact values are there again"
+    tm = trained(n_hid=5)
+    v  = tm.neurons(said[:90], 'h1[2]')
+    p  = browser.new_page()
+    p.goto(v.save(tmp_path/'v.html').as_uri())
+    p.wait_for_function("document.querySelector('iframe').offsetHeight>40")
+    fr = p.frames[1]
+    fr.wait_for_selector('select')
+    tips = lambda: fr.locator('.lines [data-tip]').evaluate_all('es => es.map(e => e.dataset.tip)')
+    styles = lambda: fr.locator('.lines [data-tip]').evaluate_all("es => es.map(e => e.getAttribute('style') || '')")
+    first = tips(),styles()
+    assert first[0]==[f'{shown(c)} {x:.3f}' for c,x in zip(said, v.values['h1'][:,2])]
+    fr.locator('select').select_option('c1[4]')
+    x = v.values['c1'][:,4]
+    quarters = [round(4*float(o)/np.abs(x).max())/4 for o in x]
+    assert tips()==[f'{shown(c)} {q:g} of the largest' for c,q in zip(said, (abs(q) and q for q in quarters))]
+    assert styles()==[SIGNED.style(int(4*q)) for q in quarters]
+    assert fr.locator('#root > div').first.inner_text()=='Unit c1[4] over 90 characters' and fr.locator('.largest').inner_text()==f'{np.abs(x).max():.2f}'
+    fr.locator('button').first.click()                                                                      # the previous unit
+    assert fr.locator('#root > div').first.inner_text()=='Unit c1[3] over 90 characters'
+    fr.locator('select').select_option('h1[2]')
+    assert (tips(),styles())==first
+    p.close()
+
+def test_without_colours_there_are_marks():
+    "Each character's level can be read off a text without colours, and the legend says what a mark stands for"
+    tm = trained(n_hid=9)
+    v  = tm.surprise(said[:50])
+    title,note,key,*rows = str(v).split('\n')
+    legend = {o[0]:o.split(' = ')[-1] for o in key.split('  ')}
+    got,at = [],0
+    while rows:
+        line = rows.pop(0)[5:]
+        below = rows.pop(0)[5:] if rows and re.fullmatch(r'[ .\d]*', rows[0]) else ''
+        got += below.ljust(len(line))
+    low = [float(legend[o].removesuffix(' bits')) if o!=' ' else 0 for o in got]
+    assert len(low)==50 and all(a<=b<(a+.5 if a<1 else a+1 if a<4 else a+2 if a<8 else 99) for a,b in zip(low[1:], v.bits))
 
 def test_in_a_browser(browser, tmp_path):
     "Offline, wide and narrow, light and dark: the frame takes over, hover tells, nothing is cut off; without scripts the plain part stays"
@@ -408,17 +473,50 @@ def sanitiser(browser):
     p.close()
     return res
 
+WEBVIEW = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src https: http: data:; font-src https:; connect-src https:; child-src https: data:"
+
+@pytest.mark.parametrize('name', ['surprise','neurons','loss_by'])
+def test_in_a_webview_as_in_vs_code(name, browser):
+    "A sandboxed frame with an origin of its own and VS Code's content policy, the view put in as innerHTML: the frame takes over, nothing is asked of the network"
+    tm = trained(n_hid=9)
+    view = dict(surprise=lambda: tm.surprise(said[:400]), neurons=lambda: tm.neurons(said[:300]), loss_by=lambda: tm.loss_by(said))[name]()
+    p,seen,asked = browser.new_page(viewport=dict(width=700, height=900)),[],[]
+    p.on('pageerror', lambda e: seen.append(str(e)))
+    p.on('console', lambda m: 'both allow-scripts and allow-same-origin' in m.text or seen.append(m.text))     # what is said of every webview
+    p.on('request', lambda r: asked.append(r.url))
+    host = f'<meta http-equiv="Content-Security-Policy" content="{WEBVIEW}"><body><div id="out"></div>'
+    p.set_content(f'<iframe sandbox="allow-scripts allow-same-origin allow-forms allow-pointer-lock allow-downloads" style="width:100%;height:800px;border:0" srcdoc="{html.escape(host)}"></iframe>')
+    p.frame_locator('iframe').locator('#out').wait_for(state='attached')
+    p.frames[1].evaluate("s => { document.querySelector('#out').innerHTML = s }", view._repr_html_())
+    p.frames[1].wait_for_function("document.querySelector('iframe').offsetHeight>40")
+    if name!='loss_by': assert p.frames[2].locator('[data-tip]').count()>=300
+    if name=='neurons': p.frames[2].wait_for_selector('select')
+    assert not seen and not [o for o in asked if not o.startswith(('about:','data:'))], (seen, asked)
+    p.close()
+
 def test_styles_survive_where_nothing_is_trusted(browser):
     "The plain part of a view keeps its layout in an untrusted notebook: each inline style passes JupyterLab's sanitiser"
     ok    = sanitiser(browser)
     keeps = lambda k,v: any(re.match(o, v, re.I) for o in ok.get(k, []))
     assert keeps('color', '#111111') and not keeps('color', 'inherit') and not keeps('text-indent', '-3ch')
     m,lost = trained(),set()
-    for v in (m.surprise(said), m.loss_by(said), m.neurons(said), m.gates(said), m.looks_back(said[:40]), m.compare(n=20), m.memory(said*8, upto=4, places=10)):
+    found = Diagnosis([Finding('lr_high', 'a loss', 'too long', 'learn.lr = 0.004', o) for o in ('broken','slow','remark')], passed=['check_codes'])
+    texts = m.surprise(said),m.neurons(said),m.looks_back(said[:40]),m.compare(n=20),m.steer('h1[2]', 1., n=20),m.memorised(said[:90], said)
+    for v in (*texts, m.loss_by(said), m.gates(said), m.memory(said*8, upto=4, places=10), found):
         plain = re.sub(r'srcdoc="[^"]*"', '', v._repr_html_())
         for style in re.findall(r'style="([^"]*)"', plain):
             lost |= {o for o in style.split(';') if o and not keeps(*map(str.strip, o.split(':', 1)))}
     assert not lost
+
+def test_a_diagnosis_fits_a_narrow_notebook(browser):
+    "At 230 pixels, which JupyterLab leaves of 390, long lines of code are broken within"
+    fix = 'learn = char_learner(CharDataLoaders.from_corpus(corpus, bs=16, seq_len=32), load_trained(path_of_the_model))'
+    c = browser.new_context(java_script_enabled=False, viewport=dict(width=230, height=600))
+    p = c.new_page()
+    p.set_content('<body style="margin:0">'+Diagnosis([Finding('vocab_order', '63 of 65 characters differ', 'other codes', fix)])._repr_html_())
+    assert p.locator('code').inner_text()==fix                                    # copied as it is written
+    assert p.locator('table').bounding_box()['width']<=230
+    c.close()
 
 def test_a_table_says_that_it_goes_on(browser):
     "At 390 pixels a wide table has a shadow at its right edge, which its end covers, in light and in dark"

@@ -112,3 +112,9 @@ print(learn.surprise('to be'), learn.doctor())
     res = subprocess.run([sys.executable, '-c', code], cwd=root, capture_output=True, text=True)
     assert res.returncode==0, res.stderr
     assert 'validation loss' in res.stdout
+
+def test_a_warning_of_fastai_is_not_passed_on():
+    "torch 2.14 warns of what fastai does when it is imported, at each start of the command; every other warning is left alone"
+    code = "import warnings, charrnn_fa; warnings.warn('`torch.jit.script` is deprecated. Please switch', FutureWarning); warnings.warn('another one', FutureWarning)"
+    res  = subprocess.run([sys.executable, '-c', code], cwd=root, capture_output=True, text=True)
+    assert 'another one' in res.stderr and 'jit.script` is deprecated' not in res.stderr.replace(code, ''), res.stderr

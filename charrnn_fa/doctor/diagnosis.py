@@ -6,9 +6,10 @@
 __all__ = ['Diagnosis']
 
 # %% ../../nbs/56a_doctor.diagnosis.ipynb #45ebcbd8
-import html
+import html,re
 from fastcore.all import *
 from fastai.basics import *
+from ..core import *
 from ..train.yardstick import *
 from .finding import *
 
@@ -27,8 +28,9 @@ class Diagnosis(list):
     def named(self, severity): return [o for o in self if o.severity==severity]
 
     def foot(self):
-        "What stands below the findings"
-        lines = [f'{len(self.passed)} checks found nothing' if self else f'Nothing found in {len(self.passed)} checks']
+        "The lines below the findings"
+        n = plural(len(self.passed), 'check')
+        lines = [f'{n} found nothing' if self else f'Nothing found in {n}']
         lines += [f'{k} could not be run ({v})' for k,v in self.failed.items()]
         if self.yardsticks:
             lines.append(repr(self.yardsticks))
@@ -45,7 +47,7 @@ def _lesson(title):
 
 def _part(head, text):
     "A column of a row: beside the others where there is room, below them on a narrow screen"
-    return f'<div style="flex:1 1 0;min-width:220px"><small style="opacity:.75">{head}</small><br>{text}</div>'
+    return f'<div style="flex:1 1 220px;min-width:0"><small style="opacity:.75">{head}</small><br>{text}</div>'
 
 # %% ../../nbs/56a_doctor.diagnosis.ipynb #27f67d18
 def _row(o):
@@ -53,7 +55,8 @@ def _row(o):
     chip  = f'<span style="background:{_COLOURS[o.severity]};color:white;border-radius:3px;padding:1px 6px;display:inline-block;margin-bottom:3px">{o.severity}</span>'
     means = html.escape(o.means)+(f'<br><small>Lesson: {_lesson(o.lesson)}</small>' if o.lesson else '')
     parts = [_part('what was seen', html.escape(o.saw)), _part('what it means', means)]
-    code  = f'<code style="white-space:pre-wrap;overflow-wrap:anywhere">{html.escape(o.fix)}</code>'
+    breaks = re.sub(r'([(,.=_])', r'\1<wbr>', html.escape(o.fix))             # JupyterLab strips `overflow-wrap:anywhere` where it does not trust
+    code  = f'<code style="white-space:pre-wrap">{breaks}</code>'
     parts.append(_part('line to change' if o.fix else '', code if o.fix else ''))
     style = 'style="text-align:left;vertical-align:top;white-space:normal"'
     return (f'<tr><td {style}>{chip}<br><b>{html.escape(o.name)}</b></td>'

@@ -11,6 +11,7 @@ from fastcore.all import *
 from ..text.vocab import *
 from ..data import *
 from ..models import *
+from ..counted import *
 from ..train.learner import *
 from ..use.sampling import *
 from ..keep.trained import *
@@ -102,9 +103,15 @@ def draw_temperatures(self:CharLearner,
     return draw_grid(res, titles=[f'{t:g}' for t in temperatures])
 
 # %% ../../nbs/80_draw.learner.ipynb #6fa83960
+def _steerable(model):
+    "The `CharRNN` whose units are held: the model itself, or the cell beside counts"
+    cell = cell_of(model)
+    if not isinstance(cell,CharRNN): raise ValueError(f'Units of a CharRNN can be held, alone or beside counts, not those of a {type(cell).__name__}')
+    return cell
+
 def _held_at(model, steer, n):
     "Which units of `n` rows are held, and at what: (n, n_hid) each"
-    n_hid = model.config['n_hid']
+    n_hid = _steerable(model).config['n_hid']
     bad = [k for k in steer if not 0<=k<n_hid]
     if bad: raise ValueError(f"steer={steer} names unit {bad[0]}, but the units are 0 to {n_hid-1}")
     on,to = torch.zeros(n, n_hid, dtype=torch.bool),torch.zeros(n, n_hid)
@@ -123,7 +130,7 @@ def _holding(model, on, to):
         hs = model.get_state()
         hs[0][-1] = _hold(hs[0][-1])
         model.set_state(hs)
-    hook = model.head.register_forward_pre_hook(_read_held)
+    hook = _steerable(model).head.register_forward_pre_hook(_read_held)
     try: yield _hold_state
     finally: hook.remove()
 
@@ -151,13 +158,13 @@ def find_unit(self:CharLearner|TrainedModel,
     prompt=None, # Strokes to begin with; the measure is taken of whole drawings, these included
     value:float=1., # Units are held at this and at its negative
     tries:int=8, # Pairs of drawings by each unit; the mean of what they tell counts
-    temperature:float=.3,
-    seed:int=0,
+    temperature:float=.3, # As in `draw_with`; the lower it is, the less is left to chance
+    seed:int=0, # The same chances for all units
     max_len:int=1000, # Characters after which an unfinished drawing is measured as it is
 )->tuple: # Number of the unit, and how much more is measured with it held at `value` than at `-value`
     "The hidden unit of the top layer which, held, changes most what is measured on the drawings"
     a = _alphabet(self.vocab)
-    text,on = a['end']+_begun(prompt, a)[0],torch.eye(self.model.config['n_hid'], dtype=torch.bool)       # row i holds unit i
+    text,on = a['end']+_begun(prompt, a)[0],torch.eye(_steerable(self.model).config['n_hid'], dtype=torch.bool)    # row i holds unit i
     def _measured(v, i):
         texts = _steered(self.model, self.vocab, text, on, on*v, max_len, seed+i, alike=True, temperature=temperature)
         return np.array([measure(Drawing(t[1:], a['name'])) for t in texts], float)                       # (n_hid,)

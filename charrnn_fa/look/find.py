@@ -8,6 +8,7 @@ __all__ = ['FEATURES', 'inside_quotes', 'bracket_depth', 'speaker_name', 'line_p
 
 # %% ../../nbs/63_look.find.ipynb #0df51d7f
 import html,re
+from textwrap import fill
 import numpy as np, torch, torch.nn as nn
 from fastcore.all import *
 from ..models import *
@@ -60,7 +61,7 @@ def capital_run(text):
     return [a.isupper() and b.isupper() for a,b in zip(text, '\n'+text)]
 
 def word_end(text):
-    "1 at the last letter of a word, which only who foresees the next character knows"
+    "1 at the last letter of a word, which takes foreseeing the next character"
     return [a.isalpha() and not b.isalpha() for a,b in zip(text, text[1:]+'\n')]
 
 # %% ../../nbs/63_look.find.ipynb #9fc7872d
@@ -172,10 +173,15 @@ class FoundNeurons(View):
         head  = ['unit','tracks','score','best untrained','p']
         cells = [[o.unit,o.feature,f'{o.score:+.2f}',f'{o.untrained:.2f}',f'{o.p:.2g}'] for o in rows[:most]]
         each  = [f'<div style="margin:.6em 0"><b>{o.unit}</b> {html.escape(readable(o.feature))}{marked_lines(*strips[o.unit], SIGNED)}</div>' for o in rows[:most]]
-        note  = f'<div style="{muted}">Score: 2 AUC - 1 for what is on or off, Spearman correlation for a quantity, on text held out; beside it the best unit of three untrained networks. p is corrected for units and features.</div>'
+        note  = 'Score: 2 AUC - 1 for what is on or off, Spearman correlation for a quantity, on held-out text; beside it the best unit of the untrained networks. p is corrected for the number of units and features.'
         title = f'{len(rows)} of {n_units:,} units track something that has a name ({n:,} characters)'
-        super().__init__(note+table_html(head, cells, 2)+legend(SIGNED)+''.join(each), title,
-            table_text(head, cells, 2)+''.join(f'\n\n{o.unit} {readable(o.feature)}\n{ansi(*strips[o.unit], SIGNED)}' for o in rows[:most]), self._draw)
+        super().__init__(f'<div style="{muted}">{note}</div>'+table_html(head, cells, 2)+legend(SIGNED)+''.join(each), title,
+            lambda colour: '\n\n'.join([table_text(head, cells, 2), fill(note, 80), *self._strips(strips, rows[:most], colour)]), self._draw)
+
+    def _strips(self, strips, rows, colour):
+        "For a terminal: the legend, then a piece of text for each unit"
+        each = [f'{o.unit} {readable(o.feature)}\n{terminal_text(*strips[o.unit], SIGNED, colour=colour)}' for o in rows]
+        return [f'Value of each unit, in parts of its largest\n{terminal_legend(SIGNED, colour)}', *each] if each else []
 
     def _draw(self, ax):
         rows = self.rows[:20][::-1]
@@ -197,6 +203,7 @@ def find_neurons(self:CharLearner|TrainedModel,
     "Units that track something a person can name, scored on held-out text against untrained networks of the same shape"
     codes = codes_of(self, text, n)
     if len(codes)<1000: raise ValueError(f'{len(codes)} characters are too few to tell a unit from chance: give at least 1,000, better 20,000')
+    if n_untrained<1: raise ValueError(f'n_untrained={n_untrained} must be at least 1: without an untrained network nothing tells what was learned')
     rows  = max(1, min(32, len(codes)//256))
     codes = codes[:len(codes)//rows*rows]
     s = self.vocab.decode(codes)
@@ -209,5 +216,5 @@ def find_neurons(self:CharLearner|TrainedModel,
         k,i = unit_name(o.unit)
         x = vals[k][:,i]
         at = best_strip(x, feats[o.feature])
-        strips[o.unit] = s[at],unit_levels(x)[at]
+        strips[o.unit] = s[at],unit_levels(x)[at].tolist()
     return FoundNeurons(found, strips, len(codes), sum(v.shape[1] for v in vals.values()))

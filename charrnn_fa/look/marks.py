@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['BITS', 'SURPRISE', 'SIGNED', 'COPIED', 'DIFFERS', 'SCALES', 'muted', 'Scale', 'luminance', 'ink', 'shown', 'readable',
-           'marked', 'split_lines', 'marked_lines', 'scrolling', 'legend', 'ansi_colour', 'ansi', 'draw_text']
+           'marked', 'split_lines', 'marked_lines', 'scrolling', 'legend', 'terminal_colour', 'terminal_legend',
+           'columns', 'terminal_text', 'draw_text']
 
 # %% ../../nbs/59_look.marks.ipynb #74f2424b
 import html,unicodedata
@@ -13,14 +14,15 @@ from ..core import *
 
 # %% ../../nbs/59_look.marks.ipynb #5abe47ad
 class Scale:
-    "Shades for levels from `low` on: background and text in light and in dark, a line under or over the text, a name each"
+    "Shades for levels from `low` on: background and text in light and in dark, a line under or over the text, a name and a letter each"
     def __init__(self,
         light:list, # Backgrounds on white, `None` for none
         dark:list, # Backgrounds on black
         lines:list, # A line under or over the text, as CSS; empty for none
         names:list, # What each level stands for
+        marks:str, # A character for each level, to be put below a text that has no colours
         low:int=0, # The first level
-    ): self.light,self.dark,self.lines,self.names,self.low = light,dark,lines,names,low
+    ): self.light,self.dark,self.lines,self.names,self.marks,self.low = light,dark,lines,names,marks,low
 
     def __len__(self): return len(self.light)
     def levels(self): return range(self.low, self.low+len(self))
@@ -31,7 +33,8 @@ class Scale:
         "How a level looks"
         bg,line = self.light[level-self.low],self.lines[level-self.low]
         if not bg: return ''
-        return f'background:{bg};color:{ink(bg)[:4]}'+(f';{line}' if line else '')
+        dark = ';color:#fff' if ink(bg)=='#ffffff' else ''                        # black is what is around it, and a long text has a style for each letter
+        return f'background:{bg}{dark}'+(f';{line}' if line else '')
 
 # %% ../../nbs/59_look.marks.ipynb #3ee19932
 def luminance(
@@ -55,14 +58,14 @@ _blue = [None,'#deebf7','#c6dbef','#9ecae1','#6baed6','#4292c6','#2171b5','#0830
 _blue_dark = [None,'#0b2545','#08306b','#08519c','#2171b5','#6baed6','#9ecae1','#f7fbff']
 _growing = ['','',*2*['border-bottom:1px dotted'],*2*['border-bottom:1px solid'],*2*['border-bottom:double']]
 BITS = (0.5,1,2,3,4,6,8) # where the levels of a surprise begin, in bits: a coin's worth is level 2, a blind guess among 64 is level 6
-SURPRISE = Scale(_blue, _blue_dark, _growing, ['<0.5','0.5','1','2','3','4','6','8 bits'])
+SURPRISE = Scale(_blue, _blue_dark, _growing, ['<0.5','0.5','1','2','3','4','6','8 bits'], ' .123468')
 
 _puor = ['#542788','#8073ac','#b2abd2','#d8daeb',None,'#fee0b6','#fdb863','#e08214','#b35806']
 _puor_dark = ['#d8daeb','#8073ac','#542788','#2d1b47',None,'#3a1d02','#7f3b08','#e08214','#fee0b6']
 _both = [f'border-top:{o}' for o in ('3px double','1px solid','1px dotted')]+3*['']+[f'border-bottom:{o}' for o in ('1px dotted','1px solid','3px double')]
-SIGNED = Scale(_puor, _puor_dark, _both, ['-1','-0.75','-0.5','-0.25','0','0.25','0.5','0.75','1'], low=-4)
-COPIED = Scale([None,'#fdb863'], [None,'#7f3b08'], ['','border-bottom:1px solid'], ['new','copied'])
-DIFFERS = Scale([None,'#deebf7'], [None,'#08306b'], ['',''], ['the same','differs'])
+SIGNED = Scale(_puor, _puor_dark, _both, ['-1','-0.75','-0.5','-0.25','0','0.25','0.5','0.75','1'], 'dcba ABCD', low=-4)
+COPIED = Scale([None,'#fdb863'], [None,'#7f3b08'], ['','border-bottom:1px solid'], ['new','copied'], ' ^')
+DIFFERS = Scale([None,'#deebf7'], [None,'#08306b'], ['','border-bottom:1px dotted'], ['the same','differs'], ' ^')
 SCALES = [SURPRISE,SIGNED,COPIED,DIFFERS]
 
 # %% ../../nbs/59_look.marks.ipynb #e77c6aea
@@ -130,10 +133,10 @@ def marked_lines(
     res,w = [],max(map(len, numbers or ['']))
     for i,s in enumerate(split_lines(text)):
         num = f'<span style="{muted}">{html.escape(numbers[i].rjust(w)).replace(" ","&nbsp;")}&nbsp;</span>' if numbers else ''
-        hang = 0.6*(w+1)                                          # characters of 0.6 em, as JupyterLab strips `ch` where it does not trust
-        pad = f'padding-left:{hang:g}em;text-indent:-{hang:g}em;' if numbers else ''
-        res.append(f'<div dir="auto" style="{pad}text-align:left">{num}{marked(text[s], levels[s], scale, tips and tips[s])}</div>')
-    return f'<div class="lines" style="font-family:monospace;line-height:1.6;overflow-wrap:break-word">{"".join(res)}</div>'
+        res.append(f'<div dir="auto">{num}{marked(text[s], levels[s], scale, tips and tips[s])}</div>')
+    hang = 0.6*(w+1)                                              # characters of 0.6 em, as JupyterLab strips `ch` where it does not trust
+    pad  = f'padding-left:{hang:g}em;text-indent:-{hang:g}em;' if numbers else ''
+    return f'<div class="lines" style="{pad}text-align:left;font-family:monospace;line-height:1.6;overflow-wrap:break-word">{"".join(res)}</div>'
 
 # %% ../../nbs/59_look.marks.ipynb #2c41b4fd
 def scrolling(
@@ -154,28 +157,69 @@ def legend(
     return f'<div style="font-family:monospace;margin:.3em 0">{" ".join(cells)}</div>'
 
 # %% ../../nbs/59_look.marks.ipynb #6316fe67
-def ansi_colour(
-    colour:str # `#rrggbb`
-)->int: # Number of the nearest colour of the 6x6x6 cube
-    "A colour for a terminal"
-    r,g,b = [round(int(colour[i:i+2], 16)/51) for i in (1,3,5)]
-    return 16+36*r+6*g+b
+_on_terminal = {'#deebf7':189, '#c6dbef':153, '#9ecae1':117, '#6baed6':75, '#4292c6':33, '#2171b5':26, '#08306b':18,
+    '#542788':54, '#8073ac':97, '#b2abd2':140, '#d8daeb':189, '#fee0b6':223, '#fdb863':215, '#e08214':172, '#b35806':130}
 
-def ansi(
+def terminal_colour(
+    shade:str # One of a scale's `light`, `#rrggbb`
+)->tuple: # Its number among the 256 of a terminal, and what that looks like, `#rrggbb`
+    "The colour that stands for a shade on a terminal"
+    n = _on_terminal[shade]
+    r,g,b = [(0,95,135,175,215,255)[o] for o in ((n-16)//36, (n-16)//6%6, (n-16)%6)]   # the steps of the 6 x 6 x 6 cube
+    return n,f'#{r:02x}{g:02x}{b:02x}'
+
+def _coloured(s, level, scale):
+    shade = scale.light[level-scale.low]
+    if not shade: return s
+    n,bg = terminal_colour(shade)
+    return f'\x1b[{"4;" if scale.lines[level-scale.low] else ""}38;5;{16 if ink(bg)=="#000000" else 231};48;5;{n}m{s}\x1b[0m'
+
+def terminal_legend(
+    scale:Scale, # What the levels look like
+    colour:bool=True, # Colours, or marks
+)->str: # One line
+    "The shades, or the marks, with their names"
+    if colour: return ' '.join(_coloured(f' {nm} ', l, scale) for l,nm in zip(scale.levels(), scale.names))
+    return '  '.join(nm if nm.split()[0]==m else f'{m} = {nm}' for m,nm in zip(scale.marks, scale.names) if m!=' ')
+
+# %% ../../nbs/59_look.marks.ipynb #775bad5f
+def columns(
+    c:str # One character
+)->int: # Columns that it takes up on a terminal, as `shown`
+    "How wide a character is: letters of East Asia and pictures take two columns, combining marks none"
+    return sum(2 if unicodedata.east_asian_width(o) in 'WF' else 0 if unicodedata.combining(o) else 1 for o in shown(c))
+
+def _pieces(line, cols):
+    "Where to break a line that is wider than `cols`: after the last blank that fits, or within a word if there is none"
+    res,start,blank,w = [],0,0,0
+    for i,c in enumerate(line):
+        w += columns(c)
+        if w>cols and i>start:
+            end = blank if blank>start else i
+            res.append(slice(start,end))
+            start,w = end,sum(map(columns, line[end:i+1]))
+        if c in ' \t': blank = i+1
+    return [*res, slice(start,len(line))]
+
+# %% ../../nbs/59_look.marks.ipynb #5ae691d8
+def terminal_text(
     text:str, # Any text
     levels, # Level of each character, shape (n,)
     scale:Scale=SURPRISE, # What the levels look like
     numbers:list=None, # A short string for each line
-)->str: # Lines with ANSI colours
+    colour:bool=True, # Colours, or marks below the characters
+    cols:int=80, # Columns at most
+)->str: # Lines
     "A marked text for a terminal"
-    def _one(s, l):
-        bg = scale.light[l-scale.low]
-        if not bg: return s
-        return f'\x1b[{"4;" if scale.lines[l-scale.low] else ""}38;5;{16 if ink(bg)=="#000000" else 231};48;5;{ansi_colour(bg)}m{s}\x1b[0m'
-    res,w = [],max(map(len, numbers or ['']))
-    for i,s in enumerate(split_lines(text)):
-        num = numbers[i].rjust(w)+' ' if numbers else ''
-        res.append(num+''.join(_one(shown(c), l) for c,l in zip(text[s], levels[s])))
+    res,w = [],max(map(len, numbers))+1 if numbers else 0
+    for i,line in enumerate(split_lines(text)):
+        head,chars,levs = numbers[i].rjust(w-1)+' ' if numbers else '',text[line],levels[line]
+        for s in _pieces(chars, cols-w):
+            pairs = list(zip(chars[s], levs[s]))
+            res.append(head+''.join(_coloured(shown(c), l, scale) if colour else shown(c) for c,l in pairs))
+            below = '' if colour else ''.join(scale.marks[l-scale.low].ljust(columns(c)) for c,l in pairs).rstrip()
+            if below: res.append(' '*w+below)
+            head = ' '*w
     return '\n'.join(res)
 
 # %% ../../nbs/59_look.marks.ipynb #62a60bf3

@@ -6,7 +6,8 @@
 __all__ = ['PARTS', 'context_losses', 'Memory', 'pull', 'LooksBack']
 
 # %% ../../nbs/64_look.memory.ipynb #a5615a5a
-import math
+import html,math
+from textwrap import fill
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
 from ..core import *
@@ -55,8 +56,9 @@ class Memory(View):
         top  = max(self.loss.values())
         head = ['characters known','nats','bits','n-gram','']
         rows = [[f'{k:,}',f'{v:.3f}',f'{v/math.log(2):.3f}',f'{ngram[k]:.3f}' if k in ngram else '-',bar(v/top)] for k,v in self.loss.items()]
-        note = f'<div style="{muted}">The same {losses.shape[1]} places each time; the n-grams are counted on the training text and measured on the whole validation part.</div>' if ngram else ''
-        super().__init__(note+table_html(head, rows), f'{self.reach:,} characters of context give all that it can use, to {near} nats', table_text(head, rows), self._draw)
+        note = f'Loss at the same {losses.shape[1]:,} places each time.'+(' The n-grams are counted on the training text and measured on the whole of this text.' if ngram else '')
+        super().__init__(f'<div style="{muted}">{note}</div>'+table_html(head, rows), f'{plural(self.reach, "character")} of context {"is" if self.reach==1 else "are"} all that it uses, to {near} nats',
+            f'{table_text(head, rows)}\n\n{fill(note, 80)}', self._draw)
 
     def _draw(self, ax):
         ax.plot(list(self.loss), list(self.loss.values()), 'o-', color='#2171b5', label='model')
@@ -74,6 +76,8 @@ def memory(self:CharLearner|TrainedModel,
 )->Memory: # A view; `.loss` and `.ngram` hold the numbers
     "Loss against the number of characters known, 1, 2, 4 and so on, beside counts of that order"
     codes = codes_of(self, text)
+    if len(codes)<3: raise ValueError(f'A text of {plural(len(codes), "character")} is too short to leave any out: give at least 3')
+    if upto<1: raise ValueError(f'upto={upto} must be at least 1 character')
     ks = tuple(2**i for i in range(20) if 2**i<=min(upto, len(codes)-2))
     if train is None and hasattr(self,'dls'): train = self.dls.train.codes
     ls = ngram_losses(train, codes, len(self.vocab)) if train is not None else []
@@ -100,7 +104,7 @@ def pull(
     return g[0].float().norm(dim=-1).cpu().numpy()
 
 # %% ../../nbs/64_look.memory.ipynb #37986f9c
-PARTS = Scale(SURPRISE.light, SURPRISE.dark, SURPRISE.lines, ['<2%','2%','5%','10%','20%','40%','60%','80% of the largest'])
+PARTS = Scale(SURPRISE.light, SURPRISE.dark, SURPRISE.lines, ['<2%','2%','5%','10%','20%','40%','60%','80% of the largest'], ' .:12468')
 
 class LooksBack(View):
     "A text shaded by what the prediction of its last character hangs on; `pull` of each before it, shape (n-1,)"
@@ -110,14 +114,15 @@ class LooksBack(View):
         lev  = [*np.digitize(part, (0.02,0.05,0.1,0.2,0.4,0.6,0.8)).tolist(),0]
         self.half = int(np.searchsorted(np.cumsum(pull[::-1]), pull.sum()/2))+1
         tips = [*(f'{shown(c)} {100*p:.0f}%' for c,p in zip(text, part)),f'{shown(text[-1])} predicted']
-        near = 'character' if self.half==1 else plural(self.half, 'character')
-        note = f'<div style="{muted}">Gradient of the logit of the last character, {marked(text[-1], [0])}, in parts of the largest; half of it lies in the last {near}.</div>'
-        super().__init__(note+legend(PARTS)+marked_lines(text, lev, PARTS, tips), 'What the last character hangs on', ansi(text, lev, PARTS), lambda ax: draw_text(ax, text, lev, PARTS))
+        said = f'Gradient of the logit of the last character, {shown(text[-1])}, in parts of the largest; half of it lies in the last {"character" if self.half==1 else plural(self.half, "character")}.'
+        super().__init__(f'<div style="{muted}">{html.escape(said)}</div>'+legend(PARTS)+marked_lines(text, lev, PARTS, tips), 'What the last character hangs on',
+            lambda colour: f'{fill(said, 80)}\n{terminal_legend(PARTS, colour)}\n{terminal_text(text, lev, PARTS, colour=colour)}', lambda ax: draw_text(ax, text, lev, PARTS))
 
 @patch
 def looks_back(self:CharLearner|TrainedModel,
     text:str, # Text whose last character is predicted
 )->LooksBack: # A view; `.pull` holds the norms
     "What the prediction of the last character of a text hangs on"
-    if len(text)<2: raise ValueError(f'A text of {plural(len(text), "character")} has nothing before its last one: give at least 2')
-    return LooksBack(text, pull(self.model, self.vocab.encode(text)))
+    codes = codes_of(self, text)
+    if len(codes)<2: raise ValueError(f'A text of {plural(len(codes), "character")} has nothing before its last one: give at least 2')
+    return LooksBack(self.vocab.decode(codes), pull(self.model, codes))

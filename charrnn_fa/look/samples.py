@@ -8,6 +8,7 @@ __all__ = ['log_steps', 'Samples', 'ShowSamples', 'planned_steps', 'LossCurve', 
 
 # %% ../../nbs/65_look.samples.ipynb #4783c4d2
 import math,time
+from textwrap import fill
 import numpy as np
 from fastcore.all import *
 from fastai.basics import *
@@ -226,10 +227,11 @@ class Marked(View):
     "A sample with what was copied from the training text marked; `copies` holds the figures"
     def __init__(self, text, copies):
         self.copies,lev = copies,copies.mask.astype(int).tolist()
-        new  = ', '.join(f'{v:.0%} of the pieces of {k} characters' for k,v in copies.new.items())
-        note = f'<div style="{muted}">New are {new}. Marked: where {copies.run} or more characters in a row stand in the training text.</div>'
-        super().__init__(note+legend(COPIED)+marked_lines(text, lev, COPIED), f'The longest copied run has {len(copies.longest)} of {len(text):,} characters',
-            f'New are {new}\n{ansi(text, lev, COPIED)}', lambda ax: draw_text(ax, text, lev, COPIED))
+        new  = ', '.join(f'{v:.0%} of those of {k}' for k,v in copies.new.items())
+        said = (f'New pieces, by their length in characters: {new}. ' if new else '')+f'Marked: where {copies.run} or more characters in a row occur in the training text.'
+        super().__init__(f'<div style="{muted}">{said}</div>'+legend(COPIED)+marked_lines(text, lev, COPIED),
+            f'The longest copied run is {plural(len(copies.longest), "character")} long, of {len(text):,}',
+            lambda colour: f'{fill(said, 80)}\n{terminal_text(text, lev, COPIED, colour=colour)}', lambda ax: draw_text(ax, text, lev, COPIED))
 
 @patch
 def memorised(self:CharLearner|TrainedModel,

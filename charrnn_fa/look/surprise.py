@@ -8,6 +8,7 @@ __all__ = ['PAIRS', 'COUNTED', 'KNEW', 'GROUPINGS', 'Reading', 'read_text', 'lin
 
 # %% ../../nbs/61_look.surprise.ipynb #d5d18536
 import html,math,unicodedata
+from textwrap import fill
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
 from ..core import *
@@ -65,7 +66,7 @@ def line_means(
 
 # %% ../../nbs/61_look.surprise.ipynb #a6b6daee
 class Surprise(View):
-    "A text coloured by its surprise; `bits` of each character but the first, shape (n-1,), `nats` per character"
+    "A text coloured by its surprise; `bits` of each character but the first, shape (n-1,), their mean in each of `lines`, `nats` per character"
     def __init__(self,
         text:str, # The text, n characters
         r:Reading, # What the model made of it
@@ -80,11 +81,11 @@ class Surprise(View):
         note = f'<div style="{muted}">Surprise in bits; before each line its mean. Hover, tap or use the arrow keys for the likeliest guesses.</div>'
         super().__init__(note+legend(SURPRISE)+marked_lines(text, self.levels, SURPRISE, self._tips(text), nums)+rows,
             f'{len(text):,} characters, {self.nats/math.log(2):.3f} bits = {self.nats:.3f} nats each',
-            ansi(text, self.levels, SURPRISE, nums), lambda ax: draw_text(ax, text, self.levels))
+            lambda colour: f'Surprise in bits; before each line its mean\n{terminal_legend(SURPRISE, colour)}\n{terminal_text(text, self.levels, SURPRISE, nums, colour)}',
+            lambda ax: draw_text(ax, text, self.levels))
 
     def _tips(self, text):
-        def _pct(p): return f'{100*p:.0f}%' if p>=0.01 else f'{100*p:.1f}%'
-        tips = ['\n'.join([f'{shown(c)} {b:.2f} bits',*(f'{shown(g)} {_pct(p)}' for g,p in gs if p>=5e-3)]) for c,b,gs in zip(text[1:], self.bits, self.guesses)]
+        tips = ['\n'.join([f'{shown(c)} {b:.2f} bits',*(f'{shown(g)} {100*p:.0f}%' for g,p in gs if p>=0.01)]) for c,b,gs in zip(text[1:], self.bits, self.guesses)]
         return [f'{shown(text[0])} the first',*tips]
 
 # %% ../../nbs/61_look.surprise.ipynb #ce19fc2a
@@ -99,6 +100,7 @@ def codes_of(
         dls = getattr(who, 'dls', None)
         if dls is None: raise ValueError('A trained model has no validation text with it: pass a text')
         on = dls.valid.codes
+    if not hasattr(on, '__len__'): raise TypeError(f'text={on!r} is not a text: pass a string, or nothing to look at the validation part, and the number of characters as n=')
     return np.asarray(on[:n])
 
 # %% ../../nbs/61_look.surprise.ipynb #44cf7dcc
@@ -198,7 +200,7 @@ class LossBy(View):
         said = f'<div style="{muted}">{html.escape(note)}</div>' if note else ''
         super().__init__(''.join(table_html([k,*head[1:]], v) for k,v in cells.items())+said,
             f'Where the loss of {self.nats:.4f} nats = {self.nats/math.log(2):.4f} bits is ({self.n:,} characters)',
-            '\n\n'.join([*(table_text([k,*head[1:]], v) for k,v in cells.items()), *filter(None, [note])]), self._draw)
+            '\n\n'.join([*(f'{readable(k)}\n{table_text(head, v)}' for k,v in cells.items()), *filter(None, [fill(note, 80)])]), self._draw)
 
     def _rows(self, nats, names):
         sums = [(g,nats[names==g]) for g in dict.fromkeys(names.tolist())]
@@ -224,7 +226,7 @@ def loss_by(self:CharLearner|TrainedModel,
     s,nats = self.vocab.decode(codes),read_text(self.model, codes, 1).nats
     groups = {k:f(s)[1:] for k,f in {**GROUPINGS, **(by or {})}.items()}
     if train is None: train = nested_attr(self, 'dls.train.codes')
-    if train is None: return LossBy(nats, groups, 'What the best n-gram already knew is left out: a trained model has no training text with it, pass its codes as train=')
+    if train is None: return LossBy(nats, groups, 'What the best n-gram already knew is left out: the training text is not known here (pass its codes as train=)')
     names,order = count_class(codes, train[:COUNTED], len(self.vocab))
     what = f'the first {COUNTED:,} characters of the training text' if len(train)>COUNTED else 'the training text'
     note = f'The n-gram has order {order} and was counted on {what}; it is sure where its likeliest character has 50 % or more.'

@@ -6,7 +6,7 @@
 __all__ = ['look_run']
 
 # %% ../../nbs/88_shell.look.ipynb #f57d7e67
-import os
+import os,re
 from pathlib import Path
 from ..text.corpus import *
 from ..text.stream import *
@@ -19,13 +19,28 @@ from ..look.memory import *
 from .read import *
 
 # %% ../../nbs/88_shell.look.ipynb #0de42348
-def _text_of(tm, run, text):
-    "The text to look at, and codes to count n-grams on where they are known"
-    if text is not None: return (get_corpus(Path(text)).text if os.path.isfile(text) else text),None
-    run_source(tm.info, 'look', run)
-    train,valid = split_stream(text_of_run(tm.info, tm.vocab), tm.info['split'])[:2]
-    return valid.text,train.codes
+def _typed(text):
+    "A text that was typed, or that a file holds; what looks like a file must be there"
+    if os.path.exists(text): return get_corpus(Path(text)).text
+    if re.fullmatch(r'\S*[/\\]\S+|\S+\.[A-Za-z]\w{1,4}', text):
+        raise ValueError(f'There is no file {text} (looked in {Path.cwd()}); if these characters are the text to look at, add a blank')
+    return text
 
+def _parts_of(tm, run):
+    "The training and the validation part of a run's own text"
+    run_source(tm.info, 'look', run)
+    return split_stream(text_of_run(tm.info, tm.vocab), tm.info['split'])[:2]
+
+def _text_of(tm, run, text, count):
+    "The text to look at, and codes of the training text to `count` n-grams on, where they can be had"
+    if text is None:
+        train,valid = _parts_of(tm, run)
+        return valid.text,train.codes
+    s = _typed(text)
+    try: return s,_parts_of(tm, run)[0].codes if count else None
+    except (ValueError,OSError): return s,None                                # the view says what it leaves out
+
+# %% ../../nbs/88_shell.look.ipynb #cd7fa46e
 _figures = dict(surprise=lambda v: dict(nats=v.nats, bits=v.bits.tolist()), loss_by=lambda v: dict(nats=v.nats, tables=v.tables),
     neurons=lambda v: dict(units=v.rows), memory=lambda v: dict(nats=v.loss, ngram=v.ngram))
 
@@ -38,7 +53,7 @@ def look_run(
 )->dict: # Its figures
     "A view into a run's model"
     tm = run_model(run)
-    s,train = _text_of(tm, run, text)
+    s,train = _text_of(tm, run, text, what in ('loss_by','memory'))
     kinds = dict(surprise=lambda: tm.surprise(s), neurons=lambda: tm.find_neurons(s),
         loss_by=lambda: tm.loss_by(s, train=train), memory=lambda: tm.memory(s, train))
     view  = kinds[what]()

@@ -6,7 +6,7 @@
 __all__ = ['CharLearner']
 
 # %% ../../nbs/19_train.learner.ipynb #31efdec5
-import contextlib,math,re
+import contextlib,math
 import torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
@@ -24,6 +24,9 @@ from .optim import *
 from .trial import *
 
 # %% ../../nbs/19_train.learner.ipynb #e03b9618
+# Events at which fastai minds `run_train` and `run_valid`
+_inner = 'before_batch after_pred after_loss before_backward after_cancel_backward after_backward before_step after_step after_cancel_batch after_batch'.split()
+
 def _listens(cb, event_name):
     "Whether a callback has something to do at an event"
     return event_name=='after_fit' or hasattr(type(cb),event_name) or event_name in vars(cb) or type(cb).__call__ is not Callback.__call__
@@ -138,6 +141,13 @@ def _do_fit(self:CharLearner):
         self._with_events(self._do_epoch, 'epoch', CancelEpochException)
         self.epoch += 1
 
+# %% ../../nbs/19_train.learner.ipynb #ff8baeb3
+@patch
+def _set_device(self:CharLearner, b):
+    dev = next(self.model.parameters()).device
+    if all(isinstance(o,torch.Tensor) and o.device==dev for o in b): return b
+    return Learner._set_device(self, b)
+
 # %% ../../nbs/19_train.learner.ipynb #cd369e2a
 @patch
 @contextlib.contextmanager
@@ -236,12 +246,8 @@ def __call__(self:CharLearner, event_name):
 # %% ../../nbs/19_train.learner.ipynb #572b3a97
 @patch
 def _call_one(self:CharLearner, event_name):
+    inner = event_name in _inner
     for cb in self._listeners(event_name):
-        try: cb(event_name)
-        except Exception as e:
-            _plain_message(e)
-            raise
-
-def _plain_message(e):
-    "Take off what fastai puts before a message, the callback and the event: the traceback has both"
-    if e.args and isinstance(e.args[0],str): e.args = (re.sub(r'\AException occured in `\w+` when calling event `\w+`:\n\t', '', e.args[0]), *e.args[1:])
+        if type(cb).__call__ is not Callback.__call__: cb(event_name)
+        elif cb.run and (not inner or (cb.run_train if self.training else cb.run_valid)): getattr(cb, event_name, noop)()
+        if event_name=='after_fit': cb.run = True       # a callback that switched itself off is on again at the next fit

@@ -7,6 +7,7 @@ __all__ = ['CharOptim', 'adamw', 'char_splitter', 'clip_norm']
 
 # %% ../../nbs/16b_train.optim.ipynb #95318a3e
 import numpy as np, torch, torch.nn as nn
+from collections.abc import Mapping
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
@@ -14,14 +15,16 @@ from fastai.optimizer import detuplify_pg,set_item_pg
 from ..counted import *
 
 # %% ../../nbs/16b_train.optim.ipynb #f87e37f9
-class _LiveHypers(dict):
-    "Hyperparameters of group `i` of an optimiser; what is set here is set there"
-    def __init__(self, opt, i, items):
-        super().__init__(items)
-        self.opt,self.i = opt,i
-    def __setitem__(self, k, v):
-        super().__setitem__(k, v)
-        self.opt.set_one(self.i, k, v)
+class _LiveHypers(Mapping):
+    "Hyperparameters of group `i` of fastai's, read and set where torch keeps them, in its group `pg`"
+    def __init__(self, opt, i, pg): self.opt,self.i,self.pg = opt,i,pg
+    def __getitem__(self, k):
+        name,_,j = self.opt.bwd_map.get(k, k).partition('__')              # 'betas__0' is the first of a pair
+        return self.pg[name][int(j)] if j else self.pg[name]
+    def __setitem__(self, k, v): self.opt.set_one(self.i, k, v)
+    def __iter__(self): return (self.opt.fwd_map.get(k, k) for k in detuplify_pg(self.pg))
+    def __len__(self): return len(detuplify_pg(self.pg))
+    def __repr__(self): return repr(dict(self))
 
 # %% ../../nbs/16b_train.optim.ipynb #8aedb725
 class CharOptim(OptimWrapper):
@@ -41,8 +44,7 @@ class CharOptim(OptimWrapper):
     @property
     def hypers(self):
         firsts = [max((j for j,o in enumerate(self.owner) if o==i), key=lambda j: self.decays[j]) for i in range(self.n_groups)]
-        pgs = [detuplify_pg(self.opt.param_groups[j]) for j in firsts]       # of a group in two parts, the one with the weight decay
-        return [_LiveHypers(self, i, {self.fwd_map.get(k, k):v for k,v in pg.items()}) for i,pg in enumerate(pgs)]
+        return [_LiveHypers(self, i, self.opt.param_groups[j]) for i,j in enumerate(firsts)]    # of a group in two parts, the one with the weight decay
 
     def _set_hyper(self, k, v):
         for i,o in enumerate(v): self.set_one(i, k, o)
@@ -88,6 +90,15 @@ def load_state_dict(self:CharOptim,
         s = dict(state={j:s['state'][at[id(p)]] for j,p in enumerate(ps) if at[id(p)] in s['state']}, param_groups=[{**old, 'params':o['params']} for o in own])
     self.opt.load_state_dict(s)
     self.decays = [on or pg['weight_decay']>0 for on,pg in zip(self.decays, self.opt.param_groups)]
+
+# %% ../../nbs/16b_train.optim.ipynb #ef15dd84
+@patch
+def step(self:CharOptim, closure=None):
+    own,same = self.opt.param_groups,{}
+    for pg in own: same.setdefault(tuple((k,v) for k,v in pg.items() if k!='params'), []).extend(pg['params'])
+    self.opt.param_groups = [dict(k, params=ps) for k,ps in same.items()]
+    try: self.opt.step(closure)
+    finally: self.opt.param_groups = own
 
 # %% ../../nbs/16b_train.optim.ipynb #bf812b2f
 def adamw(

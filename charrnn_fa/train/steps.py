@@ -38,9 +38,10 @@ class ColdStart(Callback):
     ): self.p = p
 
     def before_batch(self):
-        model = bare_model(self.model)
-        if not self.p or not isinstance(model,(CharRNN,Counted)) or model.state is None: return
-        model.forget(torch.rand(len(self.xb[0]))<self.p)
+        if not self.p: return
+        model = bare_model(self.learn.model)
+        if not isinstance(model,(CharRNN,Counted)) or model.state is None: return
+        model.forget(torch.rand(len(self.learn.xb[0]))<self.p)
 
 # %% ../../nbs/16_train.steps.ipynb #d121d574
 class HiddenOutputs(Callback):
@@ -81,7 +82,7 @@ class Steps(Callback):
 
     def before_fit(self): self.learn.last_step,self.learn.passes = self.n_steps,self.per_row
     def share(self): # Of the schedule that is done
-        return min(self.done+(1-self.done)*(self.train_iter-self.at)/max(1,self.n_steps-self.at), 1.)
+        return min(self.done+(1-self.done)*(self.learn.train_iter-self.at)/max(1,self.n_steps-self.at), 1.)
     def before_batch(self): self.learn.pct_train = self.share()
 
     def move_end(self,
