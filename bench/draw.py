@@ -4,7 +4,7 @@ temperature, share of copies, letters that can be read, pairs without labels. Wh
     python bench/draw.py                                                                 # the faces
     python bench/draw.py --n 6000 --n-hid 256 --steps 1500 --threads 1 --samples 200 --alphabets points steps runs
     python bench/draw.py --n 12000 --n-hid 256 --steps 2000 --threads 1 --kind letters   # and --kind words
-    python bench/draw.py --mixture 313                                                   # seconds of processor time, as the faces take"""
+    python bench/draw.py --mixture 230                                                   # seconds of processor time, as the faces take"""
 import argparse,json,re,time
 from pathlib import Path
 from collections import Counter
@@ -55,19 +55,21 @@ def readable(samples, held, which, names):
         f'pixels and clearly the nearest: {clear(true):.1%} of the held-out ones, {clear(got):.1%} of {len(got)} samples ({len({c for c,_,_ in got if c})} of {len(names)} kinds)')
 
 def sheets(net, real, folder, seed=None):
-    "Pairs of a training drawing and a sample, left and right by chance, as PNG, with the key beside the folder"
+    "Six PNG files of six pairs, a training drawing and a sample as A and B by chance; the key goes beside the folder"
     from matplotlib.figure import Figure
     folder,swap,key = Path(folder),np.random.default_rng(seed),{}
     folder.mkdir(parents=True, exist_ok=True)
-    for i,(a,b) in enumerate(zip(net, real), 1):
-        left = bool(swap.random()<.5)
-        fig  = Figure(figsize=(6,3), dpi=120)
-        for ax,d in zip(fig.subplots(1, 2), (a,b) if left else (b,a)):
-            for s in d: ax.plot(*s.T, color=INK, lw=2, marker='o' if len(s)==1 else '', ms=2, solid_capstyle='round', solid_joinstyle='round')
-            ax.set(xlim=(-2,65), ylim=(65,-2), aspect='equal', xticks=[], yticks=[])
-        fig.savefig(folder/f'pairs_{i:02}.png')
-        key[f'pairs_{i:02}.png'] = 'left' if left else 'right'
+    for page in range(6):
+        fig = Figure(figsize=(12,9.5), dpi=110, layout='constrained')
+        for i,pair in enumerate(fig.subplots(3, 4).reshape(6, 2), 6*page):
+            key[i+1] = which = str(swap.choice(['A','B']))
+            for ax,nm in zip(pair, 'AB'): show_on(ax, (net if nm==which else real)[i], f'{i+1} {nm}')
+        fig.savefig(folder/f'pairs_{page+1}.png')
     (folder.parent/'key.json').write_text(json.dumps(dict(drawn_by_the_network=key), indent=1))
+
+def show_on(ax, d, title):
+    for s in d: ax.plot(*s.T, color=INK, lw=2, marker='o' if len(s)==1 else '', ms=2, solid_capstyle='round', solid_joinstyle='round')
+    ax.set(xlim=(-2,65), ylim=(65,-2), aspect='equal', xticks=[], yticks=[], title=title)
 
 def ngram(dls, per):
     "Best n-gram: nats a drawing, and its order"
@@ -92,11 +94,12 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument('--kind', default='faces', choices=['faces','letters','words'])
     ap.add_argument('--alphabets', nargs='*', default=['points'], choices=[*ALPHABETS])
-    numbers = dict(n=24000, samples=500, n_hid=448, bs=32, seq_len=64, steps=3000, threads=2, seed=0)
+    numbers = dict(n=24000, samples=500, n_hid=448, bs=32, seq_len=64, steps=3600, threads=2, seed=0)
     for nm,d in numbers.items(): ap.add_argument('--'+nm.replace('_','-'), type=int, default=d)
     ap.add_argument('--out', help='folder for the grids, as HTML, and the model')
     ap.add_argument('--mixture', type=float, help='train a mixture of Gaussians in place of a network that spells, for so many seconds of processor time')
     ap.add_argument('--judge', help='folder for 36 pairs of a training face and a sample as PNG; key.json goes beside it')
+    ap.add_argument('--precision', default='auto', help='as `char_learner` takes it; the faces in the docs were made in bf16')
     a = ap.parse_args()
     torch.set_num_threads(a.threads)
     start = time.perf_counter()
@@ -124,12 +127,12 @@ def run(a, ds, held, alpha):
     dls = CharDataLoaders.from_drawings(ds, alpha, bs=a.bs, seq_len=a.seq_len, device='cpu')
     per = len(dls.valid.codes)/sum(dls.vocab.decode(dls.valid.codes).count(c) for c in '\n')
     best,order = ngram(dls, per)
-    learn = char_learner(dls, 'lstm', n_hid=a.n_hid, precision='fp32')
+    learn = char_learner(dls, 'lstm', n_hid=a.n_hid, precision=a.precision)
     start,cpu = time.perf_counter(),time.process_time()
     with learn.no_bar(), learn.no_logging(): learn.fit_steps(a.steps)
     secs,cpu = time.perf_counter()-start,time.process_time()-cpu
     ev = learn.evaluate()
-    print(f'\n{alpha}: {per:.0f} characters a drawing; {a.steps} steps of {a.bs} x {a.seq_len}, lstm {a.n_hid}, {secs:.0f} s ({cpu:.0f} s of processor time)\n'
+    print(f'\n{alpha}: {per:.0f} characters a drawing; {a.steps} steps of {a.bs} x {a.seq_len}, lstm {a.n_hid} in {learn.precision}, {secs:.0f} s ({cpu:.0f} s of processor time)\n'
         f'{ev.nats:.4f} nats a character, {ev.nats*per:.1f} a drawing; best n-gram (order {order}) {best:.1f}', flush=True)
     copies = DrawingCopies(ds[:-a.n//10]) if alpha=='points' else None
     if copies: print(f'share of a held-out drawing found in one training drawing: mean {np.mean([copies.share(o) for o in held[:200]]):.3f}')

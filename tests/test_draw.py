@@ -199,6 +199,7 @@ def spoilt(f, r):
     "A face spoilt in one of eight ways, and which"
     ss = [s.astype(float) for s in f.strokes]
     (l,t),(w,h) = ss[0].min(0),np.ptp(ss[0], axis=0)
+    if abs(np.ptp([s.mean(0)[0] for s in ss[1:3]]))<w/5: ss.pop(2)                # the pupil of the first eye: 1 and 2 are the eyes
     how = ['half a head','flat head','eye gone','eye outside','eye low','eyes low','eyes too large','upside down'][r.integers(8)]
     if how=='half a head':    ss[0] = np.concatenate([ss[0][:7], ss[0][:1]])
     if how=='flat head':      ss[0] = np.c_[ss[0][:,0], t+(ss[0][:,1]-t)*.4]
@@ -206,7 +207,7 @@ def spoilt(f, r):
     if how=='eye outside':    ss[2] = ss[2]+[w,0]
     if how=='eye low':        ss[1] = ss[1]+[0,h/6]
     if how=='eyes low':       ss[1],ss[2] = ss[1]+[0,.42*h],ss[2]+[0,.42*h]
-    if how=='eyes too large': ss[1:3] = [s.mean(0)+(s-s.mean(0))*w/np.ptp(s[:,0]) for s in ss[1:3]]
+    if how=='eyes too large': ss[1:3] = [s.mean(0)+(s-s.mean(0))*w/max(np.ptp(s[:,0]), 1) for s in ss[1:3]]
     if how=='upside down':    ss = [np.c_[s[:,0], 2*t+h-s[:,1]] for s in ss]
     return [np.clip(np.round(s), 0, 63).astype(int) for s in ss],how
 
@@ -236,10 +237,11 @@ def test_half_a_drawing_and_temperatures(knows_two):
     assert grid.titles==['0.1','1.5'] and all(o[:3]==fs[0][:3] and o.given==3 for o in grid) and grid[0]!=grid[1]
 
 def test_a_unit_leads_from_one_drawing_to_another(knows_two):
-    "Held at one value after the other, the unit that is found lets the network draw one of the two faces more and more often"
+    "Held at one value after the other, the unit that is found lets the network begin one of the two faces more and more often"
     learn,fs = knows_two
-    unit,more = learn.find_unit(lambda d: d[:1]==fs[0][:1], max_len=40, temperature=1)
-    def _share(v): return np.mean([o[:1]==fs[0][:1] for o in learn.draw(200, temperature=1, seed=1, steer={unit:np.sign(more)*v}, max_len=60)])
+    def _begins(d): return len(d)>0 and np.array_equal(d.strokes[0][0], fs[0].strokes[0][0])
+    unit,more = learn.find_unit(_begins, max_len=3, temperature=1, tries=32)
+    def _share(v): return np.mean([_begins(o) for o in learn.draw(200, temperature=1, seed=1, steer={unit:np.sign(more)*v}, max_len=3)])
     shares = [_share(v) for v in (-3,-1,0,1,3)]
     assert all(a<=b+.02 for a,b in zip(shares, shares[1:])) and shares[-1]-shares[0]>.1, shares
     grid = learn.draw_steered(unit, (-3,0,3), fs[0][:2], seed=1, max_len=100)
@@ -263,6 +265,16 @@ def test_head_and_next_step_see_a_unit_that_is_held(cell):
             text += vocab.decode(codes)
             if text.endswith('\n'): break
     assert learn.draw(1, 'Da', temperature=0, steer=held, max_len=40)[0]==Drawing(text[1:], 'steps')
+
+def test_a_pupil_is_not_a_second_eye():
+    "A head, an eye and its pupil, and all that lies below them; and eyes with or without their pupils"
+    ring = np.array([[0,-3],[3,0],[0,3],[-3,0],[0,-3]])
+    head = np.round(np.c_[32+18*np.cos(np.linspace(0, 2*np.pi, 20)), 32+20*np.sin(np.linspace(0, 2*np.pi, 20))]).astype(int)
+    l,r,mouth = [24,28]+ring,[40,28]+ring,np.array([[26,42],[32,45],[38,42]])
+    dot = lambda x, y: np.array([[x,y]])
+    for ss in ([l,r], [r,l], [l,dot(24,28),r], [l,dot(25,27),r,dot(41,27)], [r,dot(43,28),l,dot(21,28)]): assert check_face([head, *ss, mouth])==''
+    assert check_face([head, l, dot(24,28), mouth]) and check_face([head, l, dot(24,28), dot(25,28), mouth])=='there is no second eye'
+    assert 'close' in check_face([head, l, dot(29,28), r, mouth])                   # a pupil outside its eye
 
 def test_a_held_unit_of_a_cell_beside_counts():
     "The cell's head reads the held value, the next step starts from it, and the counts are mixed in after that"

@@ -51,6 +51,12 @@ def _check_eyes(eyes, head):
     return ''
 
 # %% ../../nbs/79_draw.check.ipynb #15cdd74c
+def _eyes(strokes):
+    "The stroke after the head, and the next one that does not lie in it to within a pixel, as a pupil does; fewer if there is none"
+    one = strokes[1]
+    lo,hi = one.min(0)-1,one.max(0)+1
+    return [one, *[s for s in strokes[2:4] if not ((lo<=_mid(s))&(_mid(s)<=hi)).all()][:1]]
+
 def _is_mouth(s, head, eyes):
     (w,h),mid = _size(head),(_mid(eyes[0])+_mid(eyes[1]))/2
     below = .25*h<=_mid(s)[1]-mid[1]<=.55*h
@@ -64,7 +70,8 @@ def check_face(
     d = d if isinstance(d,Drawing) else Drawing(d)
     if d.wrong: return d.wrong
     if len(d)<4: return f'{len(d)} strokes are too few: a face has a head, two eyes and a mouth'
-    head,*eyes = d.strokes[:3]
+    head,eyes = d.strokes[0],_eyes(d.strokes)
+    if len(eyes)<2: return 'there is no second eye'
     wrong = _check_head(head) or _check_eyes(eyes, head)
     if wrong: return wrong
     return '' if any(_is_mouth(s, head, eyes) for s in d.strokes[3:]) else 'there is no mouth below the eyes'

@@ -73,8 +73,8 @@ def crown_of(self:Face, y, w, h, n=7, p=2):
 @patch
 def beanie(self:Face, y):
     self.crown_of(y, 1.02, .72)
+    if self.chance(.6): self.add(self.on_page(self.r.normal(0, .08)+.17*np.cos(loop(6, 1.57)), y-.82+.13*np.sin(loop(6, 1.57))), .2)
     self.add(self.on_page(1.06*np.array([-1,1,1,-1,-1]), y+np.array([-.04,-.04,.16,.16,-.04])))
-    if self.chance(.6): self.add(self.on_page(.17*np.cos(loop(6, 1.57)), y-.82+.13*np.sin(loop(6, 1.57))), .15)
 
 @patch
 def top_hat(self:Face, y):
@@ -162,10 +162,10 @@ def neck(self:Face):
 @patch
 def draw(self:Face):
     def may(p, f, slip): return [(f,slip)] if self.chance(p) else []
-    inside = [*may(.6, self.ears, 1.), (self.brows,.6), (self.nose,.6), (self.mouth,.6)]
-    onto   = [*may(.35, self.glasses, .6), *may(.35, self.moustache, .6), *may(.4, self.beard, .8), *may(.3, self.cheeks, .6)]
-    around = [(self.hat if self.chance(.4) else self.hair, .9), *may(.55, self.neck, .9)]
-    for f,self.slip in [(self.head,0.), (self.eyes,.3), *inside, *onto, *around]: f()
+    inside = [*may(.35, self.glasses, .6), *may(.6, self.ears, 1.), (self.brows,.6), (self.nose,.6), (self.mouth,.7)]
+    onto   = [*may(.35, self.moustache, .8), *may(.4, self.beard, 1.), *may(.3, self.cheeks, .7)]
+    around = [(self.hat if self.chance(.4) else self.hair, 1.), *may(.55, self.neck, 1.)]
+    for f,self.slip in [(self.head,0.), (self.eyes,.2), *inside, *onto, *around]: f()
 
 # %% ../../nbs/78_draw.faces.ipynb #13452a1c
 def faces(

@@ -125,7 +125,7 @@ def _lines_of(f, n, recognized):
 
 # %% ../../nbs/76_draw.files.ipynb #776078b8
 def get_drawings(
-    x, # An `.ndjson` or `.svg` file, a folder of these, an address, or a list of drawings: lists of arrays of shape (n, 2)
+    x, # An `.ndjson` or `.svg` file, a folder of these, a URL, or a list of drawings: lists of arrays of shape (n, 2)
     n:int=None, # Take only the first `n`
     copies:int=0, # Variations to add of each, by `varied`
     seed:int=0, # Of the variations
