@@ -24,7 +24,7 @@ def _ipython():
     return f() if hasattr(f(),'kernel') else None
 
 # %% ../nbs/45_colab.ipynb #4628f35d
-_whys = dict(SecretNotFoundError='there is none of that name',
+_whys = dict(SecretNotFoundError='there is no secret of that name',
     NotebookAccessError='this notebook has no access to it: switch "Notebook access" on',
     TimeoutException='timed out, as always when the notebook is not open in a browser: use the environment variable or the file')
 
@@ -45,7 +45,7 @@ register_secret_source(colab_secret)
 # %% ../nbs/45_colab.ipynb #26865cd6
 @dataclass(frozen=True)
 class Runtime:
-    "The machine: `gpu` is its name or empty, `memory` in bytes or None, `alive` the seconds since it was started or None"
+    "The machine: `gpu` is a name or empty, `memory` is in bytes or None, `alive` is in seconds since the start or None"
     place:str
     python:str
     gpu:str
@@ -55,8 +55,8 @@ class Runtime:
 
     def __str__(self):
         mem = f'{self.memory/2**30:.1f} GiB' if self.memory else 'memory unknown'
-        age = f'up for {self.alive//3600:.0f} h {self.alive%3600//60:02.0f} min' if self.alive is not None else 'start unknown'
-        return f'{self.place}, Python {self.python}, {self.gpu or "no GPU"}, {self.cores} cores, {mem}, {age}'
+        age = f'up for {self.alive//3600:.0f} h {self.alive%3600//60:02.0f} min' if self.alive is not None else 'start time unknown'
+        return f'{self.place}, Python {self.python}, {self.gpu or "no GPU"}, {plural(self.cores, "core")}, {mem}, {age}'
     __repr__ = __str__
 
 # %% ../nbs/45_colab.ipynb #38945090
@@ -96,11 +96,11 @@ def download_file(
     if in_colab() and _ipython():
         from google.colab import files
         try: files.download(str(p))
-        except Exception as e: print(f'The browser could not save it ({type(e).__name__}). It is in {p}')
+        except Exception as e: print(f'The browser could not save the file ({type(e).__name__}). It is {p}')
     elif _ipython() and p.is_relative_to(Path.cwd()):
         from IPython.display import FileLink,display
         display(FileLink(str(p.relative_to(Path.cwd()))))
-    else: print(f'It is in {p}')
+    else: print(f'The file is {p}')
     return p
 
 # %% ../nbs/45_colab.ipynb #92cd6420
@@ -115,7 +115,7 @@ def upload_file(
         got = files.upload()
         for o in got.values(): write_bytes(p, o)
     if p.is_file(): return p
-    raise FileNotFoundError(f'{p} is not there: put the file there and run this again')
+    raise FileNotFoundError(f'{p} does not exist: put the file there and run this again')
 
 # %% ../nbs/45_colab.ipynb #04e5f3a4
 def _to_colab(path):

@@ -49,7 +49,7 @@ def test_in_vscode_on_colab(tmp_path):
     "Secrets time out there, and no browser takes files: the other sources are used, and names are shown"
     out,_ = kernel(tmp_path, cells, dict(browser=False), GDRIVE_TOKEN='from the environment')
     assert 'secret from the environment' in out and 'LOCKED; looked in Colab\'s Secrets: timed out' in out
-    assert 'upload FileNotFoundError' in out and 'It is in' in out and 'is mine.txt False' in out
+    assert 'upload FileNotFoundError' in out and 'could not save the file' in out and 'is mine.txt False' in out
 
 def test_in_jupyter(tmp_path):
     out,nb = kernel(tmp_path, cells)
@@ -61,7 +61,7 @@ def test_in_jupyter(tmp_path):
 def test_in_a_script(tmp_path, stub):
     p = subprocess.run([sys.executable, '-c', ''.join(cells)], cwd=tmp_path, env=place(tmp_path, stub), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert p.returncode==0, p.stderr
-    assert ('script False' if stub is None else 'Colab True') in p.stdout and 'upload FileNotFoundError' in p.stdout and 'It is in' in p.stdout
+    assert ('script False' if stub is None else 'Colab True') in p.stdout and 'upload FileNotFoundError' in p.stdout and 'The file is' in p.stdout
     assert stub is None or 'a script cannot read them' in p.stdout
 
 def test_the_token_gets_out_of_colab(tmp_path):

@@ -186,7 +186,7 @@ def test_the_command_says_what_it_cannot_start_from(tmp_path, monkeypatch, capsy
     a = fit(make(old_text, n_hid=16), 5)
     a.save_trained('base.safetensors')
     cmd = 'train mine.txt --run run --epochs 1 --bs 4 --seq-len 16 --precision fp32'.split()
-    for opts,says in ((['--from','nothing'],'neither a file nor a run'), (['--from','base.safetensors','--sha256','ab'],'its sha256 is'), (['--sha256','ab'],'go with --from'),
+    for opts,says in ((['--from','nothing'],'There is no file or run'), (['--from','base.safetensors','--sha256','ab'],'its sha256 is'), (['--sha256','ab'],'go with --from'),
         (['--from','base.safetensors','--old-counts','0.5'],'this one has none')):
         assert main([*cmd,*opts])==2 and says in capsys.readouterr().err
     with a.no_bar(), a.no_logging(): a.fit_steps(3, cbs=Resume('run'))

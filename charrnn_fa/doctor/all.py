@@ -8,6 +8,7 @@ from .wiring import *
 from .losses import *
 from .memory import *
 from .symptoms import *
+from .standing import *
 from .progress import *
 from .diagnosis import *
 from .checks import *

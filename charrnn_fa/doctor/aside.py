@@ -44,7 +44,7 @@ def first_batches(
     dl, # Loader of a character stream
     n:int, # How many
 )->list: # Batches
-    "The first `n` batches; the place in the text stays where it is"
+    "The first `n` batches; the position in the text does not move"
     was = dl.state_dict() if hasattr(dl,'pos') else None
     if was: dl.pos = 0
     try: return list(itertools.islice(dl, n))

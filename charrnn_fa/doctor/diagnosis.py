@@ -28,7 +28,7 @@ class Diagnosis(list):
     def named(self, severity): return [o for o in self if o.severity==severity]
 
     def foot(self):
-        "What stands below the findings"
+        "The lines below the findings"
         n = plural(len(self.passed), 'check')
         lines = [f'{n} found nothing' if self else f'Nothing found in {n}']
         lines += [f'{k} could not be run ({v})' for k,v in self.failed.items()]

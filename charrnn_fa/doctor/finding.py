@@ -56,12 +56,12 @@ def lesson_link(
 class Finding(AttrDict):
     "What a check found"
     def __init__(self,
-        name:str, # Of the fault, a word to look for
+        name:str, # Name of the fault, a word to search for
         saw:str, # What was seen, with numbers
         means:str, # What it means
-        fix:str, # A line of code; empty where there is none
+        fix:str, # A line of code, or empty
         severity:str='broken', # `'broken'`, `'slow'` or `'remark'`
-        final:bool=False, # Nothing that comes after it can be checked
+        final:bool=False, # Whether nothing after it can be checked
     ):
         if severity not in SEVERITIES: raise ValueError(f'severity={severity!r} must be one of {SEVERITIES}')
         super().__init__(name=name, saw=saw, means=means, fix=fix, severity=severity, final=final)
@@ -81,7 +81,7 @@ def check(
     f=None, # Function from a `Patient` to a `Finding` or None
     slow:bool=False, # Leave it to `learn.doctor()`: it trains, samples, reads the text, or needs a fit that has ended
 ): # The same function
-    "Mark a function as a check; used bare, or as `@check(slow=True)`. `CHECKS.append(f)` lets it run with the others"
+    "Mark a function as a check: `@check`, or `@check(slow=True)`. `CHECKS.append(f)` runs it with the others"
     if f is None: return partial(check, slow=slow)
     f.slow = slow
     return f

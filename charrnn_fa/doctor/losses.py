@@ -24,7 +24,7 @@ def _tried(p, logits):
     return p.learn.loss_func(LAYOUTS[p.layout][1](o), p.by)
 
 def _slope(p, scale):
-    "Cosine between the gradient of the learner's loss and that of cross-entropy, and how many times as long it is; None if there is none"
+    "Cosine between the gradient of the learner's loss and that of cross-entropy, and the ratio of their norms; None if there is no gradient"
     g = torch.Generator().manual_seed(0)
     z = (torch.randn((*p.by.shape,p.v), generator=g)*scale).to(p.dev).requires_grad_()
     with torch.enable_grad():
@@ -49,7 +49,7 @@ def tried(self:Patient):
 
 @patch(as_prop=True)
 def unit(self:Patient):
-    "How many times as large as nats the learner's loss is; `'perplexity'`, or None where it measures something else"
+    "The learner's loss as a multiple of nats; `'perplexity'`, or None if it measures something else"
     if isinstance(self.learn.loss_func,(CharLoss,CrossEntropyLossFlat)) and not getattr(self.learn.loss_func, 'label_smoothing', 0): return 1.
     t,lnv = self.tried,math.log(self.v)
     if t.error or None in t.slopes or min(c for c,_ in t.slopes)<0.99: return None
@@ -60,7 +60,7 @@ def unit(self:Patient):
 
 @patch
 def nats(self:Patient, losses):
-    "Losses of the learner in nats; None where they are something else"
+    "Losses of the learner in nats; None if they are something else"
     if self.unit is None: return None
     res = np.asarray(losses, dtype=float)
     return np.log(res.clip(1e-9)) if self.unit=='perplexity' else res/self.unit
@@ -105,14 +105,15 @@ def _unit(p):
     "A loss that points the right way, but is not in nats"
     t,lnv,unit = p.tried,math.log(p.v),p.unit
     saw = f'uniform guessing costs {t.even:,.3f}, ln {p.v} is {lnv:.3f}'
-    if unit=='perplexity': return Finding('loss_unit', saw, 'it is perplexity, e to the loss: steps are long where it is large', 'return loss.log()', 'remark')
+    if unit=='perplexity': return Finding('loss_unit', saw,
+        'it is perplexity, e to the power of the loss: steps are large where it is large', 'return loss.log()', 'remark')
     if unit is None:                                                  # smoothed labels and weights of classes keep ln V
         return None if abs(t.even-lnv)<0.05*lnv else _kind(p)
     if unit==1: return
     b,s = p.by.shape
     n = first(k for k in (b*s,b,s) if k>1 and abs(unit/k-1)<0.05)
     if n: return Finding('loss_sum', saw+f', {n} times less',
-        'a sum in place of a mean makes gradients as many times too long', "F.cross_entropy(..., reduction='mean')", 'slow')
+        'a sum instead of a mean makes gradients too large by that factor', "F.cross_entropy(..., reduction='mean')", 'slow')
     what = 'it is in bits, not in nats' if abs(unit*math.log(2)-1)<0.01 else f'it is {unit:.3g} times cross-entropy in nats'
     return Finding('loss_unit', saw, f'{what}: compare it with yardsticks only after dividing', f'loss/{unit:.4g}', 'remark')
 

@@ -26,12 +26,12 @@ def check_rows(p):
         fix = 'for step in x.transpose(0, 1): ...  # along time, not along rows'
         if cell: fix = f'{dotted(cell, "self")} = nn.{type(p.model.get_submodule(cell)).__name__}(n_in, n_hid, batch_first=True)'
         return Finding('time_as_batch', f'changing row 0 moves {hit} of {n} other rows',
-            'the network runs along the batch in place of time, or a view mixes the axes', fix)
+            'the network runs along the batch instead of along time, or a view mixes the axes', fix)
     for i,others in ((0,slice(1,None)),(n,slice(0,n))):               # the first row's state may go to all, or the last one's
         hit = int(p.moved_next(rows=slice(i,i+1))[others].any(1).sum())
         if hit: break
     if hit: return Finding('rows_mixed', f'changing row {i} of a window moves {hit} of {n} other rows in the next one',
-        'the state of one row, or a mean, goes on to all: each row reads another place in the text', f'{p.state} = h.detach()  # (bs, n_hid), a row each')
+        'the state of one row, or a mean, is passed on to all: each row reads a different place in the text', f'{p.state} = h.detach()  # (bs, n_hid), a row each')
 
 @check
 def check_future(p):
@@ -56,14 +56,14 @@ def check_input(p):
         'h = cell(x[:,t], h)  # in a loop over t, the h of one step going into the next')
     if not p.moved(cols=slice(1,-1))[:,2:].any(): return Finding('no_teacher',
         f'changing characters 1 to {t-2} of a window moves no later output; changing character 0 does',
-        'after the first character it reads its own guesses in place of the text: give it the true character at every step',
+        'after the first character it reads its own guesses instead of the text: give it the true character at every step',
         'h = cell(emb(x[:,t]), h)  # x[:,t], not the last output')
 
 def _by_window(p, k):
     "A state that goes from a position of one window to the same position of the next"
     hit = p.moved_next(cols=slice(k,k+1)).any(0).nonzero().flatten().tolist()
     if hit==[k]: return Finding('state_by_window',
-        f'changing character {k} of a window moves no later one of it, but character {k} of the next window, {p.bx.shape[1]} characters on',
+        f'changing character {k} of a window moves no later output in it, but output {k} of the next window, {p.bx.shape[1]} characters later',
         'the state runs from window to window instead of from character to character: the text in between is never seen',
         f'for step in x.unbind(1): h = torch.tanh(i2h(step)+h2h(h))  # then {p.state} = h.detach(), once a window')
 
@@ -78,7 +78,7 @@ def check_state(p):
     if has and not p.differs(p.second(reset=True), p.out).any(): return
     saw = 'after `reset` the output still depends on what was read' if has else 'the state is carried, but there is no `reset`'
     return Finding('state_not_reset', saw,
-        'it goes on from the end of the text to its beginning, and into validation', f'def reset(self): {p.kept or "self.state"} = None', 'slow')
+        'it carries over from the end of the text to its beginning, and into validation', f'def reset(self): {p.kept or "self.state"} = None', 'slow')
 
 def _longer(p):
     "How to give a model a longer past"
@@ -88,11 +88,11 @@ def _longer(p):
 # %% ../../nbs/54_doctor.memory.ipynb #ccb15946
 @check
 def check_order(p):
-    "Whether a window follows on the one before"
+    "Whether each window continues the one before it"
     if len(p.batches)<2 or p.agree(1)<0.99 or p.mixed or not p.carried: return
     pairs = [(a[1][:,-1],b[0][:,0]) for a,b in zip(p.batches,p.batches[1:])]
     hit   = np.mean([float((a==b).float().mean()) if len(a)==len(b) else 0. for a,b in pairs])
-    if hit<0.9: return Finding('window_order', f'{hit:.0%} of the rows go on where the window before ended',
+    if hit<0.9: return Finding('window_order', f'{hit:.0%} of the rows continue where the window before ended',
         'the state is carried into text that does not follow: shuffled windows', 'CharDataLoaders.from_corpus(text)', 'slow')
 
 @check
@@ -104,11 +104,11 @@ def check_detached(p):
         for _ in range(2): p.ce(p.x, p.y, m).backward()
     except RuntimeError as e:
         if 'second time' in str(e) or 'inplace' in str(e): return Finding('state_not_detached', str(e).split('(')[0].split('.')[0],
-            'the state still hangs on the last window', f'{p.state} = h.detach()')
+            'the state is still attached to the last window', f'{p.state} = h.detach()')
 
 # %% ../../nbs/54_doctor.memory.ipynb #c79c064b
 def _slopes(p, model, eps, n=6):
-    "Changes of the last characters' loss along `n` random directions: as the gradient says, and as they are; shape (2, n)"
+    "Changes of the last characters' loss along `n` random directions: as the gradient predicts, and as they are; shape (2, n)"
     loss = p.ce(p.x, p.y, model, last=True)
     if not loss.requires_grad: return np.zeros((2,n))
     loss.backward()

@@ -21,7 +21,7 @@ from .finding import *
 from .aside import *
 from .patient import *
 from .data import *
-from .symptoms import *
+from .standing import *
 
 # %% ../../nbs/56_doctor.progress.ipynb #c45ce004
 def overfit_since(
@@ -42,7 +42,7 @@ def overfit_finding(
     (_,best),(train,now) = losses[e-1],losses[-1]
     saw = f'validation loss {best:.3f} after epoch {e-1}, {now:.3f} after {len(losses)-1}, while training went on to {train:.3f}'
     return Finding('overfitting', saw,
-        f'from epoch {e} on it learnt the text by heart', f'learn.fit({e}) on a new learner, with dropout=0.3 or more text', 'slow')
+        f'from epoch {e} on it memorised the text', f'learn.fit({e}) on a new learner, with dropout=0.3 or more text', 'slow')
 
 # %% ../../nbs/56_doctor.progress.ipynb #3500fd75
 @check(slow=True)
@@ -79,8 +79,8 @@ def check_sample(p, n=400):
     made = str(sample_text(plain_copy(p.model), p.learn.vocab, real[:1], n=n, seed=0, temperature=0.8))
     # text of any kind repeats itself: less than 0.4 of its variety is a circle; twice its longest copy, and a line at least, is recited
     if variety(made)<0.4*variety(real): return Finding('sample_repeats',
-        f'{1-variety(made):.0%} of the pieces of a sample were there before, {1-variety(real):.0%} in validation',
-        'the network turns in a circle: trained too little, or far too sure', 'learn.sample(temperature=1.)', 'remark')
+        f'{1-variety(made):.0%} of the pieces of a sample are repeats, {1-variety(real):.0%} in validation',
+        'the network goes round in circles: trained too little, or far too sure', 'learn.sample(temperature=1.)', 'remark')
     own,usual = (memorised(o, train_text(p), sizes=()).longest for o in (made,real))
     if len(own)<50 or len(own)<=2*len(usual): return
     return Finding('sample_copies', f'{len(own)} characters in a row are copied: {visible(own[:60])!r}; in validation at most {len(usual)}',
@@ -113,12 +113,12 @@ def check_one_hot(p):
     if std>0.5: return
     return Finding('one_hot', f'one-hot codes go into {dotted(at)}[:,{cols}], of spread {std:.2f}; after {p.trained:,} steps the loss is {p.level:.3f}',
         'such weights start near 0: a character is faint beside the state, and learnt slowly',
-        f'self.emb = nn.Embedding({p.v}, 64)  # in place of one-hot; or nn.init.normal_({dotted(at)}[:,{cols}]) at the start', 'remark')
+        f'self.emb = nn.Embedding({p.v}, 64)  # instead of one-hot; or nn.init.normal_({dotted(at)}[:,{cols}]) at the start', 'remark')
 
 # %% ../../nbs/56_doctor.progress.ipynb #7d20cf6f
 @check(slow=True)
 def check_overfit(p):
-    "Whether a window can be learnt by heart"
+    "Whether a window can be memorised"
     if p.trained and p.loss<math.log(p.v)*0.8 or p.loss>math.log(p.v)+1.5: return       # it has come further; large weights are told by `check_first_loss`
     q  = p.crop(3, 16)[1].flatten().bincount(minlength=p.v)/48
     h1 = -(q*q.clamp_min(1e-9).log()).sum().item()
@@ -129,5 +129,5 @@ def check_overfit(p):
     # 0.95: what is below it has begun to tell one character from another, as a small minGRU does in 80 steps; what is wired wrongly stays at letter frequencies
     begun = best<0.95*h1
     return Finding('cannot_overfit', f'the best loss on 48 characters was {best:.2f}, letter frequencies give {h1:.2f}',
-        'the network learns even one window slowly: it is small for its text' if begun else 'the network cannot even learn one window by heart: too small, or wired wrongly',
+        'the network learns even one window slowly: it is small for its text' if begun else 'the network cannot even memorise one window: it is too small, or wired wrongly',
         'char_learner(dls, n_hid=256)', 'slow' if begun else 'broken')

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['check_frozen', 'check_rate', 'check_decay', 'check_clip', 'check_gradient', 'check_optimizer', 'check_vanishing',
-           'check_first_loss', 'check_dropout', 'standing', 'exhausted', 'check_lr']
+           'check_first_loss', 'check_dropout']
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #c1cf2f15
 import math, numpy as np
@@ -13,9 +13,7 @@ from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.schedule import ParamScheduler
 from ..core import *
-from ..train.yardstick import *
 from ..train.optim import *
-from ..train.trial import *
 from .finding import *
 from .aside import *
 from .patient import *
@@ -81,8 +79,8 @@ def check_decay(p):
     # a fiftieth a step halves the weights in 35 steps; Adam's steps cannot hold weights above 1/wd; gradients are about 1e-3
     # and where decay is as usual, 0.1 or less, it is the learning rate that is far off
     if not (wd>0.1 and wd*own>=0.02 or 'eps' in h and not coupled and wd>5 or coupled and wd>0.05): return
-    return Finding('weight_decay', f'weight decay {wd:g} at learning rate {own:g}: each step takes {min(1, wd*own):.2%} of every weight',
-        'the weights are pulled to 0 faster than the gradient can build them', 'CharLearner(dls, model, wd=0.1)')
+    return Finding('weight_decay', f'weight decay {wd:g} at learning rate {own:g}: each step takes away {min(1, wd*own):.2%} of every weight',
+        'the weights are pulled to 0 faster than the gradient can build them up', 'CharLearner(dls, model, wd=0.1)')
 
 @check
 def check_clip(p):
@@ -117,7 +115,7 @@ def check_gradient(p):
         'a detach, a no_grad, or a layer that is not used: these are never trained', f'{dotted(bad[0][0])}.grad', _worst(bad, ps))
 
 def _worst(bad, ps):
-    "*broken* where most of the numbers are touched, else *slow*"
+    "*broken* if most of the numbers are affected, else *slow*"
     return 'broken' if sum(o.numel() for _,o in bad)>0.5*sum(o.numel() for _,o in ps) else 'slow'
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #9c219e0f
@@ -158,7 +156,7 @@ def check_first_loss(p):
     saw   = f'loss {p.loss:.2f}, uniform guessing is ln {p.v} = {lnv:.2f}'
     start = p.nats([float(p.learn.recorder.losses[0])]) if p.trained else None
     if start is not None and start[0]<lnv+1.5:
-        return Finding('lr_high', saw, 'training made it worse: steps are too long', f'learn.lr = {p.learn.lr/10:.1g}')
+        return Finding('lr_high', saw, 'training made it worse: steps are too large', f'learn.lr = {p.learn.lr/10:.1g}')
     if p.learn.trained_from is not None: return                       # sure of another text: that is what training on is to change
     nm = p.last_layer()[2]
     return Finding('init_loss', saw, 'from the start it is sure of wrong answers: large weights',
@@ -171,87 +169,4 @@ def check_dropout(p):
         for k in ('p','dropout','weight_p'):
             d = getattr(m, k, None)
             if not (isinstance(d,float) and 0.8<d<=1) or k=='p' and not isinstance(m,nn.modules.dropout._DropoutNd): continue
-            return Finding('dropout', f'{nm}.{k} = {d}', f'only {1-d:.0%} of the values come through', f'{dotted(nm)}.{k} = 0.3', 'slow')
-
-# %% ../../nbs/55_doctor.symptoms.ipynb #8c3ee8fd
-def standing(
-    losses, # Losses of steps in nats, in order
-    ys:Yardsticks, # Those of the text
-    lrs=None, # Learning rates of the same steps
-    level:float=None, # Where training stands, in nats; the mean of the last 50 losses if not given
-)->tuple: # What it has learnt, in words, and the loss that this is worth; None if it has come further
-    "What a training loss stands at: nothing, letter frequencies, or pairs of letters where it does not move any more"
-    losses = np.asarray(losses, dtype=float)
-    if len(losses)<100: return None
-    level = float(np.mean(losses[-50:])) if level is None else level
-    hot = losses if lrs is None or len(lrs)!=len(losses) else losses[np.asarray(lrs)>=0.2*np.max(lrs)]
-    n   = min(100, max(50, len(hot)//3), len(hot)//2)                 # fewer than 20 steps say nothing; plain SGD falls by 1 % in 100 steps
-    a,b = (np.mean(hot[-2*n:-n]),np.mean(hot[-n:])) if n>=20 else (math.inf,0.)
-    flat = a-b<0.01*a                                                 # a slow start still falls
-    if level>1.02*ys.unigram and flat: return 'nothing',ys.uniform
-    # a third of the way to pairs is more than letter frequencies; the first lines of a text may be harder than the rest
-    third = ys.unigram-(ys.unigram-ys.bigram)/3
-    if min(level, b)>max(1.02*ys.bigram, third) and flat: return 'letter frequencies',ys.unigram
-    if ys.bigram<0.97*ys.unigram and abs(level/ys.bigram-1)<0.02 and a-b<0.005*a and len(losses)>=300: return 'pairs of letters',ys.bigram
-
-def exhausted(
-    ys:Yardsticks, # Those of the text
-    loss:float, # One of them, in nats
-)->bool: # Whether the best n-gram gains less than 3 % over it
-    "Whether a text has nothing more in it than a loss has found"
-    best = np.nanmin([ys.uniform, ys.unigram, ys.bigram, ys.trigram, ys.ngram])
-    return bool(loss-best<0.03*loss)
-
-# %% ../../nbs/55_doctor.symptoms.ipynb #aeec5054
-@patch
-def stands(self:Patient):
-    "What training stands at, and what that is worth; None where it has come further, or too few steps were made"
-    if self.trained<100: return
-    lrs = [float(o) for o in self.learn.recorder.lrs[-len(self.recorded):]]
-    losses = self.nats(self.recorded)
-    # a loss in no unit that is known still shows by itself whether it falls
-    return standing(self.recorded if losses is None else losses, yardsticks(self.learn.dls), lrs, self.level)
-
-# %% ../../nbs/55_doctor.symptoms.ipynb #1ce7d315
-@patch
-def trial(self:Patient, lr, n=12, opt_func=None):
-    "Losses of `n` steps on one window at a learning rate; ends early once it is learnt"
-    m,x,y = plain_copy(self.model, train=True),self.x,self.y
-    if len(x)==5: x,y = self.crop(3, 16)                               # a model that takes small windows takes smaller ones
-    opt,res = (opt_func or self.learn.opt_func)(self.learn.splitter(m), lr=lr),[]
-    def _loss(): return self.ce(x, y, m)
-    for _ in range(n):
-        loss = trial_step(m, _loss, opt, clip_norm(self.learn))
-        if not loss.requires_grad: return [loss.item()]*n
-        if not loss.isfinite(): return [*res,1e3]
-        res.append(loss.item())
-        if res[-1]<0.3*res[0]: break
-    return res
-
-# %% ../../nbs/55_doctor.symptoms.ipynb #e818d78e
-def _fall(losses): return losses[0]-losses[-1]
-
-# %% ../../nbs/55_doctor.symptoms.ipynb #705b6f04
-@check(slow=True)
-def check_lr(p):
-    "Learning rate against a quick range test; after training only if it came to nothing"
-    if p.trained and not p.stands(): return
-    lr  = p.learn.lr
-    own = p.trial(lr)
-    if _fall(own)>0.1*own[0] and max(own)<1.3*own[0]: return
-    falls = {o:_fall(p.trial(o)) for o in (1e-5,1e-4,1e-3,1e-2,0.1,1.,10.)}
-    best  = max(falls, key=falls.get)
-    if falls[best]<0.1*own[0]: return                                 # no rate helps: the fault lies elsewhere
-    saw = f'in {len(own)} steps at lr={lr:.3g} the loss went from {own[0]:.3f} to {own[-1]:.3f}, at {best:.3g} it fell by {falls[best]:.3f}'
-    fix = f'learn.lr = {best/3:.1g}'
-    # the rates tried are ten times apart, so within a factor of 5 or 30 of the best none is called wrong
-    if lr<best/30 and _fall(own)<0.01*falls[best]: return Finding('lr_low', saw, 'steps are too short to get anywhere', fix)
-    if lr>best*5 and _fall(own)<0.3*falls[best]: return _too_long(p, own, saw, fix)
-
-def _too_long(p, own, saw, fix):
-    "The finding; *slow* where the loss only rises at first, and comes down again if more steps are made"
-    means = 'steps are so long that they jump over every valley'
-    more  = p.trial(p.learn.lr, n=60)
-    if own[-1]<math.log(p.v)+1.5 and min(more[len(more)//2:])<0.9*own[0]:      # 1.5 above guessing is what `check_first_loss` bears
-        return Finding('lr_high', saw, f'{means} at first: the loss rises before it falls', fix, 'slow')
-    return Finding('lr_high', saw, means, fix)
+            return Finding('dropout', f'{nm}.{k} = {d}', f'only {1-d:.0%} of the values get through', f'{dotted(nm)}.{k} = 0.3', 'slow')

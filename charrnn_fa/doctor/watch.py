@@ -19,14 +19,14 @@ from ..train.trial import *
 from ..train.learner import *
 from .finding import *
 from .patient import *
-from .symptoms import *
+from .standing import *
 from .progress import *
 from .diagnosis import *
 from .checks import *
 
 # %% ../../nbs/57_doctor.watch.ipynb #a7cfcba5
 def _norm(learn):
-    "Norm of all gradients before clipping and without the scale of a gradient scaler, on the device, shape (); None where there are none"
+    "Norm of all gradients before clipping and without the scale of a gradient scaler, on the device, shape (); None if there are none"
     gs = [o.grad for o in learn.model.parameters() if o.grad is not None]
     if not gs: return None
     scaler = first(s for s in (getattr(o, 'scaler', None) for o in (learn,*learn.cbs)) if hasattr(s,'get_scale'))
@@ -65,13 +65,13 @@ def _lnv(d): return math.log(len(d.learn.vocab))
 
 def _rule_nan(d):
     if not np.isfinite(d.losses[-d.every:]).all(): return Finding('nan', f'the loss became NaN or infinite before step {len(d.losses)}',
-        'a step was too long: nothing can be learnt from here', f'char_learner(dls, lr={d.learn.lr/10:.1g}, clip=1.)')
+        'a step was too large: nothing can be learnt from here', f'char_learner(dls, lr={d.learn.lr/10:.1g}, clip=1.)')
 
 def _rule_exploding(d):
     norm,usual = d.norms[-1],max(1., abs(d.losses[-1]))
     # a sound network has a norm of about 1; a sum for a loss can make it a few hundred times as large
     if norm is not None and norm>1e3*usual: return Finding('exploding', f'the gradient has norm {norm:.3g} at step {len(d.losses)}',
-        'steps go anywhere', 'char_learner(dls, clip=1.)')
+        'steps of that size lead nowhere', 'char_learner(dls, clip=1.)')
 
 # %% ../../nbs/57_doctor.watch.ipynb #6dc15388
 def _rule_start(d):
@@ -82,7 +82,7 @@ def _rule_start(d):
 def _rule_high(d):
     now,lr = np.mean(d.losses[-d.every:]),d.opt.hypers[-1]['lr']
     saw = f'loss {now:.2f} at step {len(d.losses)}, {d.losses[0]:.2f} at the start, uniform guessing is {_lnv(d):.2f}'
-    if now>max(_lnv(d), d.losses[0])+0.3: return Finding('lr_high', saw, 'training makes it worse: steps are too long', f'learn.lr = {lr/10:.1g}')
+    if now>max(_lnv(d), d.losses[0])+0.3: return Finding('lr_high', saw, 'training makes it worse: steps are too large', f'learn.lr = {lr/10:.1g}')
 
 def _rule_vanishing(d):
     norm = d.norms[-1]
@@ -118,7 +118,7 @@ def _rule_plateau(d):
     with preserved(d.learn), torch.enable_grad(): level = Patient(d.learn, model=copy_model(bare_model(d.model))).level
     at,ys = standing(d.losses, _low(d), lrs, level),yardsticks(d.dls)
     if not at or at[0]!='nothing' and exhausted(ys, at[1]): return
-    return Finding('plateau', f'loss {level:.3f} at step {n}; {ys!r}', f'it has learnt {at[0]}, and stands there', 'learn.doctor()',
+    return Finding('plateau', f'loss {level:.3f} at step {n}; {ys!r}', f'it has learnt {at[0]}, and is stuck there', 'learn.doctor()',
         'broken' if at[0]=='nothing' else 'slow')
 
 _RULES = [_rule_nan, _rule_exploding, _rule_start, _rule_high, _rule_vanishing, _rule_good, _rule_plateau]
@@ -133,7 +133,7 @@ def timed(self:Doctor, f):
 
 @patch
 def in_nats(self:Doctor, losses):
-    "Losses of the learner in nats; as they are where they measure something else"
+    "Losses of the learner in nats; as they are if they measure something else"
     if isinstance(self.learn.loss_func,CharLoss): return losses
     with preserved(self.learn), torch.enable_grad(): res = self.first_patient().nats(losses)
     return losses if res is None else res.tolist()
@@ -177,7 +177,7 @@ def tell(self:Doctor, finding, head=''):
 
 @patch
 def say(self:Doctor, finding):
-    "Tell what a rule found, and the likely cause, where the quick checks see one"
+    "Tell what a rule found, and the likely cause if the quick checks see one"
     if finding is None or finding.name in self.findings.names: return
     self.tell(finding)
     if finding.name not in ('plateau','vanishing','too_good','exploding'): return

@@ -12,6 +12,7 @@ import torch, torch.nn as nn
 from torch.overrides import TorchFunctionMode
 from fastcore.all import *
 from fastai.basics import *
+from ..core import *
 from ..train.shapes import *
 from ..train.trial import *
 from .finding import *
@@ -52,7 +53,7 @@ def check_runs(p):
     if lay is None: return Finding('output_shape', f'output {getattr(out,"shape",type(out).__name__)} for codes {tuple(x.shape)}',
         'a logit is needed for each class at each character: (bs, seq_len, n_vocab)', f'return {_last_linear(p)}(out)', final=True)
     if lay[1]!=p.v: return Finding('head_size', f'the last layer has {lay[1]} classes, the vocabulary {p.v} characters',
-        'a class too many is never right, a class too few cannot be learnt', f'{_last_linear(p)} = nn.Linear(n_hid, {p.v})', final=True)
+        'an extra class is never right, and a missing one cannot be learnt', f'{_last_linear(p)} = nn.Linear(n_hid, {p.v})', final=True)
 
 def _last_linear(p):
     "The last linear layer in the order of definition, for a model whose output cannot be read"
@@ -64,8 +65,8 @@ def _last_linear(p):
 def check_nan(p):
     "Whether weights and output are finite"
     bad = [nm for nm,o in p.model.named_parameters() if not o.isfinite().all()]
-    if bad: return Finding('nan', f'{len(bad)} parameters are not finite, {bad[0]} first',
-        'a step was too long, or the start was wrong', f'char_learner(dls, lr={p.learn.lr/10:.1g}, clip=1.)', final=True)
+    if bad: return Finding('nan', f'{plural(len(bad), "parameter")} not finite, first {bad[0]}',
+        'a step was too large, or the initial weights were wrong', f'char_learner(dls, lr={p.learn.lr/10:.1g}, clip=1.)', final=True)
     if not p.out.isfinite().all(): return Finding('nan', f'{1-p.out.isfinite().float().mean():.0%} of the output is not finite',
         'a logarithm of a number below 0, a division by 0, or an overflow in the model', f'return {p.head}(out)', final=True)
 
@@ -73,8 +74,8 @@ def check_nan(p):
 def check_half(p):
     "Whether weights are kept in half precision"
     bad = [nm for nm,o in p.model.named_parameters() if o.dtype in (torch.float16,torch.bfloat16)]
-    if bad: return Finding('half', f'{len(bad)} parameters are {str(p.model.get_parameter(bad[0]).dtype)[6:]}, {bad[0]} first',
-        'a step smaller than a hundredth or a thousandth of a weight is rounded away, and a CPU computes slowly with them',
+    if bad: return Finding('half', f'{plural(len(bad), "parameter")} in {str(p.model.get_parameter(bad[0]).dtype)[6:]}, first {bad[0]}',
+        'a step smaller than a hundredth (bfloat16) or a thousandth (float16) of a weight is rounded away, and a CPU is slow with them',
         "char_learner(dls, learn.model.float(), precision='auto')", final=True)
 
 # %% ../../nbs/52_doctor.wiring.ipynb #31443490
@@ -83,7 +84,7 @@ _LAYERS = '''linear matmul __matmul__ mm bmm addmm baddbmm einsum conv1d lstm gr
 
 # %% ../../nbs/52_doctor.wiring.ipynb #afa1035d
 class _Numbers(TorchFunctionMode):
-    "Notes where a layer receives the codes themselves, scaled perhaps, as fractions"
+    "Notes where a layer receives the codes themselves as floats, perhaps scaled"
     def __init__(self, x):
         super().__init__()
         self.parts,self.found = [x, x.t(), *x.t()],None                   # all at once, time first, or step by step
@@ -95,7 +96,7 @@ class _Numbers(TorchFunctionMode):
         return f(*args, **(kwargs or {}))
 
 def _line(a, c):
-    "Whether `a` is a straight line in the codes `c` that is not flat; two different codes alone would always lie on one"
+    "Whether `a` is a linear function of the codes `c` that is not constant; with two different codes it always would be"
     if not a.is_floating_point() or a.numel()!=c.numel() or len(c.unique())<3: return False
     a,c = a.detach().cpu().double().flatten(),c.cpu().double().flatten()
     a,c = a-a.mean(),c-c.mean()
@@ -104,11 +105,11 @@ def _line(a, c):
 # %% ../../nbs/52_doctor.wiring.ipynb #7bd6aa12
 @check
 def check_number(p):
-    "Whether codes go in as numbers, in place of a row of an embedding"
+    "Whether codes go in as numbers, instead of a row of an embedding"
     with _Numbers(p.x) as spy: p.run(p.x, plain_copy(p.probe, train=True))
     if spy.found: return Finding('number_input', f'`{spy.found[0]}` receives the codes themselves, shape {spy.found[1]}',
         f'as numbers, {p.learn.vocab.itos[-1]!r} is {p.v-1} times as much as {p.learn.vocab.itos[1]!r}: a character is a name, not an amount',
-        f'self.emb = nn.Embedding({p.v}, 64)  # and self.emb(x) in place of x.float()')
+        f'self.emb = nn.Embedding({p.v}, 64)  # and self.emb(x) instead of x.float()')
 
 # %% ../../nbs/52_doctor.wiring.ipynb #1541ae66
 @check
@@ -130,7 +131,7 @@ def _alike(o):
 
 @check
 def check_start(p):
-    "Matrices of weights that are all the same, and stay so"
+    "Matrices of weights that are all the same, and stay that way"
     bad = [nm for nm,o in p.model.named_parameters() if o.requires_grad and o.dim()>1 and min(o.shape[-2:])>1 and (o==o.flatten()[0]).all()]
     if not bad: return
     m = plain_copy(p.model, train=True)
@@ -144,7 +145,7 @@ def check_start(p):
 
 @check
 def check_units(p):
-    "Hidden units that never move, or stand at their limit, or grow with every character"
+    "Hidden units that never move, or are saturated, or grow with every character"
     _,h,_ = p.last_layer()
     if h is None or h.dim()!=3: return
     dead = (h.flatten(0,1).std(0)==0).float().mean().item()
@@ -157,7 +158,7 @@ def check_units(p):
         'a unit that never moves has no gradient: a bias is far off', f'nn.init.zeros_({(w%"ih").replace("weight","bias")})')
     # a trained tanh network may well have more than half of its units there; one that starts so has hardly any gradient
     if full>(0.9 if p.trained else 0.6): return Finding('saturated', f'{full:.0%} of the hidden values are above 0.99 or below -0.99',
-        'where tanh is flat no gradient comes through: weights are too large', f'nn.init.xavier_uniform_({w%"ih"})', 'slow')
+        'where tanh is flat no gradient gets through: weights are too large', f'nn.init.xavier_uniform_({w%"ih"})', 'slow')
     if grow>100: return Finding('exploding', f'hidden values are {grow:.2g} times as large after {h.shape[1]} characters',
         'recurrent weights multiply at every step, and the gradient with them', f'nn.init.orthogonal_({w%"hh"})')
 

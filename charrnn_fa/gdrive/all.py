@@ -3,4 +3,5 @@
 from .signin import *
 from .backed import *
 from .link import *
+from .folder import *
 from .store import *

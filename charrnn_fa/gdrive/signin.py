@@ -20,19 +20,19 @@ def _stop(msg): raise StoreError(msg, permanent=True)
 _parts = 'client_id','client_secret','refresh_token'
 
 class DriveToken:
-    "What signs in to Google Drive; it is never shown and never pickled"
+    "Credentials for Google Drive; never shown, never pickled"
     def __init__(self, client_id:str, client_secret:str, refresh_token:str):
         self.client_id,self.client_secret,self.refresh_token = client_id,client_secret,refresh_token
 
     def __repr__(self): return 'DriveToken(hidden)'
-    def __reduce_ex__(self, protocol): raise TypeError('A DriveToken cannot be pickled: whoever opens the store looks the token up among their own secrets')
+    def __reduce_ex__(self, protocol): raise TypeError('A DriveToken cannot be pickled: whoever opens the store needs a token of their own')
     def dumps(self)->str: return json.dumps({o:getattr(self,o) for o in _parts})
 
     @classmethod
     def loads(cls,
         s:str # One line of JSON, as `setup_drive` keeps it
     ):
-        "The token in `s`; a permanent `StoreError`, which does not repeat `s`, if there is none"
+        "Read a token; if it is not one, the permanent `StoreError` does not repeat `s`"
         try: d = json.loads(s)
         except ValueError: d = {}
         missing = [o for o in _parts if not isinstance(d, dict) or not d.get(o)]
@@ -44,7 +44,7 @@ class DriveToken:
 def secret_file(
     name:str='GDRIVE_TOKEN' # Of the secret
 )->Path:
-    "Where this user's secret is kept: in `$CHARRNN_CONFIG`, or the folder for configuration"
+    "Where this user's secret is kept: in `$CHARRNN_CONFIG`, or else in the user's configuration folder"
     base = os.environ.get('XDG_CONFIG_HOME') or os.environ.get('APPDATA') or Path.home()/'.config'
     return Path(os.environ.get('CHARRNN_CONFIG') or Path(base)/'charrnn_fa').expanduser()/name.lower()
 
@@ -53,7 +53,7 @@ def keep_secret(
     name:str, # Of the secret
     value:str
 )->Path: # The file
-    "Keep a secret in a file that only this user can read, in one step"
+    "Save a secret in a file that only this user can read"
     p = secret_file(name)
     p.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with whole_file(p, private=True) as f: f.write(value.encode())
@@ -77,13 +77,13 @@ _sources = [env_secret,file_secret]
 def register_secret_source(
     f # Function from a name to a secret or None; its docstring says where it looks
 ):
-    "Look there first, before everywhere else"
+    "Try this source before all others"
     _sources[:] = [f, *(o for o in _sources if o.__name__!=f.__name__)]
 
 def find_secret(
     name:str # `'GDRIVE_TOKEN'`, say
 )->str:
-    "The first secret of that name that a source has; if none has it, a permanent `StoreError` says where it looked"
+    "The secret of that name, from the first source that has it; if none does, a permanent `StoreError` says where it looked"
     tried = []
     for f in _sources:
         try: v = f(name)
@@ -100,7 +100,7 @@ _device          = 'urn:ietf:params:oauth:grant-type:device_code'
 
 # %% ../../nbs/40_gdrive.signin.ipynb #e091f33b
 def _post(url, **data):
-    "Post a form and return the JSON that comes back, empty if none did"
+    "Post a form and return the JSON that comes back, or an empty dictionary"
     try:
         try: r = urllib.request.urlopen(url, urllib.parse.urlencode(data).encode(), timeout=20)
         except urllib.error.HTTPError as e: r = e
@@ -111,7 +111,7 @@ def _post(url, **data):
 
 # %% ../../nbs/40_gdrive.signin.ipynb #4dff885f
 def _poll(ask, code, wait):
-    "Ask until the code has been typed, and return the answer with the refresh token"
+    "Ask until the code has been entered, and return the answer with the refresh token"
     end = time.monotonic()+code['expires_in']
     while time.monotonic()<end:
         time.sleep(wait)
@@ -119,13 +119,13 @@ def _poll(ask, code, wait):
         if d.get('refresh_token'): return d
         if d.get('error')=='slow_down': wait += 5         # as much as RFC 8628, section 3.5, asks for
         elif d.get('error','authorization_pending')!='authorization_pending': _stop(f'Google says {d["error"]}: call setup_drive() again and allow access')
-    _stop('The code was not typed in time: call setup_drive() again')
+    _stop('The code was not entered in time: call setup_drive() again')
 
 # %% ../../nbs/40_gdrive.signin.ipynb #d333e196
 _keepers = []
 
 def register_secret_keeper(
-    f # Function that is called with the path of the file that holds the token
+    f # Called with the path of the file that holds the token
 ):
     "Call `f` whenever a new token has been saved"
     _keepers[:] = [f, *(o for o in _keepers if o.__name__!=f.__name__)]
@@ -136,19 +136,19 @@ def setup_drive(
     client_secret:str=None, # Its secret; None: the secret `GDRIVE_CLIENT_SECRET`
     device_uri:str=DRIVE_DEVICE_URI, # Where to ask for a code
     token_uri:str=DRIVE_TOKEN_URI, # Where to ask for the token
-    show=print # Is called with what you have to do
+    show=print # Called with each instruction
 )->Path: # The file with the token
-    "Sign in to Google Drive, once: show a code, wait until it is typed, save the token; a permanent `StoreError` if that is refused"
-    if os.environ.get('GDRIVE_NON_INTERACTIVE'): _stop('setup_drive() needs somebody at the keyboard, and GDRIVE_NON_INTERACTIVE says that nobody is there')
+    "Sign in to Google Drive, once: show a code, wait until it is entered, save the token; a permanent `StoreError` if access is refused"
+    if os.environ.get('GDRIVE_NON_INTERACTIVE'): _stop('setup_drive() needs somebody at the keyboard, but GDRIVE_NON_INTERACTIVE is set')
     client = dict(client_id=client_id or find_secret('GDRIVE_CLIENT_ID'))
     secret = client_secret or find_secret('GDRIVE_CLIENT_SECRET')
     code = _post(device_uri, scope=DRIVE_SCOPE, **client)
     why = code.get('error') or code.get('away') or 'no answer'
     if 'device_code' not in code: _stop(f'Google did not send a code: {why}. Is the client of type "TVs and Limited Input devices"?')
-    show(f'Open {code.get("verification_url") or code.get("verification_uri")} on any device and type {code["user_code"]}')
+    show(f'Open {code.get("verification_url") or code.get("verification_uri")} on any device and enter {code["user_code"]}')
     d = _poll(lambda **kw: _post(token_uri, client_secret=secret, grant_type=_device, **client, **kw), code, code.get('interval',5))
     if DRIVE_SCOPE not in d.get('scope',DRIVE_SCOPE).split(): _stop('The box for Google Drive was not ticked: call setup_drive() again and tick the box')
     p = keep_secret('GDRIVE_TOKEN', DriveToken(client['client_id'], secret, d['refresh_token']).dumps())
-    show(f'Signed in. The token is saved in {p}, where later sessions on this machine find it')
+    show(f'Signed in. The token is saved in {p}, where later sessions on this machine will find it')
     for f in _keepers: f(p)
     return p

@@ -6,32 +6,22 @@
 __all__ = ['DriveStore', 'open_drive']
 
 # %% ../../nbs/43_gdrive.store.ipynb #8ffe5be0
-import hashlib,io,time
-from datetime import datetime
+import hashlib,io
 from fastcore.all import *
 from ..core import *
 from ..keep.store import *
 from .backed import *
 from .link import *
+from .folder import *
 
 # %% ../../nbs/43_gdrive.store.ipynb #f651b49f
-_folder = 'application/vnd.google-apps.folder'
-_fields = 'id,title,fileSize,md5Checksum,createdDate,modifiedDate,properties,labels(trashed)'
-
-# %% ../../nbs/43_gdrive.store.ipynb #c2a4d293
 def _md5(data): return hashlib.md5(data, usedforsecurity=False).hexdigest()
-def _good(f): return any(o['key']=='charrnn_fa' and o['value']==f.get('md5Checksum') for o in f.get('properties') or [])
-def _secs(s): return datetime.fromisoformat(s.replace('Z','+00:00')).timestamp()
 
-# %% ../../nbs/43_gdrive.store.ipynb #8b32de36
-def _rank(f):
-    "What files of one name are sorted by"
-    return max([int(o['value']) for o in f.get('properties') or [] if o['key']=='claim'], default=0),f['modifiedDate'],f['id']
-
-# %% ../../nbs/43_gdrive.store.ipynb #d5432bb7
-class DriveStore:
+# %% ../../nbs/43_gdrive.store.ipynb #d5432bb8
+class DriveStore(DriveFolder):
     "A store in a folder of Google Drive"
-    guard,claim_number = None,0                           # called once a file has arrived, and raises if it may not stay; what to put it under
+    guard = None                                          # called once a file has arrived, and raises if it may not stay
+    claim_number = 0                                      # what to put files under
     def __init__(self,
         path:str, # The folder, such as `'charrnn/run1'`; made when something is put there
         link:DriveLink=None, # None: a new one
@@ -40,100 +30,11 @@ class DriveStore:
         look_again:float=60., # Seconds after which the folders are looked up again
         **kwargs # What `DriveLink` takes
     ):
-        self.path = [o for o in str(path).split('/') if o]
-        if not self.path or {'.','..'}&set(self.path): raise ValueError(f'gdrive:{path} does not name a folder: write for example gdrive:charrnn/run1')
-        if chunk<=0 or chunk%2**18: raise ValueError(f'chunk={chunk} must be a multiple of 262,144 bytes, which Drive asks for')
-        self.link = link or DriveLink(**kwargs)
-        self.chunk,self.tries,self.look_again = chunk,tries,look_again
-        self._names = None                                # files by name, as last listed
-        self._dirs,self._seen = [],0.                     # ids of the folder and its doubles; when they were looked up
-        self._put,self._gone = {},set()                   # files put, by id, and ids deleted, that Drive's list may not show yet
+        if chunk<=0 or chunk%2**18: raise ValueError(f'chunk={chunk} must be a multiple of 262,144 bytes, as Drive requires')
+        super().__init__(path, link, look_again, **kwargs)
+        self.chunk,self.tries = chunk,tries
 
-    def __repr__(self): return f"DriveStore({'/'.join(self.path)!r})"
-    def __str__(self): return f"gdrive:{'/'.join(self.path)}"
     def __reduce__(self): return DriveStore, ('/'.join(self.path),self.link,self.chunk,self.tries,self.look_again)
-    def _ask(self, what, f, end):
-        return self.link.ask(f"{what} (gdrive:{'/'.join(self.path)})", lambda: f(self.link.files).execute(http=self.link.http), end)
-    def _entry(self, f): return Entry(f['title'], int(f['fileSize']), _secs(f['modifiedDate']), f['id'], f['md5Checksum'])
-    def close(self): self.link.drop()
-
-# %% ../../nbs/43_gdrive.store.ipynb #9042289c
-@patch
-def _search(self:DriveStore, parents, kind, end):
-    "All files in the folders with these ids; `kind` is `'='` for folders, `'!='` for everything else"
-    res,page = [],None
-    within = ' or '.join(f"'{o}' in parents" for o in parents)
-    kw = dict(q=f"({within}) and mimeType {kind} '{_folder}' and trashed = false", maxResults=1000, fields=f'nextPageToken,items({_fields})')
-    while True:
-        d = self._ask('list', lambda o: o.list(pageToken=page, **kw), end)
-        res += d.get('items',[])
-        page = d.get('nextPageToken')
-        if not page: return res
-
-# %% ../../nbs/43_gdrive.store.ipynb #0aacf9e0
-@patch
-def _id(self:DriveStore, end): return self._ask('get an id', lambda o: o.generateIds(maxResults=1), end)['ids'][0]
-
-@patch
-def _mkdir(self:DriveStore, title, parent, end):
-    "Make a folder, only one even if the answer is lost, and return its id"
-    body = dict(id=self._id(end), title=title, mimeType=_folder, parents=[dict(id=parent)])
-    try: self._ask('make the folder', lambda o: o.insert(body=body), end)
-    except DriveRefused as e:
-        if e.status!=409: raise
-    return body['id']
-
-# %% ../../nbs/43_gdrive.store.ipynb #2e839097
-@patch
-def _folders(self:DriveStore, end, make=False):
-    "Ids of the folder and its doubles, the oldest first"
-    if self._dirs and time.monotonic()-self._seen<self.look_again: return self._dirs
-    ids = ['root']
-    for title in self.path:
-        found = [o for o in self._search(ids, '=', end) if o['title']==title]
-        if not found and not make: return []
-        ids = [o['id'] for o in sorted(found, key=lambda o: (o['createdDate'],o['id']))] or [self._mkdir(title, ids[0], end)]
-    self._dirs,self._seen = ids,time.monotonic()
-    return ids
-
-# %% ../../nbs/43_gdrive.store.ipynb #744194c3
-@patch
-def _meta(self:DriveStore, fid, end):
-    "What Drive knows of one file; None if it is gone"
-    try: f = self._ask('look up a file', lambda o: o.get(fileId=fid, fields=_fields), end)
-    except DriveRefused as e:
-        if e.status!=404: raise
-        return None
-    return None if (f.get('labels') or {}).get('trashed') else f
-
-# %% ../../nbs/43_gdrive.store.ipynb #1084b507
-@patch
-def _look(self:DriveStore, end):
-    "Files by name, the newest first"
-    dirs = self._folders(end)
-    fs = {o['id']:o for o in (self._search(dirs, '!=', end) if dirs else [])}
-    self._gone &= fs.keys()
-    for k in self._put.keys()-fs.keys(): fs[k] = self._meta(k, end)
-    self._put = {k:fs[k] for k in self._put if fs[k]}
-    fs = [o for k,o in fs.items() if o and k not in self._gone and _good(o)]
-    self._names = groupby(sorted(fs, key=_rank, reverse=True), lambda o: o['title'])
-    return self._names
-
-# %% ../../nbs/43_gdrive.store.ipynb #57b84c35
-@patch
-def list(self:DriveStore)->list: # `Entry`s by name
-    "What has been put there, whole and verified by Drive's own MD5"
-    with self.link.within() as end: return [self._entry(v[0]) for k,v in sorted(self._look(end).items())]
-
-# %% ../../nbs/43_gdrive.store.ipynb #e56106be
-@patch
-def quota(self:DriveStore): # Bytes; None if there is no limit
-    "Free bytes in this Drive"
-    with self.link.within() as end:
-        req = self.link.service.about().get(fields='quotaBytesTotal,quotaBytesUsedAggregate,quotaType')
-        d = self.link.ask('read the free space', lambda: req.execute(http=self.link.http), end)
-    total = 0 if d.get('quotaType')=='UNLIMITED' else int(d.get('quotaBytesTotal') or 0)
-    return max(0, total-int(d.get('quotaBytesUsedAggregate') or 0)) if total else None
 
 # %% ../../nbs/43_gdrive.store.ipynb #2375b6ef
 @patch
@@ -141,7 +42,7 @@ def _request(self:DriveStore, name, data, md5, fid, end):
     "The request that uploads `data` as a new file whose id will be `fid`"
     props = [dict(key=k, value=v, visibility='PRIVATE') for k,v in (('charrnn_fa',md5), ('claim',str(self.claim_number)))]
     body = dict(id=fid, title=name, properties=props, parents=[dict(id=self._folders(end, make=True)[0])])
-    return self.link.files.insert(body=body, media_body=drive_media(data, self.chunk), fields=_fields)
+    return self.link.files.insert(body=body, media_body=drive_media(data, self.chunk), fields=self.fields)
 
 # %% ../../nbs/43_gdrive.store.ipynb #40eec121
 @patch
@@ -191,20 +92,12 @@ def _arrived(self:DriveStore, name, data, end):
 
 @patch
 def _ask_guard(self:DriveStore, f):
-    "Remove a file that has arrived when it is not to be there any more"
+    "Remove a file that has arrived if this process has lost the run by now"
     try: self.guard and self.guard()
     except StoreError: raise                              # it could not find out: the file may stay
     except Exception:
         with self.link.within() as end: self._remove(f, end)
         raise
-
-# %% ../../nbs/43_gdrive.store.ipynb #7d501898
-@patch
-def _find(self:DriveStore, entry, end):
-    "The files that an `Entry` or a name stands for, the newest first"
-    if not getattr(entry,'id',''): return self._look(end).get(plain_name(entry), [])
-    f = self._meta(entry.id, end)
-    return [f] if f and _good(f) else []
 
 # %% ../../nbs/43_gdrive.store.ipynb #44701bed
 @patch
@@ -225,37 +118,15 @@ def get(self:DriveStore,
     with self.link.within(getattr(entry,'size',0)) as end:
         for _ in range(self.tries):
             f = first(self._find(entry, end))
-            if not f: raise StoreError(f"There is no {name} in gdrive:{'/'.join(self.path)}", missing=True)
+            if not f: raise StoreError(f"There is no {name} in {self}", missing=True)
             data = self._fetch(f, end)
             if _md5(data)==f['md5Checksum']: return data
     raise StoreError(f'{name} was damaged on the way {self.tries} times')
 
-# %% ../../nbs/43_gdrive.store.ipynb #6a887885
-@patch
-def _remove(self:DriveStore, f, end):
-    "Delete a file for good; it is fine if it is gone already"
-    try: self._ask(f"delete {f['title']}", lambda o: o.delete(fileId=f['id']), end)
-    except DriveRefused as e:
-        if e.status!=404: raise
-    self._gone.add(f['id'])
-    self._put.pop(f['id'], None)
-
-# %% ../../nbs/43_gdrive.store.ipynb #c75d56aa
-@patch
-def delete(self:DriveStore,
-    entry # An `Entry` or a name; it is fine if it is gone already
-):
-    "Delete it for good, without the trash"
-    with self.link.within() as end:
-        known = (self._names or {}).get(plain_name(entry), [])
-        fs = {o['id']:o for o in [*known,*self._find(entry, end)]}               # each once
-        for f in fs.values(): self._remove(f, end)
-        if self._names: self._names.pop(plain_name(entry), None)
-
 # %% ../../nbs/43_gdrive.store.ipynb #97835148
 def open_drive(
     path:str, # The folder in Google Drive
-    local=True, # A folder for what cannot get there now; True: one in the cache, None: none
+    local=True, # A folder for what cannot be sent now; True: one in the cache, None: none
     **kwargs # What `DriveStore` and `DriveLink` take
 ):
     "The store behind `gdrive:`, signed in; a `StoreError` that says what to do if that fails"

@@ -11,4 +11,5 @@ from .identity import *
 from .export import *
 from .signals import *
 from .pickup import *
+from .every import *
 from .resume import *

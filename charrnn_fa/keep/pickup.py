@@ -45,8 +45,20 @@ class PickUp(FitGuard):
 
     def fresh(self):
         "Forget everything that belongs to one fit"
-        self.ready,self.active,self.claim,self.tree = False,False,None,None        # `ready`: claimed; `active`: between `before_fit` and the end
+        self.opened,self.ready,self.active = False,False,False                     # `ready`: claimed; `active`: between `before_fit` and the end
+        self.claim,self.entry,self.tree = None,None,None
         self.began_at = 0                                                          # the first step of this fit
+
+# %% ../../nbs/34d_keep.pickup.ipynb #fdf7e53c
+@patch
+def open(self:PickUp)->dict: # What is in the newest checkpoint; None where there is none, or the run starts over
+    "Open the store, and read the newest checkpoint"
+    self.store,self.bad,self.opened = open_store(self.where),set(),True
+    if not self.anew: self._read()
+    return self.tree
+
+@patch
+def _read(self:PickUp): self.entry,self.tree = newest_checkpoint(self.store, bad=self.bad)
 
 # %% ../../nbs/34d_keep.pickup.ipynb #d6249347
 @patch
@@ -57,7 +69,8 @@ def acquire(self:PickUp, learn):
     if not hasattr(dl,'load_state_dict'): raise ValueError(f'Resume needs a loader that knows its position, such as CharStreamDL, not a {type(dl).__name__}')
     self.rank,self.world = dl.rank,dl.world
     if self.world!=processes(): raise ValueError(f'The rows are dealt to {self.world} processes, and here are {processes()}: fit inside `with learn.distrib_ctx():`')
-    self.identity,self.store = {**run_identity(learn), 'same':self.same},self.where
+    self.identity = {**run_identity(learn), 'same':self.same}
+    if not self.opened: self.store = self.where                                # the first process opens it, and to the others it is a name
     self.entry,self.tree = first_does(lambda: self._claim_run(learn))
     self.phase = step_and_phase(self.entry.name)[1] if self.entry else 0
     self.times,self.best,self.best_name,self.moment,self.began_at = [],math.inf,None,None,0
@@ -69,12 +82,14 @@ def acquire(self:PickUp, learn):
 @patch
 def _claim_run(self:PickUp, learn):
     "What the first process does for all of them; newest checkpoint and what is in it"
-    self.store,self.bad = open_store(self.where),set()
-    self.claim,self.entry,self.tree = Claim(self.store),None,None
-    if not self.anew: self._find(learn)
+    if not self.opened: self.open()
+    self._check_run(learn)
+    self.claim = Claim(self.store)
     self.claim.take('session' in self.force)
     if self.anew: self._set_aside()
-    elif self._grown(): self._find(learn)
+    elif self._grown():
+        self._read()
+        self._check_run(learn)
     return self.entry,self.tree
 
 @patch
@@ -85,9 +100,8 @@ def _set_aside(self:PickUp):
 
 # %% ../../nbs/34d_keep.pickup.ipynb #a2bd1ab4
 @patch
-def _find(self:PickUp, learn):
-    "The newest checkpoint, which has to be of this run"
-    self.entry,self.tree = newest_checkpoint(self.store, bad=self.bad)
+def _check_run(self:PickUp, learn):
+    "The newest checkpoint, if there is one, has to be of this run"
     if self.tree: self._compare({**self.identity, 'precision':dict(precision=learn.precision)}, 'is another run')
 
 @patch

@@ -7,7 +7,7 @@ __all__ = ['model_state', 'part_hashes', 'bare_names', 'TrainedModel', 'trained_
            'TextChanged', 'text_of_run']
 
 # %% ../../nbs/33_keep.trained.ipynb #0603d7c2
-import importlib.metadata,platform,re
+import importlib.metadata,math,platform,re
 import torch, torch.nn as nn
 from fastcore.all import *
 from ..core import *
@@ -149,6 +149,10 @@ def _model_file(store):
     print(f'{MODEL_FILE} in {store} cannot be used ({why}): taking the newest sound checkpoint instead')
 
 # %% ../../nbs/33_keep.trained.ipynb #a4f5dca0
+def _later(e, tree):
+    "Whether a checkpoint is from after the run's `model.safetensors` was saved"
+    return step_and_phase(e.name)[0]>tree.get('run_steps', math.inf)
+
 def load_run(
     store, # A store, or what `open_store` takes
     best:bool=False, # The checkpoint with the lowest validation loss
@@ -158,17 +162,11 @@ def load_run(
     "The model of a run: that of its `model.safetensors`, or of its newest sound checkpoint while there is none or the run goes on"
     store = open_store(store)
     tree  = None if best else _model_file(store)
-    if tree and tree.get('segment',0)>=_newest_segment(store): return trained_model(tree, model, device)
+    if tree and not any(_later(o, tree) for o in checkpoints(store)): return trained_model(tree, model, device)
     e,ck = best_checkpoint(store) if best else newest_checkpoint(store)
-    if ck or tree: return trained_model(ck or tree, model, device)
+    if ck and (tree is None or _later(e, tree)): tree = ck             # else those that came later are damaged
+    if tree: return trained_model(tree, model, device)
     raise ValueError(f'There is no trained model in {store}: train one there first')
-
-# %% ../../nbs/33_keep.trained.ipynb #bea6d461
-def _newest_segment(store):
-    "How often the run was made longer, as its newest sound checkpoint tells; 0 where there is none"
-    try: e,tree = newest_checkpoint(store, say=noop)
-    except StoreError: return 0
-    return tree['segment'] if tree else 0
 
 # %% ../../nbs/33_keep.trained.ipynb #49631aef
 class TextChanged(ValueError):

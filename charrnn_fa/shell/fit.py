@@ -21,19 +21,17 @@ from ..train.scale import *
 from ..train.minutes import *
 from ..train.presets import *
 from ..use.learner import *
-from ..keep.store import *
 from ..keep.trained import *
 from ..keep.runs import *
 from ..keep.state import *
 from ..keep.signals import *
-from ..keep.resume import *
 from ..colab import *
 from .read import *
 from .words import *
 
 # %% ../../nbs/86_shell.fit.ipynb #9cf69d18
 class PlainLog(Callback):
-    "A line every `every` seconds of training, and one an epoch, to `out`"
+    "Print a line every `every` seconds of training, and one after each epoch"
     order,run_valid = Recorder.order+1,False
     def __init__(self,
         every:float=10., # Seconds between lines
@@ -58,7 +56,7 @@ class PlainLog(Callback):
 
 # %% ../../nbs/86_shell.fit.ipynb #5a5da420
 def _settings(a):
-    "Arguments for loaders, learner and fit: those of the preset, and over them the options that were given"
+    "Arguments for loaders, learner and fit: those of the preset, overridden by the options that were given"
     if a.preset and (a.from_ or a.arch!='lstm'): raise ValueError('A `preset` chooses an lstm and its sizes: leave out `preset`, or `from_` and `arch`')
     p = PRESETS.get(a.preset, dict(data={}, model={}, fit=dict(minutes=2)))
     names = dict(data=('bs','seq_len'), model=('n_hid','n_layers','dropout','counts','lr'), fit=('minutes','epochs'))
@@ -68,12 +66,12 @@ def _settings(a):
     return {g:{**p[g], **given[g]} for g in p}
 
 # %% ../../nbs/86_shell.fit.ipynb #0f2181c6
-def _learner(a):
-    "Loaders and learner from the options, and what to note of the trained model that it starts from"
+def _learner(a, cb):
+    "Loaders and learner from the options, and what to record of the trained model that it starts from"
     corpus = named_corpus(a.corpus, **reading(a))
     p   = _settings(a)
     dls = CharDataLoaders.from_corpus(corpus, split=a.split, **p['data'])
-    lr,sizes,tree,start = p['model'].pop('lr', None),p['model'],_begun(a),None
+    lr,sizes,tree,start = p['model'].pop('lr', None),p['model'],_begun(a, cb),None
     if tree and tree.get('start'): arch,sizes,start = _restarted(a, dls, tree)
     elif a.from_:
         arch,start = start_model(a.from_, a.sha256)
@@ -88,24 +86,21 @@ def _cell(arch): return arch if isinstance(arch,str) else cell_of(getattr(arch, 
 # %% ../../nbs/86_shell.fit.ipynb #4a67d978
 _start_opts = 'dropout','counts','old_counts'                         # of the options, those that a trained model brings and that may be changed
 
-def _begun(a):
-    "The newest checkpoint of the run; a ValueError where it began with another model than is named now"
-    if a.force: return None
-    store = open_store(a.run)
-    try: tree = newest_checkpoint(store, say=noop)[1] if checkpoints(store) else None
-    finally: store.close()
-    was = (tree or {}).get('start')
+def _begun(a, cb):
+    "The newest checkpoint of the run; a ValueError if it began with another model than the one named now"
+    tree = cb.open()
+    was  = (tree or {}).get('start')
     if tree and a.from_ and not (was and was['name'] in (a.from_, str(Path(a.from_).resolve()))):
         raise ValueError(f"{a.run} began with {was['name'] if was else 'random weights'}, not with {a.from_}: leave out `from_` to resume it, or choose another `run`")
     return tree
 
 def _restarted(a, dls, tree):
-    "The model of a checkpoint, arguments that go with it, and what the run has noted of its start"
+    "The model of a checkpoint, arguments that go with it, and what the run has recorded of its start"
     start = tree['start']
     if a.n_hid or a.n_layers: raise ValueError('A trained model brings its sizes with it: leave out `n_hid` and `n_layers`')
     other = [f'{k}={a[k]} here, {start[k]} in the run' for k in _start_opts if a[k] is not None and a[k]!=start[k]]
     if other: raise ValueError(f'{a.run} was started with other settings: {", ".join(other)}')
-    if dls.vocab.hash!=tree['vocab_hash']: raise ValueError(f'{a.run} was trained on another text, with other characters: choose another `run`')
+    if dls.vocab.hash!=tree['vocab_hash']: raise ValueError(f'{a.run} was trained on a different text, with other characters: choose another `run`')
     model = trained_model(tree).model
     return model,dict(counts=model.tables.order if isinstance(model,Counted) else None),start
 
@@ -121,14 +116,14 @@ def reading(
 # %% ../../nbs/86_shell.fit.ipynb #7eccaa85
 @contextlib.contextmanager
 def own_device():
-    "Inside, a process that a launcher has started uses its own GPU, and leaves it to the first one to print"
+    "Inside, a process that a launcher has started uses its own GPU, and only the first one prints"
     if torch.cuda.is_available() and num_distrib()>1: torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', 0)))
     with contextlib.redirect_stdout(io.StringIO()) if rank_distrib() else contextlib.nullcontext(): yield
 
 # %% ../../nbs/86_shell.fit.ipynb #45aeffbc
 def _fit(a, learn, cb):
     "Train as the options say, watched by the doctor and kept by `cb`"
-    learn.remove_cb(YardstickFoot)                                    # `train` says it in the end, of the whole validation part
+    learn.remove_cb(YardstickFoot)                                    # `train` says it at the end, for the whole validation part
     cbs = [cb,ShellDoctor(a.run)]
     with contextlib.ExitStack() as st:
         if not sys.stderr.isatty() or num_distrib()>1:
@@ -139,23 +134,22 @@ def _fit(a, learn, cb):
 
 # %% ../../nbs/86_shell.fit.ipynb #2557b45a
 def train_run(
-    a:AttrDict, # Options as `charrnn train` has them
+    a:AttrDict, # Options of `charrnn train`
 )->dict: # Figures and facts by name
     "Train on a corpus; checkpoints and model are left in the run, whose claim is held until the model is written"
-    every_when(_every(a))
     PositionSplitter(a.split)
     set_seed(a.seed)
     with contextlib.redirect_stdout(sys.stderr), own_device():
-        learn,start = _learner(a)
-        info,began = dict(start=start) if start else {},time.perf_counter()
-        with ShellResume(a.run, every=_every(a), same=dict(seed=a.seed), anew=a.force, more='next' if a.more else 0, info=info) as cb:
+        with ShellResume(a.run, every=_every(a), same=dict(seed=a.seed), anew=a.force, more='next' if a.more else 0) as cb:
+            learn,start = _learner(a, cb)
+            cb.info,began = dict(start=start) if start else {},time.perf_counter()
             with learn.launched(): _fit(a, learn, cb)
-            res = {**_facts(a, learn, cb, time.perf_counter()-began), **info}
-            if cb.stopped: res.update(valid_nats=None, valid_bpc=None)    # who stops it does not want to wait
+            res = {**_facts(a, learn, cb, time.perf_counter()-began), **cb.info}
+            if cb.stopped: res.update(valid_nats=None, valid_bpc=None)
             return res if cb.stopped or rank_distrib() else _judge(a, learn, cb, res)
 
 def _facts(a, learn, cb, secs):
-    "What can be said of a fit without looking at the validation part"
+    "What is known of a fit without the validation part"
     steps,x,n = learn.train_iter,learn.dls.train,max(1, num_distrib())
     return dict(steps=steps, resumed_at=cb.began_at, segment=cb.segment, train_seconds=secs, processes=n,
         chars_per_second=(steps-cb.began_at)*n*x.bs*x.seq_len/secs, n_params=n_params(learn.model), precision=learn.precision, corpus=learn.dls.corpus_name,
@@ -163,7 +157,7 @@ def _facts(a, learn, cb, secs):
 
 # %% ../../nbs/86_shell.fit.ipynb #9bea50e6
 def _judge(a, learn, cb, res):
-    "Evaluate, keep the model, and say how good it is and what can be done with it"
+    "Evaluate, save the model, and say how good it is and what to do with it"
     if res['diverged']:
         kept = cb.save_model(learn, train=res)
         print(f'The loss became NaN or infinite: the model of {a.run} is that of its best checkpoint before that, {kept}. '
@@ -178,7 +172,7 @@ def _judge(a, learn, cb, res):
     return res
 
 def _learnt(learn):
-    "What a model that was trained on has learnt and forgotten; of its old text, where that is at hand"
+    "What a fine-tuned model has learnt, and forgotten of its old text if that can be read"
     if (was := learn.trained_from) is None: return []
     try: old = text_of_run(was.info, was.vocab)[-20_000:].text
     except (OSError,ValueError): old = None
@@ -187,7 +181,7 @@ def _learnt(learn):
 # %% ../../nbs/86_shell.fit.ipynb #6b6eab41
 def doctor_run(
     run:str, # A folder, or another store
-    corpus:str=None, # Its text, where the run does not say where that is
+    corpus:str=None, # Its text, if the run does not say where that is
     show:bool=True, # Print the findings
     force_text:bool=False, # Take the run's own text even if it has changed since
 )->dict: # `findings`, `yardsticks`, `valid_nats`, checks that `passed` and `failed`

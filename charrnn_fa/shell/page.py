@@ -19,11 +19,11 @@ from .read import *
 
 # %% ../../nbs/87_shell.page.ipynb #eb976fc6
 def _measured(tm):
-    "The model with its figures, where its text is at hand"
+    "The model with its figures, if its text can be read"
     if not tm.info.get('source'): return tm
     try: train,valid = [o.codes for o in split_stream(text_of_run(tm.info, tm.vocab), tm.info['split'])[:2]]
     except (OSError,ValueError) as e:
-        print(f'The text of the run is not at hand ({str(e).splitlines()[0]}), so the page does not say how good the model is', file=sys.stderr)
+        print(f'The text of the run cannot be read ({str(e).splitlines()[0]}), so the page does not say how good the model is', file=sys.stderr)
         return tm
     return measured(tm, train, valid, tm.info['split'])
 

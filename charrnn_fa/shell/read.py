@@ -22,24 +22,24 @@ def named_corpus(
     name:str, # File, folder, archive, URL, `'shakespeare'`, `'python'`, or `'demo'`
     **kwargs
 )->Corpus: # The text
-    "A corpus by the name that a person types; takes what `get_corpus` takes"
+    "A corpus by the name that somebody types; takes what `get_corpus` takes"
     if name=='demo': return _demo(**kwargs)
     is_name = name in NAMED or name=='python' or re.match(r'[A-Za-z][A-Za-z0-9+.-]*://', name)
     return get_corpus(name if is_name else Path(name), **kwargs)
 
 # %% ../../nbs/85_shell.read.ipynb #b921d51c
 def _demo(**kwargs):
-    "Shakespeare where it is cached or can be fetched, else Python's own source"
+    "Shakespeare if it is cached or can be downloaded, else Python's own source code"
     try: return get_corpus('shakespeare', **kwargs)
     except (CorpusError,OSError) as e:
-        print(f'Shakespeare is not to be had here ({str(e).splitlines()[0]}): training on the source of Python instead', file=sys.stderr)
+        print(f"Shakespeare is not available here ({str(e).splitlines()[0]}): using Python's own source code instead", file=sys.stderr)
         return get_corpus('python', **kwargs)
 
 # %% ../../nbs/85_shell.read.ipynb #471dc200
 def run_model(
     run:str # A folder, or another store
 )->TrainedModel: # The model
-    "The model of a finished run, or of the newest checkpoint of one that is not"
+    "The model of a finished run, or of the newest checkpoint of one that is not finished"
     store = open_store(run)
     if not any(o.name==MODEL_FILE for o in store.list()) and not checkpoints(store):
         raise ValueError(f'There is no trained model in {run}: train one with `charrnn train CORPUS --run {run}`')
@@ -47,16 +47,16 @@ def run_model(
 
 # %% ../../nbs/85_shell.read.ipynb #34170e1c
 def start_model(
-    where:str, # A run, the file of a model, or its address
+    where:str, # A run, the file of a model, or its URL
     sha256:str=None, # Hash that the file must have
-)->tuple: # The model, and its `name` and `sha256` to be noted
+)->tuple: # The model, and its `name` and `sha256` for the record
     "A trained model to start from"
     if re.match('https?://', where) or Path(where).is_file():
         name = where if '://' in where else str(Path(where).resolve())
         return load_trained(where, sha256=sha256),dict(name=name, sha256=sha256)
-    if sha256: raise ValueError(f'sha256={sha256} is for a file, and {where} is none')
+    if sha256: raise ValueError(f'sha256={sha256} is for a file, and {where} is not a file')
     if not re.match(r'[A-Za-z][\w+.-]+:', where):
-        if not Path(where).is_dir(): raise ValueError(f'There is neither a file nor a run {where!r} to start from (looked in {Path.cwd()})')
+        if not Path(where).is_dir(): raise ValueError(f'There is no file or run {where!r} to start from (looked in {Path.cwd()})')
         where = str(Path(where).resolve())
     return run_model(where),dict(name=where, sha256=None)
 
@@ -73,11 +73,11 @@ def sample_run(
 
 # %% ../../nbs/85_shell.read.ipynb #a68ea7c4
 def run_source(
-    info:dict, # What a model or a checkpoint says of itself
+    info:dict, # Facts of a model or a checkpoint
     cmd:str, # Command to name in the error
     run:str, # The run
-)->str: # A name, file or address
-    "Where the text of a run is; where that cannot be told, say which argument to give"
+)->str: # A name, file or URL
+    "Where the text of a run is; if the run does not say, the error names the argument to give"
     src = info.get('source')
     if src is None: raise ValueError(f'{run} does not say which text it was trained on: name it, `charrnn {cmd} {run} CORPUS`')
     return src
@@ -90,7 +90,7 @@ def evaluate_run(
     force_text:bool=False, # Score the run's own text even if it has changed since
     **kwargs
 )->dict: # Figures by name
-    "Loss of a run's model over a whole stream; further arguments say how to read `corpus`. TextChanged if the run's own text is not what it was"
+    "Loss of a run's model over a whole stream; further arguments say how to read `corpus`. TextChanged if the run's own text has changed"
     tm = run_model(run)
     if corpus: codes,split = get_stream(named_corpus(corpus, **kwargs), vocab=tm.vocab).codes,'whole text'
     else:
