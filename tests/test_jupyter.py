@@ -142,3 +142,18 @@ def test_the_stop_button_and_run_all_again(lab, browser):
     later = [c for c in page.cells() if 'learn.evaluate()' in ''.join(c['source'])]
     assert not any(o for c in later for o in c['outputs']), 'Run all went on after the stop'
     resume(page)
+
+@pytest.mark.parametrize('ground,ink', [((17,17,17),'#fff'), ((255,255,255),'#000')], ids=['dark','light'])
+def test_the_table_of_a_fit_is_read_in_any_theme(ground, ink, browser):
+    "Header and rows let the theme's ground through, whose letters they have"
+    from fastprogress import fastprogress
+    from fastcore.xml import to_xml
+    from charrnn_fa import CharDataLoaders, char_learner
+    char_learner(CharDataLoaders.from_text('she sells sea shells. '*40, bs=4, seq_len=16, device='cpu'), 'rnn', n_hid=8, precision='fp32').fit_steps(2)
+    pg = browser.new_page()
+    pg.set_content(f'<body style="background:rgb{ground};color:{ink}">{fastprogress.html_styles}{to_xml(fastprogress.text2html_table([["epoch"],["0"],["1"]]))}')
+    for c in pg.locator('tr').evaluate_all('es => es.map(e => getComputedStyle(e).backgroundColor)'):
+        rgb,a = (v:=[float(o) for o in re.findall(r'[\d.]+', c)])[:3],(v+[1])[3]
+        seen  = [a*x+(1-a)*y for x,y in zip(rgb, ground)]
+        assert max(abs(x-y) for x,y in zip(seen, ground))<40, c
+    pg.close()

@@ -14,6 +14,12 @@ from fastai.basics import *
 from fastai.callback.all import *
 
 # %% ../../nbs/16a_train.bar.ipynb #cbbae113
+# fastprogress gives header and even rows a nearly white ground and leaves the letters to the theme, whose letters are white in the dark
+_any_theme = '''<style>
+table.fastprogress thead tr, table.fastprogress tbody tr:nth-of-type(even) { background: rgba(128,128,128,.15); }
+table.fastprogress th, table.fastprogress td { border-color: rgba(128,128,128,.4); }
+</style>'''
+
 class StepBar(ProgressCallback):
     "fastai's progress bar over planned steps"
     name = 'progress'                                     # what `learn.no_bar` looks for
@@ -24,6 +30,7 @@ class StepBar(ProgressCallback):
 
     def before_fit(self):
         fastprogress._style_shown = False                 # it shows its style once in a kernel, and a cell that is run again throws it away
+        fastprogress.html_styles  = getattr(fastprogress, 'html_styles', '').replace(_any_theme, '')+_any_theme
         self.rows = []                                    # of a table that is shown once all callbacks have said what they say before a fit
         super().before_fit()
 
