@@ -2,7 +2,7 @@
 temperature, share of copies, letters that can be read, pairs without labels. What the documentation quotes:
 
     python bench/draw.py                                                                 # the faces
-    python bench/draw.py --n 6000 --n-hid 256 --steps 1500 --threads 1 --samples 200 --alphabets points steps runs
+    python bench/draw.py --n 6000 --n-hid 256 --steps 1500 --threads 1 --samples 200 --precision bf16 --alphabets points steps runs
     python bench/draw.py --n 12000 --n-hid 256 --steps 2000 --threads 1 --kind letters   # and --kind words
     python bench/draw.py --mixture 230                                                   # seconds of processor time, as the faces take"""
 import argparse,json,re,time

@@ -623,6 +623,15 @@ def test_the_axis_is_planned_steps():
     learn = fit([cb], steps=22)
     assert cb.curve.planned==22 and len(cb.curve.losses)==22 and cb.curve.valid[-1][0]==22
 
+@pytest.mark.parametrize('notebook', [False,True])
+def test_the_curve_of_a_run_that_is_over_already(notebook, tmp_path, monkeypatch):
+    "The same cell once more: nothing is trained, and the curve is that of the run"
+    monkeypatch.setattr('charrnn_fa.look.samples.in_notebook', lambda: notebook)
+    cbs = ShowLoss(),ShowLoss()
+    for o in cbs: fit([Resume(tmp_path/'r'), ShowSamples(n=20, show=False), o])
+    for o in cbs: assert o.curve.planned==22==len(o.curve.losses)
+    assert (cbs[0].curve.losses==cbs[1].curve.losses).all()
+
 def test_the_axis_counts_the_passes_that_share_a_row():
     "A short text: several passes over it are one row of the table"
     dls   = CharDataLoaders.from_text('she sells sea shells by the sea shore. '*30, bs=4, seq_len=32)

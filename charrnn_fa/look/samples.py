@@ -153,6 +153,7 @@ class ShowLoss(Callback):
 
     def after_fit(self):
         if not len(self.learn.recorder.losses): return
+        self._plan()                                                         # a run that was over already has not trained
         self.curve = self.view()
         if in_notebook(): self._show()
 
