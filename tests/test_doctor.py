@@ -5,7 +5,7 @@ import numpy as np, pytest, torch, torch.nn as nn
 from fastai.basics import Callback,CancelStepException,set_seed
 from fastai.callback.training import GradientAccumulation
 from charrnn_fa.everything import *
-from charrnn_fa.doctor import watch
+from charrnn_fa.doctor import checks, watch
 from charrnn_fa.train.shapes import ShapeError
 import zoo,zoo_forum,zoo_wild
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent/'bench'))
@@ -153,7 +153,7 @@ def test_a_check_that_fails_is_named():
 def test_a_check_that_fails_is_named_by_the_callback(monkeypatch):
     def check_broken(p): raise KeyError('x')
     check_broken.slow = False
-    monkeypatch.setattr(watch, 'CHECKS', [check_broken])
+    monkeypatch.setattr(checks, 'CHECKS', [check_broken])
     cb,out = watched(zoo.plain_gru(), steps=25, share=1.)
     assert "check_broken could not be run (KeyError: 'x')" in out and 'check_broken' in cb.failed
 

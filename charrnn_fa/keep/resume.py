@@ -52,7 +52,7 @@ class Resume(PickUp):
 
     def fresh(self):
         super().fresh()
-        self.held,self.signals,self.told = False,StopSignals(),{}
+        self.held,self.signals,self.tell = False,StopSignals(),Sparing()
         self.stopped,self.diverged = None,None                         # the signal that ended the fit; the step at which the loss was NaN
 
     def __getstate__(self):
@@ -66,7 +66,7 @@ class Resume(PickUp):
 @patch
 def acquire(self:Resume, learn):
     if self.ready: return
-    self.told = {}
+    self.tell = Sparing()
     PickUp.acquire(self, learn)
     self.signals = StopSignals(patient=self.world>1)
     self.writer  = NoWriter() if self.claim is None else Writer(self.store, self.claim, self.keep, self.bad)
@@ -108,7 +108,7 @@ def _snapshot(self:Resume, phase, best=False):
     if parts is None: return                              # the first process has what is this one's own
     if not all(o for o,_ in parts):
         self.diverged = self.diverged or learn.train_iter
-        return self._tell(f'The loss or a weight became NaN or infinite at step {learn.train_iter:,}; no checkpoint was written', 'nan')
+        return self.tell(f'The loss or a weight became NaN or infinite at step {learn.train_iter:,}; no checkpoint was written', 'nan')
     self.diverged = None
     name = checkpoint_name(self.steps_before+learn.train_iter, phase, self.claim.session)
     tree = dict(**learner_state(learn, self.series), **self.info, times=self.times, best=self.best, best_name=name if best else self.best_name,
@@ -155,26 +155,17 @@ def after_epoch(self:Resume):
         self.best = loss
         self._snapshot(1, best=True)
 
-# %% ../../nbs/35_keep.resume.ipynb #7e9e2cd5
-@patch
-def _tell(self:Resume, msg, key, again=180.):
-    "Say something, and the same again after so many seconds at the earliest"
-    now = time.monotonic()
-    if now-self.told.get(key, -math.inf)>=again: say(msg)
-    else: return
-    self.told[key] = now
-
 # %% ../../nbs/35_keep.resume.ipynb #d1750b2a
 @patch
 def _report(self:Resume):
     "Tell of a checkpoint that could not be stored"
     if (e := self.writer.problem) is None: return
     self.writer.problem = None
-    if isinstance(e,RunInUse): return self._tell(str(e), 'lost')
+    if isinstance(e,RunInUse): return self.tell(str(e), 'lost')
     safe,old = self.writer.safe,'There is none yet'
     if safe: old = f'The last safe one is of step {safe[1]:,}, {time.monotonic()-safe[2]:.0f} s old'
     elif self.entry: old = f'The last safe one is {self.entry.name}, from before this start'
-    self._tell(f'A checkpoint could not be stored: {e}. {old}. Training goes on', re.sub(r'ck-\S+', '', str(e)))
+    self.tell(f'A checkpoint could not be stored: {e}. {old}. Training goes on', re.sub(r'ck-\S+', '', str(e)))
 
 # %% ../../nbs/35_keep.resume.ipynb #cb810cb4
 @patch
@@ -217,7 +208,7 @@ def _give_back(self:Resume):
     claim,self.claim = self.claim,None
     if claim is None: return
     try: claim.give_back()
-    except RunInUse as e: self._tell(str(e), 'lost')
+    except RunInUse as e: self.tell(str(e), 'lost')
     except StoreError as e: say(f'The claim {claim.name} could not be removed: {e}')
 
 @patch

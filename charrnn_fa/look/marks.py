@@ -187,7 +187,8 @@ def columns(
     c:str # One character
 )->int: # Columns that it takes up on a terminal, as `shown`
     "How wide a character is: letters of East Asia and pictures take two columns, combining marks none"
-    return sum(2 if unicodedata.east_asian_width(o) in 'WF' else 0 if unicodedata.combining(o) else 1 for o in shown(c))
+    s = shown(c)
+    return len(s)+sum(unicodedata.east_asian_width(o) in 'WF' for o in s)-sum(unicodedata.combining(o)>0 for o in s)
 
 def _pieces(line, cols):
     "Where to break a line that is wider than `cols`: after the last blank that fits, or within a word if there is none"

@@ -6,7 +6,7 @@
 __all__ = []
 
 # %% ../../nbs/19a_train.fit.ipynb #295e840a
-import math,tempfile
+import contextlib,math,tempfile
 import numpy as np
 from fastcore.all import *
 from fastai.basics import *
@@ -17,6 +17,17 @@ from .average import *
 from .steps import *
 from .trial import *
 from .learner import *
+
+# %% ../../nbs/19a_train.fit.ipynb #d0709f44
+@patch
+@contextlib.contextmanager
+def no_bar(self:CharLearner):
+    "Inside, no progress bar; afterwards the same one again, where fastai would put its own"
+    bar = first(o for o in self.cbs if isinstance(o,ProgressCallback))
+    if bar: self.remove_cb(bar)
+    try: yield self
+    finally:
+        if bar: self.add_cb(bar)
 
 # %% ../../nbs/19a_train.fit.ipynb #5a11f00d
 @patch

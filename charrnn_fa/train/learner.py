@@ -191,17 +191,6 @@ def _print_row(self:CharLearner, log):
     vals = [f'{o:.4f}' if isinstance(o,float) else str(o) for o in log]
     print('  '.join(f'{k} {v}' for k,v in zip(self.recorder.metric_names, vals)))
 
-# %% ../../nbs/19_train.learner.ipynb #d0709f44
-@patch
-@contextlib.contextmanager
-def no_bar(self:CharLearner):
-    "Inside, no progress bar; afterwards the same one again, where fastai would put its own"
-    bar = first(o for o in self.cbs if isinstance(o,ProgressCallback))
-    if bar: self.remove_cb(bar)
-    try: yield self
-    finally:
-        if bar: self.add_cb(bar)
-
 # %% ../../nbs/19_train.learner.ipynb #c575392f
 def _to(learn, precision, scaling=None):
     learn.remove_cb(MixedPrecision)
