@@ -325,7 +325,7 @@ def uploading(srv, f, secs=2.):
     srv.drive.faults = [slow]
     t = threading.Thread(target=run)
     t.start()
-    while slow.times: time.sleep(.01)
+    while slow.times and t.is_alive(): time.sleep(.01)
     yield err
     t.join()
 
