@@ -57,9 +57,12 @@ def plot(rows, out):
     fig,axs = plt.subplots(2, len(grid), figsize=(3*len(grid), 5), layout='constrained')
     for j,k in enumerate(grid):
         sel = [r for r in rows if r['over']==k]
-        for ax,what in zip(axs[:,j], ('us_char','peak_mb')):
-            ax.plot([r[k] for r in sel], [r[what] for r in sel], 'o-')
-            ax.set(xscale='log', xlabel=k, ylabel=what, ylim=(0, None))
+        xs  = [r[k] for r in sel]
+        for ax,what,label in zip(axs[:,j], ('us_char','peak_mb'), ('µs a character','MB at the peak')):
+            ax.plot(xs, [r[what] for r in sel], 'o-')
+            ax.set(xscale='log', xlabel=k, ylabel='' if j else label, ylim=(0, None))
+            ax.set_xticks(xs, [str(o) for o in xs], minor=False)     # a log axis would write powers of ten over each other
+            ax.set_xticks([], minor=True)
     fig.savefig(out)
 
 def main():
