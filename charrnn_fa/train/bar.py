@@ -20,6 +20,13 @@ table.fastprogress thead tr, table.fastprogress tbody tr:nth-of-type(even) { bac
 table.fastprogress th, table.fastprogress td { border-color: rgba(128,128,128,.4); }
 </style>'''
 
+def _advance(bar, n, first, total, now):
+    "Draw `bar` at `n` of `total`; the time left is guessed from what was done since `first`"
+    bar.total  = total
+    bar.pred_t = (now-bar.start_t)*(1+(total-n)/(n-first)) if n>first else None
+    bar.last_t,bar.last_v = now,n
+    bar.update_bar(n)
+
 class StepBar(ProgressCallback):
     "fastai's progress bar over planned steps"
     name = 'progress'                                     # what `learn.no_bar` looks for
@@ -35,9 +42,8 @@ class StepBar(ProgressCallback):
         super().before_fit()
 
     def before_epoch(self):
-        opening = self.rows is not None
         self._open()
-        if self.epoch or not opening: super().before_epoch()
+        if getattr(self,'mbar',None): _advance(self._row_bar(), self.epoch, self.first_row, self.n_epoch, time.time())
 
     def after_fit(self):
         if hasattr(self,'pbar'): self.pbar.on_iter_end()  # a fit that was stopped leaves no half bar, on whose line others would print
@@ -47,8 +53,17 @@ class StepBar(ProgressCallback):
     def _open(self):
         if self.rows is None: return
         rows,self.rows = self.rows,None
-        if getattr(self,'mbar',None): self.mbar.update(0) # where a bar begins, also that of a run which is resumed
+        if getattr(self,'mbar',None):                     # where a bar begins, also that of a run which is resumed, in the middle of a row maybe
+            self.first_row = self.train_iter/(self.learn.passes*len(self.dls.train))
+            self._row_bar()
+            self.mbar.update(0)
         for o in rows: self._write_stats(o)
+
+    def _row_bar(self):
+        "The bar over rows, by the number that is planned now: one that reached its total would close, and be shown anew"
+        self.mbar.order = ['text','pb2'] if self.n_epoch==1 else ['pb1','text','pb2']      # a bar over one row says nothing
+        self.mbar.main_bar.total = self.n_epoch
+        return self.mbar.main_bar
 
     def _write_stats(self, log):
         if self.rows is None: super()._write_stats(log)
@@ -58,12 +73,10 @@ class StepBar(ProgressCallback):
     def pos_in_row(self): return self.train_iter-self.epoch*self.learn.passes*len(self.dl)
     def after_batch(self):
         n,now,bar = self.iter+1,time.time(),self.pbar
-        bar.total = self.planned()
-        if now-bar.last_t<bar.update_every and n<bar.total: return
-        bar.pred_t  = (now-bar.start_t)*(1+(bar.total-n)/max(1,n-self.first))
-        bar.last_t,bar.last_v = now,n
+        total = self.planned()
+        if now-bar.last_t<bar.update_every and n<total: return
         if self.training and hasattr(self,'smooth_loss'): bar.comment = f'{self.smooth_loss.item():.4f}'
-        bar.update_bar(n)
+        _advance(bar, n, self.first, total, now)
 
 # %% ../../nbs/16a_train.bar.ipynb #0cb72fb2
 class LossRecorder(Recorder):

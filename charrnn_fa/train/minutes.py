@@ -137,11 +137,12 @@ def _plan(learn, secs, start):
     n = agreed(max(1, int(n)))
     return Minutes(n, start+secs, step, valid)
 
-def _say(plan, minutes, n_win):
+def _say(plan, minutes, n_win, spent):
     secs = '1 minute' if minutes==1 else f'{minutes:g} minutes'
     if minutes<1: secs = f'{60*minutes:.3g} seconds'
     say(f'About {plural(plan.n_steps, "step")} of {1e3*plan.step:.3g} ms {"fits" if plan.n_steps==1 else "fit"} into {secs}: {plan.n_steps/n_win:.1f} passes over the text')
-    if plan.n_steps<few_steps: say(f'That is little: with fewer than {few_steps} steps a network hardly learns which letters are frequent. Give it more time, or make it smaller')
+    took = f', since measuring took {spent:.1f} s of it' if spent>6*minutes else ''                   # more than a tenth
+    if plan.n_steps<few_steps: say(f'That is little{took}: with fewer than {few_steps} steps a network hardly learns which letters are frequent. Give it more time, or make it smaller')
 
 # %% ../../nbs/21_train.minutes.ipynb #c5ad40f2
 @contextlib.contextmanager
@@ -180,6 +181,6 @@ def fit_minutes(self:CharLearner,
             with preserved(self): threads = choose_threads(self)
             with _threads(threads):
                 with preserved(self): plan = _plan(self, 60*minutes, start)
-                _say(plan, minutes, len(self.dls.train))
+                _say(plan, minutes, len(self.dls.train), time.perf_counter()-start)
                 self.fit_for(plan, **kwargs)
     finally: self.minutes = None
