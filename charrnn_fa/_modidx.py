@@ -762,6 +762,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'charrnn_fa.keep.claim.Claim._check': ('keep.claim.html#claim._check', 'charrnn_fa/keep/claim.py'),
                                        'charrnn_fa.keep.claim.Claim._read': ('keep.claim.html#claim._read', 'charrnn_fa/keep/claim.py'),
                                        'charrnn_fa.keep.claim.Claim._write': ('keep.claim.html#claim._write', 'charrnn_fa/keep/claim.py'),
+                                       'charrnn_fa.keep.claim.Claim.claims': ('keep.claim.html#claim.claims', 'charrnn_fa/keep/claim.py'),
                                        'charrnn_fa.keep.claim.Claim.give_back': ( 'keep.claim.html#claim.give_back',
                                                                                   'charrnn_fa/keep/claim.py'),
                                        'charrnn_fa.keep.claim.Claim.look': ('keep.claim.html#claim.look', 'charrnn_fa/keep/claim.py'),

@@ -509,11 +509,11 @@ def test_styles_survive_where_nothing_is_trusted(browser):
     assert not lost
 
 def test_a_diagnosis_fits_a_narrow_notebook(browser):
-    "At 230 pixels, which JupyterLab leaves of 390, long lines of code are broken within"
+    "At 230 pixels, which JupyterLab leaves of 390, long lines of code are broken within, with letters a sixth wider than here, too"
     fix = 'learn = char_learner(CharDataLoaders.from_corpus(corpus, bs=16, seq_len=32), load_trained(path_of_the_model))'
     c = browser.new_context(java_script_enabled=False, viewport=dict(width=230, height=600))
     p = c.new_page()
-    p.set_content('<body style="margin:0">'+Diagnosis([Finding('vocab_order', '63 of 65 characters differ', 'other codes', fix)])._repr_html_())
+    p.set_content('<style>code{letter-spacing:1.3px}</style><body style="margin:0">'+Diagnosis([Finding('vocab_order', '63 of 65 characters differ', 'other codes', fix)])._repr_html_())
     assert p.locator('code').inner_text()==fix                                    # copied as it is written
     assert p.locator('table').bounding_box()['width']<=230
     c.close()

@@ -62,6 +62,40 @@ def test_a_lost_process_writes_nothing_after_the_winner_is_through(tmp_path):
     with pytest.raises(RunInUse): late.put(checkpoint_name(10**6,0,late.session), b'')
     assert not [o for o in store.list() if late.session in o.name]
 
+@pytest.mark.parametrize('noticed', [True,False])
+def test_of_two_that_start_at_once_the_loser_stays_lost(noticed, tmp_path):
+    "Two claims with the same number: the later name wins, and its model stays when it is through, whether the loser noticed in time or only now"
+    win,lose = Claim(DirStore(tmp_path)),Claim(DirStore(tmp_path))
+    win.session,lose.session = 'ffffffff','00000000'
+    real = lose.store.put
+    def put(*args):
+        "The winner claims the run while the loser's claim is on its way"
+        lose.store.put = real
+        win.take()
+        return real(*args)
+    lose.store.put = put
+    lose.take()
+    assert sorted(o.name for o in tmp_path.iterdir())==['live-000001-00000000.json','live-000001-ffffffff.json']
+    win.put(MODEL_FILE, b'theirs')
+    if noticed:
+        with pytest.raises(RunInUse): lose.put(checkpoint_name(1,0,lose.session), b'')
+    win.give_back()
+    with pytest.raises(RunInUse): lose.put(MODEL_FILE, b'ours')
+    lose.give_back()
+    assert [o.name for o in tmp_path.iterdir()]==[MODEL_FILE] and (tmp_path/MODEL_FILE).read_bytes()==b'theirs'
+
+def test_a_claim_is_given_back_in_its_own_folder_only(tmp_path):
+    "The folder was moved and another run is trained in its place: giving back the claim leaves the claim of that run alone"
+    a,b = Claim(DirStore(tmp_path/'run')),Claim(DirStore(tmp_path/'run'))
+    a.store.put('live-000007-00000000.json', b'')
+    a.take()
+    (tmp_path/'run').rename(tmp_path/'away')
+    b.take()
+    assert b.number<a.number
+    b.put(MODEL_FILE, b'b')
+    a.give_back()
+    assert b.lost_to() is None
+
 def test_a_process_that_loses_its_run_while_it_writes(tmp_path, monkeypatch):
     "The run is taken over while the bytes are on their way to the disk: they never get the name"
     a,b = Claim(DirStore(tmp_path)),Claim(DirStore(tmp_path))

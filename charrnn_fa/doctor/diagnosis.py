@@ -55,8 +55,8 @@ def _row(o):
     chip  = f'<span style="background:{_COLOURS[o.severity]};color:white;border-radius:3px;padding:1px 6px;display:inline-block;margin-bottom:3px">{o.severity}</span>'
     means = html.escape(o.means)+(f'<br><small>Lesson: {_lesson(o.lesson)}</small>' if o.lesson else '')
     parts = [_part('what was seen', html.escape(o.saw)), _part('what it means', means)]
-    breaks = re.sub(r'([(,.=_])', r'\1<wbr>', html.escape(o.fix))             # JupyterLab strips `overflow-wrap:anywhere` where it does not trust
-    code  = f'<code style="white-space:pre-wrap;overflow-wrap:anywhere">{breaks}</code>'
+    breaks = re.sub(r'([(,.=_]|(?<=[a-z])(?=[A-Z]))', r'\1<wbr>', html.escape(o.fix))   # JupyterLab strips `overflow-wrap:anywhere` where it does not trust
+    code  = f'<code style="white-space:pre-wrap">{breaks}</code>'
     parts.append(_part('line to change' if o.fix else '', code if o.fix else ''))
     style = 'style="text-align:left;vertical-align:top;white-space:normal"'
     return (f'<tr><td {style}>{chip}<br><b>{html.escape(o.name)}</b></td>'

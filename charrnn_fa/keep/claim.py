@@ -45,15 +45,19 @@ class RunInUse(ValueError):
 # %% ../../nbs/32a_keep.claim.ipynb #fe9c6544
 class Claim:
     "The right to write to a run's store; whoever has lost it writes nothing"
-    def __init__(self, store): self.store,self.session,self.number,self.entry = store,uuid.uuid4().hex[:8],0,None
+    def __init__(self, store): self.store,self.session,self.number,self.entry,self.winner = store,uuid.uuid4().hex[:8],0,None,None
 
     @property
     def name(self): return f'live-{self.number:06d}-{self.session}.json'
 
-    def others(self):
-        "`(number, session, entry)` of the claims of others, the latest first"
+    def claims(self):
+        "`(number, session, entry)` of all claims there, the latest first"
         ms = [(re.fullmatch(CLAIM_FILE, o.name),o) for o in self.store.list()]
-        return sorted(((int(m[1]),m[2],o) for m,o in ms if m and m[2]!=self.session), key=lambda o: o[:2], reverse=True)
+        return sorted(((int(m[1]),m[2],o) for m,o in ms if m), key=lambda o: o[:2], reverse=True)
+
+    def others(self):
+        "Those of others"
+        return [o for o in self.claims() if o[1]!=self.session]
 
     def look(self):
         "RunInUse if a living process on this machine has the run; changes nothing"
@@ -81,10 +85,14 @@ class Claim:
         return p if isinstance(p,dict) and isinstance(p.get('pid'),int) else None
 
     def give_back(self):
-        "Send what waits while the claim holds, then remove it; RunInUse, and nothing sent or removed, if it does not"
+        "Send what waits while the claim holds, then remove it and all earlier ones; RunInUse, and nothing sent or removed, if it does not"
         if not self.entry: return
         self.store.close()
         self.store.guard = None
+        found = self.claims()[::-1]                                            # its own last: whoever looks meanwhile must see that it has lost
+        here  = any(session==self.session for _,session,_ in found)            # else another folder stands in the place of this run's
+        for n,session,e in found:
+            if here and (n,session)<(self.number,self.session): self.store.delete(e)
         self.store.delete(self.name)
         self.entry = None
 
@@ -120,7 +128,8 @@ def put(self:Claim,
 
 @patch
 def _check(self:Claim):
-    if other := self.lost_to(): raise RunInUse(f'Another process (session {other}) has taken over {self.store}. This one goes on training, and writes nothing more there')
+    self.winner = self.winner or self.lost_to()
+    if self.winner: raise RunInUse(f'Another process (session {self.winner}) has taken over {self.store}. This one goes on training, and writes nothing more there')
 
 # %% ../../nbs/32a_keep.claim.ipynb #717b395c
 def set_aside(
