@@ -178,6 +178,7 @@ def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     preflight(self)
     with self.guarded(cbs):
         self.choose_precision(cbs)
+        if is_emulated(self.precision, loader_device(self.dls)): say(f'Computing in {self.precision}, which is emulated here: fp32 is faster')
         cbs = L(o for o in L(cbs) if not isinstance(o,MixedPrecision))
         if self.precision=='fp16': cbs.append(LossScale(**self.scaling))
         self.last_step,self.first_epoch,self.passes = math.inf,0,1
