@@ -103,6 +103,8 @@ def CharBlock(
 class CharDataLoaders(DataLoaders):
     "Loaders of character streams; `from_corpus` takes anything `get_corpus` does"
     split,corpus_name,source = None,'text',None        # `source`: what `get_corpus` takes to read the text again
+    @property
+    def n_inp(self): return self.loaders[0].n_inp      # asked for at each step: `__getattr__` would look for it in three places first
     def __getattr__(self, k):
         try: return super().__getattr__(k)
         except AttributeError: raise NoAttribute(self, k, vars(self).get('loaders', ())[:1]) from None

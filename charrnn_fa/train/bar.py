@@ -80,12 +80,34 @@ class StepBar(ProgressCallback):
 
 # %% ../../nbs/16a_train.bar.ipynb #0cb72fb2
 class LossRecorder(Recorder):
-    "fastai's recorder, whose `plot_loss` needs no whole epoch"
+    "fastai's recorder, for which no device waits, and whose `plot_loss` needs no whole epoch"
     name = 'recorder'
+    _stateattrs = (*Recorder._stateattrs,'fetched','new')                 # what an export leaves out
+    @property
+    def losses(self): # List of tensors on the CPU, one for each step
+        "The smoothed loss after each step; those that are still on a device are fetched, all at once"
+        if 'fetched' not in vars(self): raise AttributeError('losses')
+        if self.new: self.fetched.extend(self.new if self.new[0].device.type=='cpu' else torch.stack(self.new).cpu().unbind())
+        self.new.clear()
+        return self.fetched
+
+    @losses.setter
+    def losses(self, v): vars(self).update(fetched=v, new=[])
+
+    def after_batch(self):
+        learn = self.learn
+        if not learn.training or self.train_metrics or not len(learn.yb): return super().after_batch()
+        s,loss = self.smooth_loss,learn.loss.detach().mean()
+        s.count += 1
+        s.val = torch.lerp(loss, s.val.to(loss.device), s.beta)           # as fastai does, but where the loss is
+        learn.smooth_loss = s.value
+        self.lrs.append(learn.opt.hypers[-1]['lr'])
+        self.new.append(learn.smooth_loss)
+
     @delegates(Recorder.plot_loss)
     def plot_loss(self, skip_start:int=5, with_valid:bool=True, **kwargs):
         "Plot the loss of each step, and the validation loss of each epoch"
-        self._needs('losses', 'loss')
+        self._needs('fetched', 'loss')
         nms,n = list(self.metric_names),min(map(len, self.values), default=0)
         whole = 'valid_loss' in nms and n>=nms.index('valid_loss')        # the epoch's number stands before the values
         ax = super().plot_loss(max(0, min(skip_start, len(self.losses)-1)), with_valid and whole, **kwargs)

@@ -30,6 +30,11 @@ def no_bar(self:CharLearner):
         if bar: self.add_cb(bar)
 
 # %% ../../nbs/19a_train.fit.ipynb #5a11f00d
+def _rise_and_fall(pct, start, middle, end):
+    "A cosine from `start` to `middle` over a share `pct` of the fit, and one from there to `end`"
+    up,down = SchedCos(start, middle),SchedCos(middle, end)
+    return lambda pos: up(pos/pct) if pos<pct else down((pos-pct)/max(1-pct, 1e-9))
+
 @patch
 def fit_for(self:CharLearner,
     steps:Steps, # Says where the fit ends, and may move that as it goes
@@ -46,7 +51,7 @@ def fit_for(self:CharLearner,
     if isinstance(lr,str): raise TypeError(f'lr={lr!r} must be a number, such as 0.004, or a slice of two')
     if isinstance(lr,(int,float)) and not 0<lr<math.inf: raise ValueError(f'lr={lr} must be above 0 and finite')
     lr = _by_group(self, lr)
-    sched = ParamScheduler({'lr': combined_cos(pct_start, lr/div, lr, lr/div_final)})
+    sched = ParamScheduler({'lr': _rise_and_fall(pct_start, lr/div, lr, lr/div_final)})
     steps.set_rows(n_win)
     if steps.per_row>1: say(f'Each row of the table is {steps.per_row} passes over the text')
     mean = [AverageWeights(average)] if average else []

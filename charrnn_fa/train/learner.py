@@ -27,6 +27,14 @@ from .trial import *
 # Events at which fastai minds `run_train` and `run_valid`
 _inner = 'before_batch after_pred after_loss before_backward after_cancel_backward after_backward before_step after_step after_cancel_batch after_batch'.split()
 
+class _CastSubclasses(CastToTensor):
+    "fastai's, which rebuilds what is a plain tensor, too"
+    name = 'cast_to_tensor'
+    def before_batch(self):
+        if any(type(o) is not torch.Tensor for o in (*self.learn.xb,*self.learn.yb)): super().before_batch()
+
+_lighter = {Recorder:LossRecorder, CastToTensor:_CastSubclasses}
+
 def _listens(cb, event_name):
     "Whether a callback has something to do at an event"
     return event_name=='after_fit' or hasattr(type(cb),event_name) or event_name in vars(cb) or type(cb).__call__ is not Callback.__call__
@@ -62,7 +70,8 @@ class CharLearner(Learner):
         if clip: cbs.append(GradientClip(clip))
         super().__init__(dls, model, loss_func=loss_func, opt_func=opt_func, splitter=splitter, metrics=metrics, moms=moms, lr=lr, cbs=cbs, **kwargs)
         if hasattr(self,'progress'): self.remove_cb(self.progress).add_cb(StepBar())
-        if hasattr(self,'recorder'): object.__setattr__(self.recorder, '__class__', LossRecorder)    # the same one, so that callbacks keep their order
+        for o in self.cbs:
+            if type(o) in _lighter: object.__setattr__(o, '__class__', _lighter[type(o)])     # the same object, so that callbacks keep their order
         self.precision,self.vocab,self.scaling = precision,dls.vocab,{}     # `scaling`: what `LossScale` takes
         self.last_step,self.first_epoch = math.inf,0    # where `Steps` ends a fit, and where a resumed one begins
         self.trained_from = None                        # the trained model, or learner, that this one began with
@@ -221,11 +230,11 @@ def create_opt(self:CharLearner):
 @patch
 def _listeners(self:CharLearner, event_name):
     "Callbacks that have something to do at an event, in order; sought once for each set of callbacks"
-    if not hasattr(event, event_name): raise ValueError(f'There is no event {event_name!r}')
-    key = tuple(self.cbs)
-    if self._heard is None or self._heard[0]!=key: self._heard = key,{}
+    if self._heard is None or self._heard[0]!=self.cbs.items: self._heard = list(self.cbs),{}
     known = self._heard[1]
-    if event_name not in known: known[event_name] = [cb for cb in self.cbs.sorted('order') if _listens(cb, event_name)]
+    if event_name not in known:
+        if not hasattr(event, event_name): raise ValueError(f'There is no event {event_name!r}')
+        known[event_name] = [cb for cb in self.cbs.sorted('order') if _listens(cb, event_name)]
     return known[event_name]
 
 # %% ../../nbs/19_train.learner.ipynb #4fda2113

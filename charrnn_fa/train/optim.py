@@ -33,6 +33,11 @@ class CharOptim(OptimWrapper):
         super().__init__(params, opt, **kwargs)
         n = len(self.opt.param_groups)
         self.owner,self.decays,self.plain = list(range(n)),[True]*n,None
+        self._find_firsts()
+
+    def _find_firsts(self):
+        "Which of torch's groups speaks for each of fastai's: of one in two parts, the one with the weight decay"
+        self.firsts = [max((j for j,o in enumerate(self.owner) if o==i), key=lambda j: self.decays[j]) for i in range(self.n_groups)]
 
     @property
     def n_groups(self): return max(self.owner)+1
@@ -43,8 +48,11 @@ class CharOptim(OptimWrapper):
 
     @property
     def hypers(self):
-        firsts = [max((j for j,o in enumerate(self.owner) if o==i), key=lambda j: self.decays[j]) for i in range(self.n_groups)]
-        return [_LiveHypers(self, i, self.opt.param_groups[j]) for i,j in enumerate(firsts)]    # of a group in two parts, the one with the weight decay
+        return [_LiveHypers(self, i, self.opt.param_groups[j]) for i,j in enumerate(self.firsts)]
+
+    def set_hyper(self, k, v):
+        if not isinstance(v, float): return super().set_hyper(k, v)
+        for i in range(self.n_groups): self.set_one(i, k, v)                # one number for all, as a schedule gives it at each step
 
     def _set_hyper(self, k, v):
         for i,o in enumerate(v): self.set_one(i, k, o)
@@ -72,6 +80,7 @@ def leave_alone(self:CharOptim,
             ps = [p for p in pg['params'] if (id(p) not in out)==on]
             if ps: groups.append((i, on, {**pg, 'params':ps, 'weight_decay':pg['weight_decay'] if on else 0.}))
     self.owner,self.decays,self.opt.param_groups[:] = map(list, zip(*groups))
+    self._find_firsts()
 
 # %% ../../nbs/16b_train.optim.ipynb #cd68af7e
 @patch
@@ -90,12 +99,13 @@ def load_state_dict(self:CharOptim,
         s = dict(state={j:s['state'][at[id(p)]] for j,p in enumerate(ps) if at[id(p)] in s['state']}, param_groups=[{**old, 'params':o['params']} for o in own])
     self.opt.load_state_dict(s)
     self.decays = [on or pg['weight_decay']>0 for on,pg in zip(self.decays, self.opt.param_groups)]
+    self._find_firsts()
 
 # %% ../../nbs/16b_train.optim.ipynb #ef15dd84
 @patch
 def step(self:CharOptim, closure=None):
     own,same = self.opt.param_groups,{}
-    for pg in own: same.setdefault(tuple((k,v) for k,v in pg.items() if k!='params'), []).extend(pg['params'])
+    for pg in own: same.setdefault(tuple([(k,v) for k,v in pg.items() if k!='params']), []).extend(pg['params'])
     self.opt.param_groups = [dict(k, params=ps) for k,ps in same.items()]
     try: self.opt.step(closure)
     finally: self.opt.param_groups = own
