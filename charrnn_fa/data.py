@@ -184,6 +184,8 @@ def from_text(cls:CharDataLoaders,
     **kwargs
 )->CharDataLoaders: # As `from_corpus`
     "Loaders from a text in memory, which is never taken for a path or name"
+    if not isinstance(text,str): raise TypeError(f'text is {"bytes: decode them" if isinstance(text,bytes) else f"a {type(text).__name__}, not a string"}')
+    if len(text)<300 and Path(text).is_file(): raise ValueError(f'{text!r} is the name of a file: `from_corpus` reads it, and `from_text` takes the text itself')
     vocab = CharVocab.from_text(text)
     return cls.from_corpus(CharStream(vocab.encode(text), vocab), **kwargs)
 

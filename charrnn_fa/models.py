@@ -159,6 +159,8 @@ def copy_model(
     "A copy of a model; unlike `deepcopy`, it takes tensors that are not leaves of a graph"
     memo = {}
     for m in model.modules():
+        hooks = m._forward_hooks                            # those that are methods belong to someone who watches, and would bring him along
+        memo[id(hooks)] = type(hooks)((k,f) for k,f in hooks.items() if not hasattr(f,'__self__'))
         for o in vars(m).values():
             for t in tuplify(o) if isinstance(o,(tuple,list,torch.Tensor)) else ():
                 if isinstance(t,torch.Tensor) and t.grad_fn is not None: memo[id(t)] = t.detach().clone()

@@ -7,6 +7,7 @@ __all__ = ['processes', 'agreed', 'everyone', 'gathered', 'first_does', 'say']
 
 # %% ../nbs/07_processes.ipynb #6e8a2d98
 import torch.distributed as dist
+from .core import *
 
 # %% ../nbs/07_processes.ipynb #485096e4
 def processes(
@@ -62,4 +63,4 @@ def say(
     *args # What `print` takes
 ):
     "Print, in the first process alone"
-    if processes()==1 or dist.get_rank()==0: print(*args)
+    if processes()==1 or dist.get_rank()==0: print(*[writable(o) if isinstance(o,str) else o for o in args])

@@ -1,10 +1,11 @@
 "The main road, end to end; also run against the fastai that Colab ships"
 import math,random
 import numpy as np, pytest, torch
-import torch.nn.functional as F
+import torch.nn as nn, torch.nn.functional as F
 from fastai.data.all import DataBlock,IndexSplitter
 from fastai.basics import set_seed
 from charrnn_fa.everything import *
+from charrnn_fa.use.copies import memorised
 
 words = 'to be or not that is the question whether tis nobler in mind suffer slings and arrows of outrageous fortune'.split()
 text  = ' '.join(random.Random(0).choices(words, k=4000))
@@ -94,3 +95,36 @@ def test_mistakes_say_numbers(dls):
     learn = char_learner(dls, 'rnn', n_hid=16, precision='fp32')
     with pytest.raises(ValueError, match='U\\+2603'): learn.sample('\u2603')
     with pytest.raises(ValueError, match='n_steps=0'): learn.fit_steps(0)
+
+@pytest.mark.parametrize('turn', [lambda o: o.transpose(1,2), lambda o: o.transpose(0,1), lambda o: o.flatten(0,1)], ids=['bvt','tbv','flat'])
+def test_adapts_in_every_layout(dls, turn):
+    "A module that lays its logits out another way learns as it reads as the same module does that does not"
+    inner = CharRNN(len(dls.vocab), 'gru', n_hid=16, n_emb=8)
+    class Turned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = inner
+        def forward(self, x): return turn(self.inner(x))
+        def reset(self): self.inner.reset()
+    a,b = (evaluate_codes(o, dls.valid.codes[:150], adapt=True).nats for o in (inner,Turned()))
+    assert a==pytest.approx(b, abs=1e-6)
+
+def test_nothing_to_warm_up(dls):
+    "`warm=0`: a model that looks at one character has the same loss however the text is cut"
+    m = nn.Sequential(nn.Embedding(len(dls.vocab), 8), nn.Linear(8, len(dls.vocab)))
+    assert evaluate_codes(m, dls.valid.codes, warm=0).nats==pytest.approx(evaluate_codes(m, dls.valid.codes).nats, abs=1e-6)
+
+def test_a_part_by_its_name(dls):
+    "The name of a part is not read as a text"
+    learn = char_learner(dls, 'gru', n_hid=16)
+    assert learn.evaluate('valid').n==learn.evaluate().n and learn.evaluate('train').n==learn.evaluate(0).n and learn.evaluate('valid').split==learn.evaluate().split
+
+@pytest.mark.parametrize('n', [255,256,257])
+def test_copies_where_all_codes_are_used(n):
+    "A vocabulary as large as the type of its codes: the longest copies are found as by hand"
+    rng = np.random.default_rng(0)
+    text  = ''.join(map(chr, rng.permutation(np.r_[np.arange(n), rng.integers(0, n, 3000)])+200))
+    said  = text[100:140]+''.join(map(chr, range(200, 200+n)))+text[900:950]
+    by_hand = max(k for k in range(1, 60) if any(said[i:i+k] in text for i in range(len(said)-k+1)))
+    vocab = CharVocab(text)
+    assert len(memorised(said, CharStream(vocab.encode(text), vocab)).longest)==by_hand>=50

@@ -308,3 +308,24 @@ def test_what_has_no_units_to_hold_says_so():
 def test_a_head_of_one_point_is_too_small():
     f = faces(1)[0]
     assert check_face([f.strokes[0][:1], *f.strokes[1:]])=='the head is only 0 x 0 pixels large'
+
+@pytest.mark.parametrize('svg', ['<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0 L', '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+    '<g id="a"><use xlink:href="#b"/></g><g id="b"><use xlink:href="#a"/></g></svg>'], ids=['cut off','in a circle'])
+def test_a_broken_svg_is_named(svg, tmp_path):
+    (tmp_path/'broken.svg').write_text(svg)
+    with pytest.raises(CorpusError, match='broken.svg could not be read as SVG'): get_drawings(tmp_path)
+
+def test_a_deep_line_is_named(tmp_path):
+    (tmp_path/'deep.ndjson').write_text('{"drawing":'+'['*100_000+']'*100_000+'}\n')
+    with pytest.raises(CorpusError, match='Line 1 is not a QuickDraw drawing'): get_drawings(tmp_path/'deep.ndjson')
+
+def test_half_a_character_is_printed_and_written(tmp_path, capsys):
+    "A lone surrogate in a vocabulary, a title or the name of a corpus"
+    dls = CharDataLoaders.from_text('she \ud800 sells '*200, bs=2, seq_len=16, device='cpu')
+    dls.corpus_name = 'caf\udce9.txt'
+    learn = char_learner(dls, 'rnn', n_hid=8, precision='fp32')
+    learn.sample('she \ud800', 20, stream=True)
+    char_learner(CharDataLoaders.from_text('he \udc00 tells '*200, bs=2, seq_len=16, device='cpu'), learn, precision='fp32')
+    assert 'she ?' in capsys.readouterr().out and learn.to_html(tmp_path/'a.html').stat().st_size>1000
+    assert learn.to_folder(tmp_path/'a').exists()
+    draw_grid(['M0 0 L1 1'], titles=['\ud800']).save(tmp_path/'b.html')

@@ -3,7 +3,8 @@ import contextlib,copy,io
 import numpy as np, pytest, torch, torch.nn as nn
 from fastai.basics import Callback,set_seed
 from charrnn_fa.everything import *
-from elsewhere import Elsewhere
+from torch.utils._python_dispatch import TorchDispatchMode
+from elsewhere import Elsewhere,tensors
 
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
 
@@ -93,6 +94,33 @@ def test_learns_what_a_cpu_learns(dev, nm):
     assert np.allclose(a.nats, b.nats, atol=1e-4) and (a.top==b.top).all()
     a,b = (evaluate_codes(o.model, o.dls.valid.codes[:200], adapt=True) for o in (here,there))
     assert a.nats==pytest.approx(b.nats, abs=1e-4)
+
+class Fetched(TorchDispatchMode):
+    "Counts what a device is asked for: numbers, and copies on the CPU"
+    def __init__(self, dev): 
+        super().__init__()
+        self.dev,self.n = dev,0
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        nm,res = func.overloadpacket.__name__,func(*args, **(kwargs or {}))
+        if any(map(self.dev.holds, tensors(args))) and (nm=='_local_scalar_dense' or nm=='_to_copy' and not any(map(self.dev.holds, tensors(res)))): self.n += 1
+        return res
+
+def test_no_step_waits_for_the_device(dev):
+    "A fit of 46 steps fetches no more than one of 24; afterwards the losses are there, on the CPU, as they are on a CPU"
+    ns,learn = [],make(dict(arch='gru', cold=0), precision='fp32', clip=0)      # clipping asks torch's C++ where the gradients lie, which this device cannot change
+    for n in (24,46):
+        with Fetched(dev) as f: fit(learn, n, cbs=Once())
+        ns.append(f.n)
+    assert len(learn.dls.train)>46 and ns[0]==ns[1]                      # within one pass over the text
+    here,there = (fit(make(dict(arch='gru', cold=0), d), 40).recorder for d in ('cpu','mps'))
+    assert [str(o.device) for o in there.losses]==['cpu']*40 and np.allclose(here.losses, there.losses, atol=1e-5)
+    assert {str(o.device) for o in there.fetched}=={'cpu'} and not there.new
+
+class Once(Callback):
+    "Reads the losses in the middle, as a plot does"
+    order = 300
+    def after_batch(self):
+        if self.training and self.train_iter==20: assert len(self.recorder.losses)==20
 
 def test_the_stream_is_brought_once(dev):
     "'mps' is 'mps:0': the text is not brought to the device again in every epoch"

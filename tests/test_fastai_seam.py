@@ -507,3 +507,17 @@ def test_sizes_that_coincide_are_told_apart():
     want  = evaluate_codes(rnn, codes).nats
     for lay in ('bvt','tbv','flat'): assert evaluate_codes(Laid(rnn, lay), codes).nats==pytest.approx(want, abs=1e-6)
     with pytest.raises(ShapeError, match='should return'): evaluate_codes(nn.Sequential(nn.Embedding(5, 4), nn.Flatten()), codes)
+
+def test_whoever_watches_stays_out_of_a_copy(tmp_path):
+    "Forward hooks that are methods of a callback, which holds the learner, its loaders and an open file; a hook that is part of the model is copied"
+    learn = make(cbs=[HiddenOutputs(),ActivationStats(modules=None),Doctor(),CSVLogger(fname=str(tmp_path/'h.csv'))])
+    learn.model.head.register_forward_hook(lambda m,i,o: o*2)
+    quiet(learn, lambda: learn.fit(2))
+    seen = []
+    class Look(Callback):
+        def after_pred(self): seen.append(copy_model(self.model))
+    quiet(learn, lambda: learn.fit_steps(2, cbs=Look()))
+    x = torch.randint(0, 5, (2,3))
+    for m in (seen[-1],learn.model): reset_state(m.eval())
+    seen[-1].load_state_dict(learn.model.state_dict())
+    assert torch.equal(seen[-1](x), learn.model(x)) and not [o for m in seen[-1].modules() for o in m._forward_hooks.values() if hasattr(o,'__self__')]

@@ -35,7 +35,13 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
     (lambda: CharDataLoaders.from_corpus(text, bs='8'), "bs='8' must be a whole number"), (lambda: Resume('r', keep='3'), "keep='3' must be a whole number"),
     (lambda: Resume('r', force=['plann']), "plann.*plan"), (lambda: fresh().evaluate(7), 'no loader 7'),
     (lambda: fresh().recorder.plot_lr_find(), 'lr_find'), (lambda: fresh().recorder.plot_sched(), 'train first'),
-    (lambda: fresh().recorder.plot_loss(), 'train first'), (lambda: fresh().plot_yardsticks(), 'train first')]
+    (lambda: fresh().recorder.plot_loss(), 'train first'), (lambda: fresh().plot_yardsticks(), 'train first'),
+    (lambda: CharDataLoaders.from_text(b'she sells'), 'text is bytes'), (lambda: CharDataLoaders.from_text(['she','sells']), 'text is a list'),
+    (lambda: CharDataLoaders.from_text(None), 'text is a NoneType'), (lambda: CharDataLoaders.from_text(__file__), 'from_corpus'),
+    (lambda: fresh().sample('she', temperature='0.8'), "temperature='0.8' must be a number"), (lambda: fresh().sample('she', top_k=2.5), 'top_k=2.5 must be a whole number'),
+    (lambda: fresh().sample('she', top_p='0.9'), "top_p='0.9' must be a number"), (lambda: fresh().sample('she', seed='a'), "seed='a' must be a whole number"),
+    (lambda: fresh().sample('she', seed=1.5), 'seed=1.5 must be a whole number'), (lambda: fresh().compare(fresh()), 'others is a CharLearner'),
+    (lambda: fresh().steer('h1[3]', float('nan')), 'value=nan must be'), (lambda: fresh().surprise(['a','b']), 'is not a text')]
 
 @pytest.mark.parametrize('f,says', wrong)
 def test_a_wrong_value_is_said_in_words(f, says):

@@ -65,7 +65,7 @@ def _ndjson(f, n, recognized):
         try:
             d = json.loads(line)
             strokes = [_stroke(*o[:2]) for o in d['drawing']]                           # the raw files have times in a third row
-        except (ValueError, KeyError, TypeError, IndexError) as e:
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as e:
             raise CorpusError(f"Line {i+1} is not a QuickDraw drawing ({type(e).__name__}: {e}): pass one of the simplified .ndjson files") from None
         if d.get('recognized', True) or not recognized: res.append(strokes)
     return res
@@ -76,6 +76,13 @@ def _stroke(xs, ys):
     return np.array([xs, ys], float).T.reshape(-1, 2)
 
 # %% ../../nbs/76_draw.files.ipynb #a51fd94d
+def _sound_svg(fn):
+    "Strokes of an SVG file; a CorpusError with its name if it is broken"
+    try: return _svg(fn)
+    except ImportError: raise
+    except Exception as e:                               # what svgelements raises on a broken file is of many kinds
+        raise CorpusError(f'{fn} could not be read as SVG ({type(e).__name__}: {e}): mend it, or take it out of the folder') from e
+
 def _svg(fn):
     "Strokes of an SVG file"
     try: import svgelements as se
@@ -113,7 +120,7 @@ def _read_drawings(x, n, recognized):
     if not fs or not fs[0].exists(): raise CorpusError(f'{s} is not an .svg or .ndjson file, nor a folder with some (looked in {Path.cwd()})')
     res = []
     for f in fs:
-        if f.suffix=='.svg': res.append(_svg(f))
+        if f.suffix=='.svg': res.append(_sound_svg(f))
         else: res += _lines_of(f, n, recognized)
     return res[:n]
 

@@ -6,9 +6,10 @@
 __all__ = ['PAGE', 'unit_levels', 'unit_values', 'unit_name', 'packed', 'Neurons', 'Gates', 'Steered', 'write_held']
 
 # %% ../../nbs/62_look.neurons.ipynb #9f398b46
-import base64,re,zlib
+import base64,math,re,zlib
 import numpy as np, torch
 from fastcore.all import *
+from ..core import *
 from ..models import *
 from ..counted import *
 from ..train.learner import *
@@ -212,6 +213,7 @@ def steer(self:CharLearner|TrainedModel,
     seed:int=0, # The same for both samples
 )->Steered: # A view; `.held` and `.free` are the texts
     "A sample with one unit held at a value, beside the sample without"
+    checked_number(value, 'value', -math.inf)
     if temperature<=0: raise ValueError(f'temperature={temperature} must be above 0')
     (state,i),codes,cfg = unit_name(unit),self.vocab.encode(prompt),getattr(self.model,'config',None)
     if not isinstance(cell_of(self.model),CharRNN): raise ValueError(f'steer holds units of a CharRNN, alone or beside counts, not of a {type(self.model).__name__}')

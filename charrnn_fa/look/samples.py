@@ -186,6 +186,7 @@ def compare(self:CharLearner|TrainedModel,
     **kwargs
 )->Compared: # A view
     "Samples at several temperatures, and of other models, side by side; takes what `sample_text` takes"
+    if not isinstance(others or {}, dict): raise TypeError(f"others is a {type(others).__name__}, not a dictionary: pass {{'the other':other}}")
     return compare_models({'this model' if others else '':self, **(others or {})}, temperatures, **kwargs)
 
 # %% ../../nbs/65_look.samples.ipynb #8a95a63d

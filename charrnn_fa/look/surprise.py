@@ -101,7 +101,9 @@ def codes_of(
         if dls is None: raise ValueError('A trained model has no validation text with it: pass a text')
         on = dls.valid.codes
     if not hasattr(on, '__len__'): raise TypeError(f'text={on!r} is not a text: pass a string, or nothing to look at the validation part, and the number of characters as n=')
-    return np.asarray(on[:n])
+    res = np.asarray(on[:n])
+    if res.dtype.kind not in 'iu': raise TypeError(f'{on!r:.60} is not a text: pass a string, or whole numbers that the vocabulary gave')
+    return res
 
 # %% ../../nbs/61_look.surprise.ipynb #44cf7dcc
 @patch

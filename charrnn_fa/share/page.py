@@ -125,7 +125,7 @@ def write_page(
     fn # File to write
 )->Path: # The file
     "Write a page and say how large it is"
-    fn,data = Path(fn),page.encode()
+    fn,data = Path(fn),page.encode('utf-8', 'replace')
     write_bytes(fn, data)
     big = '' if len(data)<5_000_000 else ': too large for some mail; a smaller `n_hid` makes it smaller'
     print(f'{fn}: {len(data)/1e6:.2f} MB{big}')

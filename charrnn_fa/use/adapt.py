@@ -11,6 +11,7 @@ import numpy as np
 import torch, torch.nn as nn
 from ..core import *
 from ..models import *
+from ..train.shapes import *
 
 # %% ../../nbs/22_use.adapt.ipynb #549b2e34
 class RecentCounts:
@@ -90,11 +91,13 @@ def adapted_probs(
 )->tuple: # Probability of each character but the first, and whether it was the likeliest, shape (n-1,) each
     "Predict a text and learn from it on the way"
     dyn = Dynamic(model, lr, decay)
+    run = in_rows(dyn.model, next(model.parameters()).device)                        # logits, however the model lays them out
+    reset_state(dyn.model)
     dev,probs,hits,recent,ws = next(model.parameters()).device,array('d'),bytearray(),None,OnlineWeights(order+1)    # 9 bytes a character
     for i in range(0, len(codes)-1, win):
         x,y = _window(codes, i, win)
         with torch.backends.cudnn.flags(enabled=False):                              # which has no backward pass in evaluation mode
-            out = dyn.model(x[None].to(dev))[0].float().log_softmax(-1)              # (<=win, n_vocab)
+            out = run(x[None].to(dev))[0].float().log_softmax(-1)              # (<=win, n_vocab)
         if i%2**16<win: release_pages(codes)                                         # a large text comes from a file, and goes back there
         if recent is None: recent = _begin(order, out.shape[1], codes)
         p = out.detach().exp().cpu().double().numpy()

@@ -59,7 +59,8 @@ class Pieces:
         y:np.ndarray # A text, shape (m,)
     )->dict: # What `of` and `found` take
         "The numbers of the characters of a text"
-        return {1:self.tables[1](np.minimum(y, self.top-1))}
+        fits = self.top-1>np.iinfo(y.dtype).max                              # then no character is above those of the sample, and none is cut
+        return {1:self.tables[1](y if fits else np.minimum(y, self.top-1))}
 
     def found(self,
         ids:dict, # What `read` gave

@@ -56,7 +56,7 @@ def predictions(
 ): # Yields positions, which of them count, logits, and the characters that came, shapes (rows, win), and (rows, win, n_vocab) for the logits
     "Predict every character of a stream but the first, with the state carried; each counts once"
     n,dev = len(codes)-1,next(model.parameters()).device
-    rows  = max(1, min(max_rows, n//(4*warm)))
+    rows  = max(1, min(max_rows, n//max(1, 4*warm)))
     m     = math.ceil(n/rows)
     with reading(model):
         run = in_rows(model, dev)                         # logits, however the model lays them out

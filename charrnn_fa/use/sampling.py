@@ -19,10 +19,10 @@ from .stepper import *
 
 # %% ../../nbs/25_use.sampling.ipynb #6dded341
 def _check_filters(temperature=1., top_k=None, top_p=None, min_p=None):
-    if not temperature>=0: raise ValueError(f'temperature={temperature} must be 0 or above')
-    if top_k is not None and top_k<1: raise ValueError(f'top_k={top_k} must be at least 1')
-    if top_p is not None and not 0<top_p<=1: raise ValueError(f'top_p={top_p} must be above 0 and at most 1')
-    if min_p is not None and not 0<=min_p<=1: raise ValueError(f'min_p={min_p} must be between 0 and 1')
+    checked_number(temperature, 'temperature')
+    if top_k is not None: checked_number(top_k, 'top_k', 1, whole=True)
+    if top_p is not None and not checked_number(top_p, 'top_p', high=1): raise ValueError('top_p=0 must be above 0: it keeps no character')
+    if min_p is not None: checked_number(min_p, 'min_p', high=1)
 
 broken_logits = 'The model returned NaN or infinite logits: its weights are broken (train with a lower learning rate)'
 
@@ -53,6 +53,7 @@ class _Draw:
     "Draws a code for each row of logits; the same seed draws the same codes"
     def __init__(self, batch, seed=None, temperature=1., top_k=None, top_p=None, min_p=None):
         _check_filters(temperature, top_k, top_p, min_p)
+        if seed is not None and not hasattr(seed,'__index__'): raise TypeError(f'seed={seed!r} must be a whole number')
         self.gen   = torch.Generator().manual_seed(int.from_bytes(os.urandom(7),'little') if seed is None else operator.index(seed))
         self.batch,self.temp,self.u = batch,temperature,iter(())
         self.filters = dict(top_k=top_k, top_p=top_p, min_p=min_p) if (top_k,top_p,min_p)!=(None,None,None) else None
@@ -86,7 +87,7 @@ class Sample(str):
     "Generated text; a notebook shows it as text, unless it was printed already"
     shown = False
     def _ipython_display_(self):
-        if not self.shown: print(self)
+        if not self.shown: print(writable(self))
 
 # %% ../../nbs/25_use.sampling.ipynb #7a506f0c
 _steppers = {CharRNN:Stepper, Counted:CountedStepper}
@@ -134,7 +135,7 @@ class _Printer:
         if not self.on: return
         self.buf.extend(codes)
         if now or time.monotonic()-self.last>0.05:
-            print(self.vocab.decode(self.buf), end='\n' if now else '', flush=True)
+            print(writable(self.vocab.decode(self.buf)), end='\n' if now else '', flush=True)
             self.buf,self.last = [],time.monotonic()
 
 # %% ../../nbs/25_use.sampling.ipynb #71cbf3e6
