@@ -1,9 +1,11 @@
-"Damaged and hostile files, full disks, stop signals, two processes, other callbacks"
+"Damaged and hostile files, full disks, stop signals, two processes, other callbacks and optimisers"
 import json,os,random,resource,signal,subprocess,sys,time
+from functools import partial
 import pytest, torch
 from conftest import root
 from fastai.basics import Callback,nn,np,set_seed
 from fastai.callback.all import CSVLogger,EarlyStoppingCallback,SaveModelCallback,ShowGraphCallback
+from fastai.optimizer import Adam,RAdam,SGD,ranger
 from charrnn_fa.everything import *
 from resume_child import make, fit, digest
 
@@ -209,6 +211,59 @@ def test_with_other_callbacks(tmp_path):
     assert rows[0]==rows[1] and len(rows[0])==len(a.recorder.values)+1
     ws = [torch.load(tmp_path/o/'models/model.pth', weights_only=True) for o in 'ab']
     assert all(torch.equal(ws[0][k], ws[1][k]) for k in ws[0])
+
+# --- Gradients that wait, and fits one after another ---
+
+class BreakEpoch(Callback):
+    "Break off after an epoch, when all that goes with it is done"
+    order = 300
+    def after_epoch(self): raise RuntimeError('broken off')
+
+def broken_and_whole(run, folder, *breaks):
+    "What a run comes to that is broken off and resumed, and one that is not"
+    whole = run(folder/'whole')
+    with pytest.raises(RuntimeError, match='broken off'): run(folder/'run', *breaks)
+    again = run(folder/'run')
+    return digest(again),digest(whole)
+
+def test_gradients_wait_over_the_end_of_an_epoch(tmp_path):
+    "Five windows of 4 rows come to an update, and an epoch's last ones wait for the next epoch"
+    def run(path, *cbs):
+        learn = make(n_acc=20)
+        assert len(learn.dls.train)%5
+        fit(learn, [Resume(path, every=50), *cbs], fit='plain', n=2)
+        return learn
+    again,whole = broken_and_whole(run, tmp_path, BreakEpoch())
+    assert again==whole
+
+@pytest.mark.parametrize('opt', [Adam,SGD])
+def test_gradients_wait_in_an_optimiser_of_fastai(opt, tmp_path):
+    "It detaches gradients in place, which a view into a file's bytes does not allow"
+    def run(path, *cbs):
+        learn = make(n_acc=20)
+        learn.opt_func = opt
+        fit(learn, [Resume(path, every=1), *cbs], fit='plain', n=1)
+        return learn
+    again,whole = broken_and_whole(run, tmp_path, Break(6))
+    assert again==whole
+
+@pytest.mark.parametrize('opt', [Adam,partial(SGD, mom=.9),RAdam,ranger], ids=['Adam','SGD','RAdam','ranger'])
+def test_a_gradient_of_zero_is_one(opt, tmp_path):
+    "fastai's optimisers go on stepping by momentum where a gradient is zero, and leave alone what has none: the start of the rows, before the first one begins anew"
+    def run(path, *cbs):
+        learn = make(learn_init=True)
+        learn.opt_func,learn.cold_start.p = opt,.04
+        fit(learn, [Resume(path, every=1), *cbs], steps=45, fit='steps')
+        return learn
+    again,whole = broken_and_whole(run, tmp_path, Break(25))
+    assert again==whole
+
+def test_a_checkpoint_of_before_zero_gradients_were_named(tmp_path, whole):
+    for e in broken(tmp_path):
+        tree,ts = from_bytes((tmp_path/e.name).read_bytes()),{}
+        del tree['zero_grads']
+        (tmp_path/e.name).write_bytes(to_bytes(pack(tree, ts), ts))
+    assert digest(go_on(tmp_path))==whole
 
 def test_gradient_scaler(tmp_path):
     "A callback's gradient scaler goes on with its scale and its count"

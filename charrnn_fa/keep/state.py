@@ -121,8 +121,9 @@ def learner_state(
     "Everything on which the rest of a fit depends"
     model,what = bare_model(learn.model),model_state(learn)
     what['model'].update(averaged_weights(learn))         # `AverageWeights` keeps those of the last step
-    grads = {k:p.grad for k,p in model.named_parameters() if p.grad is not None and p.grad.any()}
-    return dict(**what, optim=learn.opt.state_dict(), grads=grads,
+    grads = {k:p.grad for k,p in model.named_parameters() if p.grad is not None}
+    zero  = [k for k,o in grads.items() if not o.any()]
+    return dict(**what, optim=learn.opt.state_dict(), grads={k:o for k,o in grads.items() if k not in zero}, zero_grads=zero,
         state=_state(model), rng=rng_state(), loader=loader_state(learn),
         recorder=recorder_state(learn, ifnone(series, defaultdict(Series))), callbacks={k:callback_state(o) for k,o in _callbacks(learn).items()},
         step=learn.train_iter, epoch=learn.epoch, n_epoch=learn.n_epoch, pct_train=float(learn.pct_train), last_step=learn.last_step,
@@ -144,17 +145,20 @@ def set_learner_state(
 
 # %% ../../nbs/34_keep.state.ipynb #48e4cb1a
 def set_moment(
-    learn:CharLearner, # In `before_train`
+    learn:CharLearner, # In `before_train`; in `after_fit` where nothing is left to train
     s:dict, # What `learner_state` returned
     pos:bool=True # Also the place within the epoch
 ):
-    "Second half: random numbers and, within an epoch, state, running averages and gradients"
+    "Second half: random numbers, gradients, and, within an epoch, state and running averages"
     model,dl = bare_model(learn.model),learn.dls.train
     dev = next(model.parameters()).device
     if pos:
         learn.pct_train = s['pct_train']
         _set_state(model, s['state'], dev)
-        for k,p in model.named_parameters(): p.grad = s['grads'][k].to(dev) if k in s['grads'] else None
+    for k,p in model.named_parameters():
+        p.grad = torch.zeros_like(p) if k in s['zero_grads'] else None
+        # a copy: fastai's optimisers detach gradients in place, which a view into the file's bytes forbids
+        if k in s['grads']: p.grad = s['grads'][k].to(dev, copy=True)
     for o,d in zip(learn.recorder._train_mets[:None if pos else 1], s['recorder']['mets']): vars(o).update(d)
     if s['loader']['rng']: dl.rng.setstate(s['loader']['rng'])
     set_rng_state(s['rng'])
