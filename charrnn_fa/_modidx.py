@@ -864,6 +864,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'charrnn_fa/keep/pickup.py'),
                                         'charrnn_fa.keep.pickup.PickUp.has_risen': ( 'keep.pickup.html#pickup.has_risen',
                                                                                      'charrnn_fa/keep/pickup.py'),
+                                        'charrnn_fa.keep.pickup.PickUp.last_moment': ( 'keep.pickup.html#pickup.last_moment',
+                                                                                       'charrnn_fa/keep/pickup.py'),
                                         'charrnn_fa.keep.pickup.PickUp.open': ('keep.pickup.html#pickup.open', 'charrnn_fa/keep/pickup.py'),
                                         'charrnn_fa.keep.pickup.PickUp.pick_up': ( 'keep.pickup.html#pickup.pick_up',
                                                                                    'charrnn_fa/keep/pickup.py'),

@@ -265,6 +265,19 @@ def test_a_checkpoint_of_before_zero_gradients_were_named(tmp_path, whole):
         (tmp_path/e.name).write_bytes(to_bytes(pack(tree, ts), ts))
     assert digest(go_on(tmp_path))==whole
 
+def test_between_two_fits(tmp_path):
+    "A script of two fits, broken off between them: the second goes on from the random numbers that the first one left, which was finished before"
+    def run(path, between=None):
+        learn = make(dropout=.3)
+        learn.freeze()
+        fit(learn, Resume(path/'head', every=5), steps=20, fit='steps')
+        if between: raise RuntimeError('broken off')
+        learn.unfreeze()
+        fit(learn, Resume(path/'all', every=5), steps=20, fit='steps')
+        return learn
+    again,whole = broken_and_whole(run, tmp_path, True)
+    assert again==whole
+
 def test_gradient_scaler(tmp_path):
     "A callback's gradient scaler goes on with its scale and its count"
     class Scaled(Callback):

@@ -160,6 +160,12 @@ def _restore(self:PickUp):
     self._retell()
 
 @patch
+def last_moment(self:PickUp):
+    "What comes back just before the first step, or, where none is left, at the end of the fit, so that another one goes on as it would have"
+    if self.moment: set_moment(self.learn, self.moment, pos=self.phase==0)
+    self.moment = None
+
+@patch
 def _rewind(self:PickUp, s, pos):
     "Put the training stream where it was; at its beginning if not `pos`, or if the layout is meant to be another"
     dl = self.learn.dls.train

@@ -90,9 +90,8 @@ def before_fit(self:Resume):
 def before_train(self:Resume):
     if not self.active: return
     if self.moment:
-        set_moment(self.learn, self.moment, pos=self.phase==0)
         self.learn.recorder.start_epoch -= self.moment['elapsed']
-        self.moment = None
+        self.last_moment()
     elif self.learn.train_iter: return
     elif self.segment: set_rng_state(of_process(self.tree, self.rank)['rng'])             # the run starts its next part as it would after a kill
     elif agreed(self.writer.safe is None): self._snapshot(0)
@@ -178,6 +177,7 @@ def _stop(self:Resume):
 @patch
 def after_fit(self:Resume):
     if not self.active: return
+    self.last_moment()                                              # nothing was left to train
     done = self.tree is not None and self.phase==2                  # it was finished before
     if not self.stopped and not done: self._snapshot(2)
     self.writer.drain()
