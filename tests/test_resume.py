@@ -278,6 +278,22 @@ def test_between_two_fits(tmp_path):
     again,whole = broken_and_whole(run, tmp_path, True)
     assert again==whole
 
+def test_stopped_early(tmp_path):
+    "A callback that ends the fit after an epoch comes before us: that epoch is the best, and its row is there when the same cell runs again"
+    def run():
+        learn = make()
+        learn.path = tmp_path
+        with learn.no_bar(), learn.no_logging():
+            learn.fit(6, 1e-2, cbs=[EarlyStoppingCallback(patience=1, min_delta=.5), CSVLogger(), Resume(tmp_path/'r', every=10)])
+        return learn,(tmp_path/'history.csv').read_text().splitlines()
+    learn,rows = run()
+    vs = [float(o[1]) for o in learn.recorder.values]
+    assert len(rows)==len(vs)+1<7 and min(vs)==vs[-1]
+    assert load_run(tmp_path/'r', best=True).info['step']==len(vs)*len(learn.dls.train)
+    assert [o['step'] for o in run_table(tmp_path/'r') if o['best']]==[len(vs)*len(learn.dls.train)]
+    again,same = run()
+    assert same==rows and again.train_iter==learn.train_iter
+
 def test_gradient_scaler(tmp_path):
     "A callback's gradient scaler goes on with its scale and its count"
     class Scaled(Callback):

@@ -7,6 +7,7 @@ __all__ = ['PickUp']
 
 # %% ../../nbs/34d_keep.pickup.ipynb #05e38381
 import math, torch
+from itertools import zip_longest
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
@@ -179,7 +180,8 @@ def _retell(self:PickUp):
     "Write the rows of the epochs before into table and files again"
     for cb in self.learn.cbs:
         if isinstance(cb,CSVLogger) and cb.append: _drop_last_part(cb)
-    for i,(v,t) in enumerate(zip(self.learn.recorder.values, self.times)): self.learn.logger([i,*v,t])
+    # an earlier version did not note the time of an epoch after which a callback ended the fit
+    for i,(v,t) in enumerate(zip_longest(self.learn.recorder.values, self.times, fillvalue='')): self.learn.logger([i,*v,t])
     step,n = self.tree['step'],self.learn.last_step                  # as a fit of minutes has decided it by now
     longer = self.words['more'].format(self.segment+1)
     where  = f'step {step:,} of {n:,}' if n<math.inf else f"step {step:,}, epoch {self.tree['epoch']+1} of {self.tree['n_epoch']}"
@@ -221,26 +223,3 @@ def _lengthen(self:PickUp):
     self._rewind(s, False)
     if s['loader']['rng']: learn.dls.train.rng.setstate(s['loader']['rng'])
     say(f'{self.store} is made longer, from the best weights of its first {self.steps_before:,} steps ({e.name})')
-
-# %% ../../nbs/34d_keep.pickup.ipynb #70100f32
-@patch
-def has_risen(self:PickUp,
-    learn # Learner whose fit has ended
-)->float: # The last validation loss if it is clearly above that of the best checkpoint, which is still there; else None
-    "How far the validation loss has come up again"
-    vs = learn.recorder.values[-1] if learn.recorder.values else []
-    # 2 %: what the doctor calls overfitting; a loss that moves up and down by less is not worth a word
-    if self.claim is None or len(vs)<2 or not isinstance(vs[1],float) or not vs[1]>1.02*self.best: return None
-    return vs[1] if any(o.name==self.best_name for o in checkpoints(self.store)) else None
-
-@patch
-def take_best(self:PickUp,
-    learn # Learner whose fit has ended
-)->str: # Name of the checkpoint; None where the learner keeps its weights
-    "Give the learner the weights of the run's best checkpoint, while the run is held, if `has_risen`"
-    if self.has_risen(learn) is None: return None
-    e,tree = best_checkpoint(self.store)
-    if e.name!=self.best_name: return None                               # it cannot be read, which has been said
-    model = bare_model(learn.model)
-    model.load_state_dict(bare_names(tree['model'], model))
-    return e.name
