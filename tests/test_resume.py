@@ -294,6 +294,33 @@ def test_stopped_early(tmp_path):
     again,same = run()
     assert same==rows and again.train_iter==learn.train_iter
 
+def elsewhere(folder, run, *cbs):
+    "A fit of four epochs in a folder of its own, in which the model of the first epoch stays the best to keep; a run may be begun in another folder"
+    learn = make()
+    learn.path = folder
+    fit(learn, [SaveModelCallback(min_delta=10.), Resume(run, every=10), *cbs], fit='plain', n=4)
+    return learn
+
+def weights(folder): return torch.load(folder/'models/model.pth', weights_only=True)
+def equal(a, b): return a.keys()==b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+def test_the_saved_model_of_another_machine(tmp_path, capsys):
+    "`SaveModelCallback` loads its file at the end: where that was on another machine, and the best checkpoint is what was in it, it is written again"
+    whole = elsewhere(tmp_path/'whole', tmp_path/'whole/r')
+    with pytest.raises(RuntimeError, match='broken off'): elsewhere(tmp_path/'a', tmp_path/'r', Break(70))
+    learn = elsewhere(tmp_path/'b', tmp_path/'r')
+    assert digest(learn)==digest(whole) and equal(weights(tmp_path/'b'), weights(tmp_path/'whole')) and equal(weights(tmp_path/'b'), learn.model.state_dict())
+    assert 'model.pth is not here' in capsys.readouterr().out
+
+def test_a_saved_model_that_is_gone(tmp_path, capsys):
+    "Where no checkpoint has what was in the file, that is said, and the callback begins anew; where nothing is left to train, the learner keeps the last weights"
+    with pytest.raises(RuntimeError, match='broken off'): elsewhere(tmp_path/'a', tmp_path/'r', Break(110))
+    learn = elsewhere(tmp_path/'b', tmp_path/'r')
+    assert 'model.pth is not here' in capsys.readouterr().out and not equal(weights(tmp_path/'a'), weights(tmp_path/'b'))
+    assert equal(weights(tmp_path/'b'), learn.model.state_dict()) and run_table(tmp_path/'r')[-1]['phase']=='finished'
+    again = elsewhere(tmp_path/'c', tmp_path/'r')
+    assert equal(again.model.state_dict(), learn.model.state_dict()) and 'model.pth is not here' in capsys.readouterr().out
+
 def test_gradient_scaler(tmp_path):
     "A callback's gradient scaler goes on with its scale and its count"
     class Scaled(Callback):

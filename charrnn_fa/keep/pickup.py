@@ -151,10 +151,10 @@ def pick_up(self:PickUp):
 def _restore(self:PickUp):
     "Everything that comes back before the fit"
     s,learn = of_process(self.tree, self.rank),self.learn
-    set_learner_state(learn, s)
+    learn.first_epoch = {0:s['epoch'], 1:s['epoch']+1}.get(self.phase, learn.n_epoch)
+    set_learner_state(learn, self._renewed(s))
     self.moment,self.began_at = s,s['step']
     self.segment,self.steps_before,self.segments = s['segment'],s['steps_before'],s['segments']
-    learn.first_epoch = {0:s['epoch'], 1:s['epoch']+1}.get(self.phase, learn.n_epoch)
     self.times,self.best,self.best_name = s['times'],s['best'],s['best_name']
     self._rewind(s, self.phase==0)
     if s['threads']!=torch.get_num_threads(): say(f"The run was computed with {s['threads']} threads, here are {torch.get_num_threads()}: sums may differ in the last bit")
@@ -173,6 +173,31 @@ def _rewind(self:PickUp, s, pos):
     try: dl.load_state_dict(s['loader']['stream'])
     except ValueError: pos = False
     if not pos: dl.pos = 0
+
+# %% ../../nbs/34d_keep.pickup.ipynb #6b8f0c22
+@patch
+def _renewed(self:PickUp, s):
+    "Mend what files of a `SaveModelCallback` are missing here; what is to come back of a checkpoint"
+    for k,(cb,file) in models_to_load(self.learn, s).items():
+        if agreed(file.exists()): continue
+        if cb.monitor=='valid_loss' and s['callbacks'][k]['best']==s['best'] and self._write_best(cb, s['best_name']):
+            say(f'{file} is not here: it is written again from {s["best_name"]}')
+            continue
+        s = {**s, 'callbacks':{n:o for n,o in s['callbacks'].items() if n!=k}}
+        cb.run = self.learn.first_epoch<self.learn.n_epoch                     # at the end of the fit fastai switches it on again
+        say(f'{file} is not here, and no checkpoint has that model: SaveModelCallback '+('begins anew' if cb.run else 'has nothing to load, and the newest weights stay'))
+    return s
+
+@patch
+def _write_best(self:PickUp, cb, name):
+    "Write the file of a callback as it was at the run's best checkpoint, if that can be read; the learner gets its own state afterwards"
+    e,tree = first_does(lambda: best_checkpoint(self.store))
+    if e.name!=name: return False
+    model = bare_model(self.learn.model)
+    model.load_state_dict(bare_names(tree['model'], model))
+    self.learn.opt.load_state_dict(tree['optim'])
+    cb._save(cb.fname)
+    return True
 
 # %% ../../nbs/34d_keep.pickup.ipynb #0c379785
 @patch
