@@ -321,6 +321,22 @@ def test_a_saved_model_that_is_gone(tmp_path, capsys):
     again = elsewhere(tmp_path/'c', tmp_path/'r')
     assert equal(again.model.state_dict(), learn.model.state_dict()) and 'model.pth is not here' in capsys.readouterr().out
 
+def test_threads_come_back(tmp_path, monkeypatch):
+    "`fit_minutes` takes as many threads as are fastest, a resumed one as many as the run had; both leave as many as there were"
+    monkeypatch.setattr('charrnn_fa.train.minutes.choose_threads', lambda learn: 1)
+    was,inside = torch.get_num_threads(),[]
+    class Count(Callback):
+        def before_batch(self): inside.append(torch.get_num_threads())
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(RuntimeError, match='broken off'): fit(make(), [Resume(tmp_path, every=5), Count(), Break(12)], fit='minutes', n=.04)
+        assert torch.get_num_threads()==2
+        for _ in range(2):
+            fit(make(), [Resume(tmp_path, every=5), Count()], fit='minutes', n=.04)      # the second finds it finished
+            assert torch.get_num_threads()==2
+        assert {*inside}=={1}
+    finally: torch.set_num_threads(was)
+
 def test_gradient_scaler(tmp_path):
     "A callback's gradient scaler goes on with its scale and its count"
     class Scaled(Callback):
