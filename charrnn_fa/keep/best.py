@@ -29,11 +29,12 @@ def note_epoch(self:PickUp
 @patch
 def has_risen(self:PickUp,
     learn # Learner whose fit has ended
-)->float: # The last validation loss if it is clearly above that of the best checkpoint, which is still there; else None
+)->float: # The last validation loss if it is above that of the best checkpoint, clearly or in a run that was made longer, and that one is still there; else None
     "How far the validation loss has come up again"
     vs = learn.recorder.values[-1] if learn.recorder.values else []
     # 2 %: what the doctor calls overfitting; a loss that moves up and down by less is not worth a word
-    if self.claim is None or len(vs)<2 or not isinstance(vs[1],float) or not vs[1]>1.02*self.best: return None
+    bound = self.best if self.segment else 1.02*self.best
+    if self.claim is None or len(vs)<2 or not isinstance(vs[1],float) or not vs[1]>bound: return None
     return vs[1] if any(o.name==self.best_name for o in checkpoints(self.store)) else None
 
 @patch
@@ -56,4 +57,5 @@ def tell_best(self:PickUp,
     "Say that the best model is not the last, and how to get it"
     if (now := self.has_risen(learn)) is None: return
     n,_ = step_and_phase(self.best_name)
-    say(f'Validation loss was lowest at step {n:,}, {self.best:.3f}, and {now:.3f} at the end. {self.words["best"].format(str(self.store), n)}')
+    k = 3 if f'{self.best:.3f}'!=f'{now:.3f}' else 6                     # decimals
+    say(f'Validation loss was lowest at step {n:,}, {self.best:.{k}f}, and {now:.{k}f} at the end. {self.words["best"].format(str(self.store), n)}')
