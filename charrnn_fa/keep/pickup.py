@@ -6,7 +6,8 @@
 __all__ = ['PickUp']
 
 # %% ../../nbs/34d_keep.pickup.ipynb #05e38381
-import math, torch
+import contextlib,math
+import torch
 from itertools import zip_longest
 from fastcore.all import *
 from fastai.basics import *
@@ -143,7 +144,13 @@ def pick_up(self:PickUp):
     if self.tree is None: return
     if self._goes_on(self.plan): return self._lengthen()
     self._compare(dict(optim=self.identity['optim'], training=self.identity['training'], plan=self.plan), _settings)
-    try: self._restore()
+    with self._sound(): self._restore()
+
+@patch
+@contextlib.contextmanager
+def _sound(self:PickUp):
+    "Inside, what cannot be put back is a damaged checkpoint"
+    try: yield
     except PARSE_ERRORS as e: raise CheckpointError(f'{self.entry.name} in {self.store} is damaged ({type(e).__name__}: {e}): move it away to resume from the one before') from e
 
 # %% ../../nbs/34d_keep.pickup.ipynb #00157ae0
@@ -163,7 +170,8 @@ def _restore(self:PickUp):
 @patch
 def last_moment(self:PickUp):
     "What comes back just before the first step, or, where none is left, at the end of the fit, so that another one goes on as it would have"
-    if self.moment: set_moment(self.learn, self.moment, pos=self.phase==0)
+    if not self.moment: return
+    with self._sound(): set_moment(self.learn, self.moment, pos=self.phase==0)
     self.moment = None
 
 @patch
@@ -204,7 +212,7 @@ def _write_best(self:PickUp, cb, name):
 def _retell(self:PickUp):
     "Write the rows of the epochs before into table and files again"
     for cb in self.learn.cbs:
-        if isinstance(cb,CSVLogger) and cb.append: _drop_last_part(cb)
+        if isinstance(cb,CSVLogger) and cb.append: drop_last_part(cb)
     # an earlier version did not note the time of an epoch after which a callback ended the fit
     for i,(v,t) in enumerate(zip_longest(self.learn.recorder.values, self.times, fillvalue='')): self.learn.logger([i,*v,t])
     step,n = self.tree['step'],self.learn.last_step                  # as a fit of minutes has decided it by now
@@ -212,17 +220,6 @@ def _retell(self:PickUp):
     where  = f'step {step:,} of {n:,}' if n<math.inf else f"step {step:,}, epoch {self.tree['epoch']+1} of {self.tree['n_epoch']}"
     if self.phase==2: say(f'{self.store} is finished, at step {step:,}, and nothing was trained. {longer} makes the run longer; {self.words["name"]} starts a new one')
     else: say(f'Resuming {self.store} at {where}')
-
-# %% ../../nbs/34d_keep.pickup.ipynb #bcb6d4bb
-def _drop_last_part(cb):
-    "Take the last header but one, with its rows, out of the file of a `CSVLogger`; the last header was written a moment ago"
-    cb.file.flush()
-    lines = (cb.path/cb.fname).read_text().splitlines(keepends=True)
-    heads = [i for i,o in enumerate(lines) if o.startswith('epoch,')]
-    cb.file.seek(0)
-    cb.file.truncate()
-    cb.file.writelines(lines[:heads[-2] if len(heads)>1 else heads[-1]]+lines[heads[-1]:])
-    cb.file.flush()
 
 # %% ../../nbs/34d_keep.pickup.ipynb #14ab5a92
 @patch

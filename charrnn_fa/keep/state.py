@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['callback_attrs', 'callback_state', 'set_callback_state', 'models_to_load', 'Series', 'recorder_state',
-           'set_recorder_state', 'loader_state', 'learner_state', 'set_learner_state', 'set_moment', 'process_state',
-           'of_process']
+           'set_recorder_state', 'drop_last_part', 'loader_state', 'learner_state', 'set_learner_state', 'set_moment',
+           'process_state', 'of_process']
 
 # %% ../../nbs/34_keep.state.ipynb #510547f8
 import math, torch
@@ -103,6 +103,19 @@ def _rows(values, was, now):
     was,now = ([o for o in names or [] if o not in ('epoch','time')] for names in (was,now))
     if was==now or not was: return [L(o) for o in values]
     return [L(dict(zip(was, o)).get(k, math.nan) for k in now) for o in values]
+
+# %% ../../nbs/34_keep.state.ipynb #bcb6d4bb
+def drop_last_part(
+    cb:CSVLogger # In `before_fit`, one that appends
+):
+    "Take the last header but one, with its rows, out of the file of a `CSVLogger`; the last header was written a moment ago"
+    cb.file.flush()
+    lines = (cb.path/cb.fname).read_text().splitlines(keepends=True)
+    heads = [i for i,o in enumerate(lines) if o.startswith('epoch,')]
+    cb.file.seek(0)
+    cb.file.truncate()
+    cb.file.writelines(lines[:heads[-2] if len(heads)>1 else heads[-1]]+lines[heads[-1]:])
+    cb.file.flush()
 
 # %% ../../nbs/34_keep.state.ipynb #7603570e
 def loader_state(
