@@ -397,6 +397,15 @@ def test_fine_tune_and_slices():
     a,b,c = [h['lr'] for h in learn.opt.hypers]
     assert b/a==pytest.approx(10) and c/b==pytest.approx(10)
 
+@pytest.mark.parametrize('where', ['learner','fit'])
+def test_fine_tune_is_two_fits(where, tmp_path):
+    "With one run for both it is refused before anything is trained or changed, with the remedy; `test_exact_resume_through_freezing_and_slices` is that remedy"
+    run   = Resume(tmp_path/'r')
+    learn = make(cbs=run if where=='learner' else None)
+    with pytest.raises(ValueError, match='fine_tune is two fits, and each needs a run of its own: use freeze, fit_one_cycle, unfreeze, fit_one_cycle, each with its `Resume`'):
+        quiet(learn, lambda: learn.fine_tune(1, cbs=run if where=='fit' else None))
+    assert all(p.requires_grad for p in learn.model.parameters()) and learn.opt is None and not (tmp_path/'r').exists()
+
 @pytest.mark.parametrize('opt', ['ours','fastai'])
 @pytest.mark.parametrize('all_decay', [False,True])
 def test_weight_decay_leaves_alone_what_it_says(opt, all_decay):

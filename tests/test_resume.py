@@ -1,9 +1,11 @@
-"Damaged and hostile files, full disks, stop signals, two processes, other callbacks"
+"Damaged and hostile files, full disks, stop signals, two processes, other callbacks and optimisers"
 import json,os,random,resource,signal,subprocess,sys,time
+from functools import partial
 import pytest, torch
 from conftest import root
 from fastai.basics import Callback,nn,np,set_seed
 from fastai.callback.all import CSVLogger,EarlyStoppingCallback,SaveModelCallback,ShowGraphCallback
+from fastai.optimizer import Adam,RAdam,SGD,ranger
 from charrnn_fa.everything import *
 from resume_child import make, fit, digest
 
@@ -209,6 +211,131 @@ def test_with_other_callbacks(tmp_path):
     assert rows[0]==rows[1] and len(rows[0])==len(a.recorder.values)+1
     ws = [torch.load(tmp_path/o/'models/model.pth', weights_only=True) for o in 'ab']
     assert all(torch.equal(ws[0][k], ws[1][k]) for k in ws[0])
+
+# --- Gradients that wait, and fits one after another ---
+
+class BreakEpoch(Callback):
+    "Break off after an epoch, when all that goes with it is done"
+    order = 300
+    def after_epoch(self): raise RuntimeError('broken off')
+
+def broken_and_whole(run, folder, *breaks):
+    "What a run comes to that is broken off and resumed, and one that is not"
+    whole = run(folder/'whole')
+    with pytest.raises(RuntimeError, match='broken off'): run(folder/'run', *breaks)
+    again = run(folder/'run')
+    return digest(again),digest(whole)
+
+def test_gradients_wait_over_the_end_of_an_epoch(tmp_path):
+    "Five windows of 4 rows come to an update, and an epoch's last ones wait for the next epoch"
+    def run(path, *cbs):
+        learn = make(n_acc=20)
+        assert len(learn.dls.train)%5
+        fit(learn, [Resume(path, every=50), *cbs], fit='plain', n=2)
+        return learn
+    again,whole = broken_and_whole(run, tmp_path, BreakEpoch())
+    assert again==whole
+
+@pytest.mark.parametrize('opt', [Adam,SGD])
+def test_gradients_wait_in_an_optimiser_of_fastai(opt, tmp_path):
+    "It detaches gradients in place, which a view into a file's bytes does not allow"
+    def run(path, *cbs):
+        learn = make(n_acc=20)
+        learn.opt_func = opt
+        fit(learn, [Resume(path, every=1), *cbs], fit='plain', n=1)
+        return learn
+    again,whole = broken_and_whole(run, tmp_path, Break(6))
+    assert again==whole
+
+@pytest.mark.parametrize('opt', [Adam,partial(SGD, mom=.9),RAdam,ranger], ids=['Adam','SGD','RAdam','ranger'])
+def test_a_gradient_of_zero_is_one(opt, tmp_path):
+    "fastai's optimisers go on stepping by momentum where a gradient is zero, and leave alone what has none: the start of the rows, before the first one begins anew"
+    def run(path, *cbs):
+        learn = make(learn_init=True)
+        learn.opt_func,learn.cold_start.p = opt,.04
+        fit(learn, [Resume(path, every=1), *cbs], steps=45, fit='steps')
+        return learn
+    again,whole = broken_and_whole(run, tmp_path, Break(25))
+    assert again==whole
+
+def test_a_checkpoint_of_before_zero_gradients_were_named(tmp_path, whole):
+    for e in broken(tmp_path):
+        tree,ts = from_bytes((tmp_path/e.name).read_bytes()),{}
+        del tree['zero_grads']
+        (tmp_path/e.name).write_bytes(to_bytes(pack(tree, ts), ts))
+    assert digest(go_on(tmp_path))==whole
+
+def test_between_two_fits(tmp_path):
+    "A script of two fits, broken off between them: the second goes on from the random numbers that the first one left, which was finished before"
+    def run(path, between=None):
+        learn = make(dropout=.3)
+        learn.freeze()
+        fit(learn, Resume(path/'head', every=5), steps=20, fit='steps')
+        if between: raise RuntimeError('broken off')
+        learn.unfreeze()
+        fit(learn, Resume(path/'all', every=5), steps=20, fit='steps')
+        return learn
+    again,whole = broken_and_whole(run, tmp_path, True)
+    assert again==whole
+
+def test_stopped_early(tmp_path):
+    "A callback that ends the fit after an epoch comes before us: that epoch is the best, and its row is there when the same cell runs again"
+    def run():
+        learn = make()
+        learn.path = tmp_path
+        with learn.no_bar(), learn.no_logging():
+            learn.fit(6, 1e-2, cbs=[EarlyStoppingCallback(patience=1, min_delta=.5), CSVLogger(), Resume(tmp_path/'r', every=10)])
+        return learn,(tmp_path/'history.csv').read_text().splitlines()
+    learn,rows = run()
+    vs = [float(o[1]) for o in learn.recorder.values]
+    assert len(rows)==len(vs)+1<7 and min(vs)==vs[-1]
+    assert load_run(tmp_path/'r', best=True).info['step']==len(vs)*len(learn.dls.train)
+    assert [o['step'] for o in run_table(tmp_path/'r') if o['best']]==[len(vs)*len(learn.dls.train)]
+    again,same = run()
+    assert same==rows and again.train_iter==learn.train_iter
+
+def elsewhere(folder, run, *cbs):
+    "A fit of four epochs in a folder of its own, in which the model of the first epoch stays the best to keep; a run may be begun in another folder"
+    learn = make()
+    learn.path = folder
+    fit(learn, [SaveModelCallback(min_delta=10.), Resume(run, every=10), *cbs], fit='plain', n=4)
+    return learn
+
+def weights(folder): return torch.load(folder/'models/model.pth', weights_only=True)
+def equal(a, b): return a.keys()==b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+def test_the_saved_model_of_another_machine(tmp_path, capsys):
+    "`SaveModelCallback` loads its file at the end: where that was on another machine, and the best checkpoint is what was in it, it is written again"
+    whole = elsewhere(tmp_path/'whole', tmp_path/'whole/r')
+    with pytest.raises(RuntimeError, match='broken off'): elsewhere(tmp_path/'a', tmp_path/'r', Break(70))
+    learn = elsewhere(tmp_path/'b', tmp_path/'r')
+    assert digest(learn)==digest(whole) and equal(weights(tmp_path/'b'), weights(tmp_path/'whole')) and equal(weights(tmp_path/'b'), learn.model.state_dict())
+    assert 'model.pth is not here' in capsys.readouterr().out
+
+def test_a_saved_model_that_is_gone(tmp_path, capsys):
+    "Where no checkpoint has what was in the file, that is said, and the callback begins anew; where nothing is left to train, the learner keeps the last weights"
+    with pytest.raises(RuntimeError, match='broken off'): elsewhere(tmp_path/'a', tmp_path/'r', Break(110))
+    learn = elsewhere(tmp_path/'b', tmp_path/'r')
+    assert 'model.pth is not here' in capsys.readouterr().out and not equal(weights(tmp_path/'a'), weights(tmp_path/'b'))
+    assert equal(weights(tmp_path/'b'), learn.model.state_dict()) and run_table(tmp_path/'r')[-1]['phase']=='finished'
+    again = elsewhere(tmp_path/'c', tmp_path/'r')
+    assert equal(again.model.state_dict(), learn.model.state_dict()) and 'model.pth is not here' in capsys.readouterr().out
+
+def test_threads_come_back(tmp_path, monkeypatch):
+    "`fit_minutes` takes as many threads as are fastest, a resumed one as many as the run had; both leave as many as there were"
+    monkeypatch.setattr('charrnn_fa.train.minutes.choose_threads', lambda learn: 1)
+    was,inside = torch.get_num_threads(),[]
+    class Count(Callback):
+        def before_batch(self): inside.append(torch.get_num_threads())
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(RuntimeError, match='broken off'): fit(make(), [Resume(tmp_path, every=5), Count(), Break(12)], fit='minutes', n=.04)
+        assert torch.get_num_threads()==2
+        for _ in range(2):
+            fit(make(), [Resume(tmp_path, every=5), Count()], fit='minutes', n=.04)      # the second finds it finished
+            assert torch.get_num_threads()==2
+        assert {*inside}=={1}
+    finally: torch.set_num_threads(was)
 
 def test_gradient_scaler(tmp_path):
     "A callback's gradient scaler goes on with its scale and its count"

@@ -7,6 +7,7 @@ from fastai.basics import Callback,load_learner,nn,set_seed
 from fastai.callback.all import CSVLogger,GradientAccumulation
 from charrnn_fa.everything import *
 from charrnn_fa.keep import claim as claim_module,runs as runs_module
+from charrnn_fa.shell.words import ShellResume
 from resume_child import fit, make
 
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
@@ -520,6 +521,27 @@ def test_longer(tmp_path):
     assert load_run(tmp_path/'a').sample('she', 30, seed=1)==a.sample('she', 30, seed=1)
     c,cb,_ = go(tmp_path/'a', more='next')
     assert cb.segment==2 and newest_checkpoint(tmp_path/'a')[1]['steps_before']==100
+
+@pytest.mark.parametrize('end,kept', [(2.01,True),(2.0001,True),(1.99,False)])
+def test_a_longer_run_that_is_no_better(end, kept, tmp_path):
+    "By however little its end is worse than the best before, that is said, with both losses; the best weights are what `take_best` gives, and `charrnn train --more` keeps"
+    class Scored(Callback):
+        order = 49
+        def __init__(self, loss): self.loss_is = loss
+        def after_validate(self): self.recorder.loss.total = self.loss_is*self.recorder.loss.count
+    def go(loss, kind=Resume, **kw):
+        learn = make()
+        with kind(tmp_path/'r', every=10, **kw) as cb, learn.no_bar(), learn.no_logging():
+            _,out = quiet(learn.fit_steps, 30, cbs=[Scored(loss), cb])
+            return learn,cb.take_best(learn),out
+    first,_,_ = go(2.)
+    for kind,how in ((Resume,f"load_run('{tmp_path/'r'}', best=True) loads the model of step 30"), (ShellResume,'The run keeps the model of step 30')):
+        learn,best,out = go(end, kind, more=1)                           # the second finds it finished, and says the same
+        said = re.search(r'lowest at step 30, ([\d.]+), and ([\d.]+) at the end\. (.*)', out)
+        assert (best is not None)==bool(said)==kept, out
+        if not kept: continue
+        assert said[3]==how and float(said[1])==2. and float(said[2])==pytest.approx(end) and said[1]!=said[2]
+        assert all(torch.equal(a, b) for a,b in zip(learn.model.parameters(), first.model.parameters()))
 
 # Point 12, in a notebook
 @pytest.mark.parametrize('n', [float('nan'),float('inf'),-1,'2',1.5,None])

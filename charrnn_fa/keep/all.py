@@ -12,4 +12,5 @@ from .export import *
 from .signals import *
 from .pickup import *
 from .every import *
+from .best import *
 from .resume import *

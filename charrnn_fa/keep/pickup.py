@@ -6,7 +6,9 @@
 __all__ = ['PickUp']
 
 # %% ../../nbs/34d_keep.pickup.ipynb #05e38381
-import math, torch
+import contextlib,math
+import torch
+from itertools import zip_longest
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
@@ -142,7 +144,13 @@ def pick_up(self:PickUp):
     if self.tree is None: return
     if self._goes_on(self.plan): return self._lengthen()
     self._compare(dict(optim=self.identity['optim'], training=self.identity['training'], plan=self.plan), _settings)
-    try: self._restore()
+    with self._sound(): self._restore()
+
+@patch
+@contextlib.contextmanager
+def _sound(self:PickUp):
+    "Inside, what cannot be put back is a damaged checkpoint"
+    try: yield
     except PARSE_ERRORS as e: raise CheckpointError(f'{self.entry.name} in {self.store} is damaged ({type(e).__name__}: {e}): move it away to resume from the one before') from e
 
 # %% ../../nbs/34d_keep.pickup.ipynb #00157ae0
@@ -150,14 +158,21 @@ def pick_up(self:PickUp):
 def _restore(self:PickUp):
     "Everything that comes back before the fit"
     s,learn = of_process(self.tree, self.rank),self.learn
-    set_learner_state(learn, s)
+    learn.first_epoch = {0:s['epoch'], 1:s['epoch']+1}.get(self.phase, learn.n_epoch)
+    set_learner_state(learn, self._renewed(s))
     self.moment,self.began_at = s,s['step']
     self.segment,self.steps_before,self.segments = s['segment'],s['steps_before'],s['segments']
-    learn.first_epoch = {0:s['epoch'], 1:s['epoch']+1}.get(self.phase, learn.n_epoch)
     self.times,self.best,self.best_name = s['times'],s['best'],s['best_name']
     self._rewind(s, self.phase==0)
     if s['threads']!=torch.get_num_threads(): say(f"The run was computed with {s['threads']} threads, here are {torch.get_num_threads()}: sums may differ in the last bit")
     self._retell()
+
+@patch
+def last_moment(self:PickUp):
+    "What comes back just before the first step, or, where none is left, at the end of the fit, so that another one goes on as it would have"
+    if not self.moment: return
+    with self._sound(): set_moment(self.learn, self.moment, pos=self.phase==0)
+    self.moment = None
 
 @patch
 def _rewind(self:PickUp, s, pos):
@@ -167,29 +182,44 @@ def _rewind(self:PickUp, s, pos):
     except ValueError: pos = False
     if not pos: dl.pos = 0
 
+# %% ../../nbs/34d_keep.pickup.ipynb #6b8f0c22
+@patch
+def _renewed(self:PickUp, s):
+    "Mend what files of a `SaveModelCallback` are missing here; what is to come back of a checkpoint"
+    for k,(cb,file) in models_to_load(self.learn, s).items():
+        if agreed(file.exists()): continue
+        if cb.monitor=='valid_loss' and s['callbacks'][k]['best']==s['best'] and self._write_best(cb, s['best_name']):
+            say(f'{file} is not here: it is written again from {s["best_name"]}')
+            continue
+        s = {**s, 'callbacks':{n:o for n,o in s['callbacks'].items() if n!=k}}
+        cb.run = self.learn.first_epoch<self.learn.n_epoch                     # at the end of the fit fastai switches it on again
+        say(f'{file} is not here, and no checkpoint has that model: SaveModelCallback '+('begins anew' if cb.run else 'has nothing to load, and the newest weights stay'))
+    return s
+
+@patch
+def _write_best(self:PickUp, cb, name):
+    "Write the file of a callback as it was at the run's best checkpoint, if that can be read; the learner gets its own state afterwards"
+    e,tree = first_does(lambda: best_checkpoint(self.store))
+    if e.name!=name: return False
+    model = bare_model(self.learn.model)
+    model.load_state_dict(bare_names(tree['model'], model))
+    self.learn.opt.load_state_dict(tree['optim'])
+    cb._save(cb.fname)
+    return True
+
 # %% ../../nbs/34d_keep.pickup.ipynb #0c379785
 @patch
 def _retell(self:PickUp):
     "Write the rows of the epochs before into table and files again"
     for cb in self.learn.cbs:
-        if isinstance(cb,CSVLogger) and cb.append: _drop_last_part(cb)
-    for i,(v,t) in enumerate(zip(self.learn.recorder.values, self.times)): self.learn.logger([i,*v,t])
+        if isinstance(cb,CSVLogger) and cb.append: drop_last_part(cb)
+    # an earlier version did not note the time of an epoch after which a callback ended the fit
+    for i,(v,t) in enumerate(zip_longest(self.learn.recorder.values, self.times, fillvalue='')): self.learn.logger([i,*v,t])
     step,n = self.tree['step'],self.learn.last_step                  # as a fit of minutes has decided it by now
     longer = self.words['more'].format(self.segment+1)
     where  = f'step {step:,} of {n:,}' if n<math.inf else f"step {step:,}, epoch {self.tree['epoch']+1} of {self.tree['n_epoch']}"
     if self.phase==2: say(f'{self.store} is finished, at step {step:,}, and nothing was trained. {longer} makes the run longer; {self.words["name"]} starts a new one')
     else: say(f'Resuming {self.store} at {where}')
-
-# %% ../../nbs/34d_keep.pickup.ipynb #bcb6d4bb
-def _drop_last_part(cb):
-    "Take the last header but one, with its rows, out of the file of a `CSVLogger`; the last header was written a moment ago"
-    cb.file.flush()
-    lines = (cb.path/cb.fname).read_text().splitlines(keepends=True)
-    heads = [i for i,o in enumerate(lines) if o.startswith('epoch,')]
-    cb.file.seek(0)
-    cb.file.truncate()
-    cb.file.writelines(lines[:heads[-2] if len(heads)>1 else heads[-1]]+lines[heads[-1]:])
-    cb.file.flush()
 
 # %% ../../nbs/34d_keep.pickup.ipynb #14ab5a92
 @patch
@@ -215,26 +245,3 @@ def _lengthen(self:PickUp):
     self._rewind(s, False)
     if s['loader']['rng']: learn.dls.train.rng.setstate(s['loader']['rng'])
     say(f'{self.store} is made longer, from the best weights of its first {self.steps_before:,} steps ({e.name})')
-
-# %% ../../nbs/34d_keep.pickup.ipynb #70100f32
-@patch
-def has_risen(self:PickUp,
-    learn # Learner whose fit has ended
-)->float: # The last validation loss if it is clearly above that of the best checkpoint, which is still there; else None
-    "How far the validation loss has come up again"
-    vs = learn.recorder.values[-1] if learn.recorder.values else []
-    # 2 %: what the doctor calls overfitting; a loss that moves up and down by less is not worth a word
-    if self.claim is None or len(vs)<2 or not isinstance(vs[1],float) or not vs[1]>1.02*self.best: return None
-    return vs[1] if any(o.name==self.best_name for o in checkpoints(self.store)) else None
-
-@patch
-def take_best(self:PickUp,
-    learn # Learner whose fit has ended
-)->str: # Name of the checkpoint; None where the learner keeps its weights
-    "Give the learner the weights of the run's best checkpoint, while the run is held, if `has_risen`"
-    if self.has_risen(learn) is None: return None
-    e,tree = best_checkpoint(self.store)
-    if e.name!=self.best_name: return None                               # it cannot be read, which has been said
-    model = bare_model(learn.model)
-    model.load_state_dict(bare_names(tree['model'], model))
-    return e.name

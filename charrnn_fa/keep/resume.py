@@ -25,6 +25,7 @@ from .state import *
 from .signals import *
 from .pickup import *
 from .every import *
+from .best import *
 
 # %% ../../nbs/35_keep.resume.ipynb #06b0b64e
 class Resume(PickUp):
@@ -90,9 +91,8 @@ def before_fit(self:Resume):
 def before_train(self:Resume):
     if not self.active: return
     if self.moment:
-        set_moment(self.learn, self.moment, pos=self.phase==0)
         self.learn.recorder.start_epoch -= self.moment['elapsed']
-        self.moment = None
+        self.last_moment()
     elif self.learn.train_iter: return
     elif self.segment: set_rng_state(of_process(self.tree, self.rank)['rng'])             # the run starts its next part as it would after a kill
     elif agreed(self.writer.safe is None): self._snapshot(0)
@@ -147,13 +147,7 @@ def _look_up(self:Resume):
 # %% ../../nbs/35_keep.resume.ipynb #2d937bf4
 @patch
 def after_epoch(self:Resume):
-    if not self.active: return
-    r = self.learn.recorder
-    self.times.append(r.log[-1] if r.add_time else '')
-    loss = r.values[-1][1] if r.values and len(r.values[-1])>1 else None
-    if agreed(self.want_best and isinstance(loss,float) and loss<self.best):
-        self.best = loss
-        self._snapshot(1, best=True)
+    if self.active and self.note_epoch(): self._snapshot(1, best=True)
 
 # %% ../../nbs/35_keep.resume.ipynb #d1750b2a
 @patch
@@ -178,19 +172,14 @@ def _stop(self:Resume):
 @patch
 def after_fit(self:Resume):
     if not self.active: return
+    self.last_moment()                                              # nothing was left to train
     done = self.tree is not None and self.phase==2                  # it was finished before
-    if not self.stopped and not done: self._snapshot(2)
+    best = not done and len(self.times)<len(self.learn.recorder.values) and self.note_epoch()
+    if not self.stopped and not done: self._snapshot(2, best)
     self.writer.drain()
     self._report()
     if self.stopped=='SIGTERM': say(f'Stopped by SIGTERM after step {self.learn.train_iter:,}. Run the same again to resume')   # SIGINT: `ended` says so
-    if not self.stopped: self._tell_best()
-
-@patch
-def _tell_best(self:Resume):
-    "Say that the best model is not the last, and how to get it"
-    if (now := self.has_risen(self.learn)) is None: return
-    n,_ = step_and_phase(self.best_name)
-    say(f'Validation loss was lowest at step {n:,}, {self.best:.3f}, and {now:.3f} at the end. {self.words["best"].format(str(self.store), n)}')
+    if not self.stopped: self.tell_best(self.learn)
 
 # %% ../../nbs/35_keep.resume.ipynb #fa8d7111
 @patch

@@ -56,14 +56,14 @@ MODEL_KEYS = dict(                                       # what a trained model 
     model=dict, config=(dict,_none), vocab=str, vocab_hash=str, split=(str,_none), corpus=(str,_none), versions=dict,
     source=(dict,_none), hashes=dict)                    # where the text was read from; hashes of its parts in codes
 FIT_KEYS = dict(                                         # what the rest of a fit depends on
-    optim=dict, grads=dict, state=object, rng=dict, loader=dict, recorder=dict, callbacks=dict,
+    optim=dict, grads=dict, zero_grads=list, state=object, rng=dict, loader=dict, recorder=dict, callbacks=dict,
     step=int, epoch=int, n_epoch=int, pct_train=float, last_step=(int,float), precision=str, threads=int, device=str)
 RUN_KEYS = dict(                                         # what `Resume` adds
     identity=dict, plan=dict, times=list, best=float, best_name=(str,_none), valid=(float,_none), elapsed=float, at=float,
     segment=int, steps_before=int, segments=list,        # how often the run was made longer, its steps before that, and a summary of each part
     ranks=list)                                          # what each of several processes but the first has of its own
-BULKY = 'model','optim','grads','state','rng','loader','recorder','callbacks','vocab','ranks'    # too large to carry along as facts
-KEY_DEFAULTS = dict(source=None, hashes={}, segment=0, steps_before=0, segments=[], ranks=[])
+BULKY = 'model','optim','grads','zero_grads','state','rng','loader','recorder','callbacks','vocab','ranks'    # too large to carry along as facts
+KEY_DEFAULTS = dict(source=None, hashes={}, zero_grads=[], segment=0, steps_before=0, segments=[], ranks=[])
 
 # %% ../../nbs/32_keep.runs.ipynb #561d9a25
 def whole_checkpoint(

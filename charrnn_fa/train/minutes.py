@@ -175,7 +175,9 @@ def fit_minutes(self:CharLearner,
     try:
         with self.guarded(kwargs.get('cbs')):
             n = first(filter(None, [o.planned_steps(self, minutes) for o in self.guards]))
-            if n: return self.fit_for(Minutes(n, fixed=True), **kwargs)      # a run that is resumed brings its own decisions
+            if n:
+                # a run that is resumed brings its own decisions, of the number of threads, too
+                with _threads(torch.get_num_threads()): return self.fit_for(Minutes(n, fixed=True), **kwargs)
             self.choose_precision(kwargs.get('cbs'))
             self.model.to(loader_device(self.dls))
             with preserved(self): threads = choose_threads(self)

@@ -8,6 +8,7 @@ __all__ = ['Learnt']
 # %% ../../nbs/27_use.learner.ipynb #370e0480
 import math
 from fastcore.all import *
+from fastai.basics import Learner
 from ..core import *
 from ..processes import *
 from ..train.steps import *
@@ -82,6 +83,19 @@ def learnt(self:CharLearner,
     res = {k:[shared_loss(m, v, t)[0] for m,v in ((bare_model(was.model),was.vocab), (bare_model(self.model),self.vocab))] for k,t in texts.items()}
     return Learnt({k:o for k,o in res.items() if None not in o})
 
+# %% ../../nbs/27_use.learner.ipynb #7d20c4e1
+def _refuse_guards(learn, cbs, name, fit):
+    "A `FitGuard`, such as `Resume`, holds one fit"
+    if any(isinstance(o,FitGuard) for o in [*learn.cbs, *L(cbs)]):
+        raise ValueError(f'{name} is two fits, and each needs a run of its own: use freeze, {fit}, unfreeze, {fit}, each with its `Resume`, in two folders')
+
+@patch
+@delegates(Learner.fine_tune)
+def fine_tune(self:CharLearner, epochs, *args, **kwargs):
+    "fastai's, which is two fits; with a `Resume` it is refused before the first, since the second would find another run"
+    _refuse_guards(self, kwargs.get('cbs'), 'fine_tune', 'fit_one_cycle')
+    return Learner.fine_tune(self, epochs, *args, **kwargs)
+
 # %% ../../nbs/27_use.learner.ipynb #89d6da57
 @patch
 @spell_checked(CharLearner.fit_steps, CharLearner.fit, but=['n_steps','n_epoch'])
@@ -98,8 +112,7 @@ def fine_tune_minutes(self:CharLearner,
     check_minutes(minutes)
     head = ifnone(head, choose_head(self.dls.train.n_chars))
     if not 0<=head<1: raise ValueError(f'head={head} must be at least 0 and below 1')
-    if any(isinstance(o,FitGuard) for o in [*self.cbs, *L(cbs)]):
-        raise ValueError('fine_tune_minutes is two fits, and each needs a run of its own: use freeze, fit_minutes, unfreeze, fit_minutes, each with its `Resume`')
+    _refuse_guards(self, cbs, 'fine_tune_minutes', 'fit_minutes')
     lr,n = ifnone(lr, self.lr),_most_steps(self, minutes, passes)
     def _fit(share, lr):
         if n is None: self.fit_minutes(share*minutes, lr=lr, cbs=cbs, **kwargs)
