@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['model_state', 'part_hashes', 'bare_names', 'TrainedModel', 'trained_model', 'model_bytes', 'load_trained', 'load_run',
-           'TextChanged', 'text_of_run']
+           'TextChanged', 'text_of_run', 'recorded_hashes']
 
 # %% ../../nbs/33_keep.trained.ipynb #0603d7c2
 import importlib.metadata,math,platform,re
@@ -182,7 +182,7 @@ def text_of_run(
     if not src: raise ValueError('The text of this run was given as a str, not as a file or a name, so it cannot be read again: '
         'say which text to take, or use learn.evaluate() in the notebook that trained it')
     kw   = src if isinstance(src,dict) else dict(info.get('reading', {}), x=src)        # files of earlier versions have a name
-    want = {} if force_text else _hashes(info)
+    want = {} if force_text else recorded_hashes(info)
     try: stream = get_stream(vocab=vocab, **kw)
     except UnknownCharError as e: raise TextChanged(f"{kw['x']} is not the text that this run was trained on: {e}") from None
     parts = split_stream(stream, info.get('split') or 'nanogpt') if want else ()
@@ -193,7 +193,9 @@ def text_of_run(
     return stream
 
 # %% ../../nbs/33_keep.trained.ipynb #e628792a
-def _hashes(info):
+def recorded_hashes(
+    info:dict # `TrainedModel.info`, or the tree of a checkpoint
+)->dict: # `train` and `valid`, a `stream_hash` each
     "Hashes of the parts of a run's text, also from a file of an earlier version; empty where it has none"
     old = (info.get('identity') or {}).get('corpus') or {}
     return info.get('hashes') or {k:old[o] for k,o in (('train','text'),('valid','valid')) if o in old}
