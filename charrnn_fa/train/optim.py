@@ -47,8 +47,7 @@ class CharOptim(OptimWrapper):
         return [[p for o,pg in zip(self.owner, self.opt.param_groups) if o==i for p in pg['params']] for i in range(self.n_groups)]
 
     @property
-    def hypers(self):
-        return [_LiveHypers(self, i, self.opt.param_groups[j]) for i,j in enumerate(self.firsts)]
+    def hypers(self): return [_LiveHypers(self, i, self.opt.param_groups[j]) for i,j in enumerate(self.firsts)]
 
     def set_hyper(self, k, v):
         if not isinstance(v, float): return super().set_hyper(k, v)
