@@ -117,6 +117,45 @@ def test_lr_find_is_left_alone():
     with learn.no_bar(), learn.no_logging(): learn.lr_find(num_it=40, show_plot=False)
     assert not learn.doctor_watch.findings and not learn.doctor_watch.losses and learn.doctor()==[]
 
+periods = ['aaaaaaaaaaaaaaab', ''.join(random.Random(3).choices('ab', k=40)), 'a'*15+'bcdefghijklmnopqrst']
+
+@pytest.mark.parametrize('block', periods, ids=['run of 15','40 letters','two kinds of letters'])
+def test_what_repeats_may_be_learnt(block):
+    "On a text with a period longer than 7 characters a network rightly beats the n-gram far more than twofold"
+    set_seed(0)
+    learn = zoo.learner('lstm', zoo.loaders(block*(60_000//len(block))))
+    cb,_  = watched(learn, steps=300, lr=1e-2, share=0.)
+    assert cb.losses[-1]<0.3*yardsticks(learn.dls).ngram and not cb.findings, cb.findings
+
+def test_what_was_learnt_before_is_not_too_good(tmp_path):
+    "A second fit of a model that knows its text; a fit that was broken off and goes on"
+    def _fit(*cbs):
+        set_seed(0)
+        learn,doctor = char_learner(zoo.loaders(zoo.words(n=3000), bs=2, seq_len=13), n_hid=256, precision='fp32'),Doctor(share=0.)
+        with learn.no_bar(), learn.no_logging(), contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(KeyboardInterrupt):
+            learn.fit_steps(1900, 5e-3, cbs=[doctor,Resume(tmp_path/'r', every=100),*cbs])
+        return learn,doctor
+    class Off(Callback):
+        def after_batch(self):
+            if self.train_iter==1600: raise KeyboardInterrupt
+    _fit(Off())
+    learn,doctor = _fit()
+    assert 120<=len(doctor.losses)<=500 and doctor.losses[-1]<0.3 and 'too_good' not in doctor.findings.names, doctor.findings
+    again,_ = watched(learn, steps=130, lr=1e-3, share=0.)
+    assert again.losses[-1]<0.3 and 'too_good' not in again.findings.names, again.findings
+
+class Inside(nn.Module):
+    "A model of the library in a module of one's own, which has no `reset` of its own"
+    def __init__(self, v):
+        super().__init__()
+        self.inner = CharRNN(v, cell='gru', n_hid=32)
+    def forward(self, x): return self.inner(x)
+
+def test_a_state_inside_a_wrapper_is_reset():
+    set_seed(0)
+    d = zoo.learner(Inside).doctor()
+    assert not [o for o in d if o.severity!='remark'], d
+
 # Nothing is changed
 def weights(steps, *cbs, before=lambda l: None, nm='by_hand'):
     set_seed(0)
