@@ -156,6 +156,31 @@ def test_a_state_inside_a_wrapper_is_reset():
     d = zoo.learner(Inside).doctor()
     assert not [o for o in d if o.severity!='remark'], d
 
+@pytest.mark.parametrize('n,n_hid,fits', [(50,32,False), (900,128,True), (2500,400,True)])
+def test_a_smaller_model_is_smaller(n, n_hid, fits):
+    "The width that is advised for a short text makes a model that the text is not too short for; where none does, more text is"
+    dls = zoo.loaders(zoo.words(n=n), bs=2, seq_len=8)
+    o = next(o for o in char_learner(dls, n_hid=n_hid, precision='fp32').doctor() if o.name=='small_text')
+    if not fits: assert not o.fix and 'more text' in o.means, o
+    else:
+        small = char_learner(dls, n_hid=int(re.search(r'n_hid=(\d+)', o.fix)[1]), precision='fp32')
+        assert n_params(small.model)<=50*len(dls.train.codes) and 'small_text' not in small.doctor().names
+
+@pytest.mark.parametrize('n,split,better', [(50,0.1,None), (900,0.1,0.3), (1500,0.1,0.2), (1500,0.05,0.2), (3000,0.01,0.1)])
+def test_advice_on_a_split_changes_it(n, split, better):
+    "So that validation has 200 characters; where it cannot, the text is too short"
+    o = next(o for o in zoo.learner('gru', zoo.loaders(zoo.words(n=n), bs=2, seq_len=8, split=split)).doctor() if o.name=='valid_differs')
+    if better is None: assert not o.fix and 'longer text' in o.means, o
+    else:
+        assert f'split={better})' in o.fix, o
+        assert 'valid_differs' not in zoo.learner('gru', zoo.loaders(zoo.words(n=n), bs=2, seq_len=8, split=better)).doctor().names
+
+def test_one_text_of_two_kinds_is_cut_elsewhere():
+    "A text that ends in another alphabet, split at its end already: the same split is no advice"
+    dls = zoo.loaders(zoo.words(n=27_000)+zoo.words(zoo.GREEK, n=3000), split=0.1)
+    o = next(o for o in zoo.learner('gru', dls).doctor() if o.name=='valid_differs')
+    assert "split='char-rnn'" in o.fix and 'split=0.1' not in o.fix, o
+
 # Nothing is changed
 def weights(steps, *cbs, before=lambda l: None, nm='by_hand'):
     set_seed(0)
