@@ -303,6 +303,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                           'charrnn_fa/doctor/progress.py'),
                                             'charrnn_fa.doctor.progress.check_sample': ( 'doctor.progress.html#check_sample',
                                                                                          'charrnn_fa/doctor/progress.py'),
+                                            'charrnn_fa.doctor.progress.n_valid': ( 'doctor.progress.html#n_valid',
+                                                                                    'charrnn_fa/doctor/progress.py'),
                                             'charrnn_fa.doctor.progress.overfit_finding': ( 'doctor.progress.html#overfit_finding',
                                                                                             'charrnn_fa/doctor/progress.py'),
                                             'charrnn_fa.doctor.progress.overfit_since': ( 'doctor.progress.html#overfit_since',

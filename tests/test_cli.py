@@ -245,7 +245,7 @@ def as_json(args, capsys, monkeypatch, tmp_path):
 def overfit(capsys, monkeypatch, tmp_path):
     "A run on a short text of letters by chance, of which the last epochs are the worst"
     (tmp_path/'noise.txt').write_text(''.join(random.Random(0).choices('abcd', k=2000)))
-    return as_json('train noise.txt --run r --epochs 12 --n-hid 64 --bs 4 --seq-len 16 --precision fp32', capsys, monkeypatch, tmp_path)[0]
+    return as_json('train noise.txt --run r --epochs 18 --n-hid 64 --bs 4 --seq-len 16 --precision fp32', capsys, monkeypatch, tmp_path)[0]
 
 def test_the_doctor_of_a_run_and_evaluate_name_one_loss(overfit, capsys, monkeypatch, tmp_path):
     "Where it was stored with the run, and where it has to be measured"
@@ -271,6 +271,15 @@ def test_the_doctor_measures_another_text(overfit, capsys, monkeypatch, tmp_path
     (tmp_path/'same.txt').write_text((tmp_path/'noise.txt').read_text())
     res = as_json('doctor r same.txt', capsys, monkeypatch, tmp_path)[0]         # its own text under another name
     assert res['valid_nats']==overfit['valid_nats'] and 'overfitting' in [o['name'] for o in res['findings']]
+
+def test_overfitting_is_told_in_the_numbers_of_the_table(capsys, monkeypatch, tmp_path):
+    "Lines of a log say `epoch 6 of 14`, and the finding speaks of 6 epochs"
+    (tmp_path/'noise.txt').write_text(''.join(random.Random(0).choices('abcd', k=4000)))
+    rc,out,err = in_process('train noise.txt --run r --epochs 20 --n-hid 96 --bs 4 --seq-len 16 --precision fp32', capsys, monkeypatch, tmp_path)
+    losses = {int(a):b for a,b in re.findall(r'^epoch (\d+) of 20: valid loss ([\d.]+)', err, re.M)}
+    best,low,last,high = re.search(r'overfitting: validation loss ([\d.]+) after (\d+) epochs?, ([\d.]+) after (\d+),', err).group(2,1,4,3)
+    assert (f'{float(losses[int(best)]):.3f}',f'{float(losses[int(last)]):.3f}')==(low,high), err
+    assert rc==0 and f'--epochs {best}' in err
 
 def test_nothing_is_lost(shells, tmp_path):
     "A finished run is left as it is; other settings are refused; --force moves it out of the way"

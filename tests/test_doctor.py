@@ -108,8 +108,27 @@ def test_callback_names_the_epoch_of_overfitting():
     cb,_  = watched(learn, steps=16*len(learn.dls.train), lr=1e-2)
     found = next(o for o in cb.findings if o.name=='overfitting')
     ls    = [o[1] for o in learn.recorder.values]
-    last  = int(re.search(r'after (\d+), while', found.saw)[1])
-    assert f'from epoch {np.argmin(ls[:last+1])+1} on' in found.means and last<len(ls)-1
+    last  = int(re.search(r'after (\d+), while', found.saw)[1])                # epochs that had passed, whatever the first one is called
+    best  = int(np.argmin(ls[:last]))
+    assert f'validation loss {ls[best]:.3f} after {best+1} epoch' in found.saw and f'{ls[last-1]:.3f} after {last},' in found.saw, found
+    assert f'after {best+1} epoch' in found.means and f'fit({best+1})' in found.fix and last<len(ls)
+
+def curve(*valid): return np.array([(2-.1*i,o) for i,o in enumerate(valid)])
+
+@pytest.mark.parametrize('n', [70,5_373,100_000])
+def test_chance_is_not_overfitting(n):
+    "Curves of a validation loss that stays where it is, measured on `n` characters: a character's loss moves by half a nat, up or down, from one epoch to the next"
+    rnd = np.random.default_rng(0)
+    for _ in range(50):
+        ls = 1.5+rnd.normal(0, 0.5/(2*n)**.5, 16)                               # the difference of two has a spread of 0.5/sqrt(n)
+        assert not any(overfit_finding(curve(*ls[:i]), n) for i in range(1, 17))
+
+def test_a_rise_has_to_last_and_to_be_worth_a_word():
+    once = [1.6,1.5,1.54,1.49,1.45,1.43]
+    assert not any(overfit_finding(curve(*once[:i]), 5_373) for i in range(1, 7))
+    assert not overfit_finding(np.array([(.001,.0008),(.0005,.001),(.0004,.001),(.0003,.0011),(.0002,.0012)]), 5_373)
+    true = overfit_finding(curve(1.6,1.5,1.6,1.7,1.8), 5_373)
+    assert 'validation loss 1.500 after 2 epochs, 1.800 after 5,' in true.saw and 'fit(2)' in true.fix
 
 def test_lr_find_is_left_alone():
     learn = zoo.learner('gru')
