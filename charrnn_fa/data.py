@@ -103,6 +103,7 @@ def CharBlock(
 class CharDataLoaders(DataLoaders):
     "Loaders of character streams; `from_corpus` takes anything `get_corpus` does"
     split,corpus_name,source = None,'text',None        # `source`: what `get_corpus` takes to read the text again
+    replay = False                                     # whether another text was mixed into the training part
     @property
     def n_inp(self): return self.loaders[0].n_inp      # asked for at each step: `__getattr__` would look for it in three places first
     def __getattr__(self, k):

@@ -1,5 +1,5 @@
 "What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
-import copy,pickle,re,signal,traceback
+import copy,json,pickle,re,signal,traceback
 import pytest
 from charrnn_fa.everything import *
 from test_cli import in_process
@@ -153,3 +153,38 @@ def test_ctrl_c_has_the_last_word(tmp_path):
     last = err.strip().splitlines()[-2:]
     assert p.returncode==130 and re.fullmatch(r'Stopped at step [\d,]+ of [\d,]+; the same command again resumes', last[0]), err
     assert last[1]==f'The model so far: charrnn sample {tmp_path/"r"}' and 'accuracy' not in err
+
+def kept(run, t, split=0.1, replay=None):
+    "A run in a folder, on the text in file `t`"
+    dls = CharDataLoaders.from_file(t, bs=4, seq_len=16, split=split, device='cpu')
+    if replay: dls = with_replay(dls, replay, 0.3, piece=100)
+    learn = char_learner(dls, 'rnn', n_hid=8, precision='fp32')
+    with learn.no_bar(), learn.no_logging(), Resume(run) as r:
+        learn.fit_steps(20, cbs=r)
+        r.save_model(learn)
+    return learn
+
+@pytest.mark.parametrize('split', [(0.1,0.1), [.2], (0.25,), 0.05])
+def test_any_split_is_read_back(split, capsys, monkeypatch, tmp_path):
+    "As it was given in Python: the commands score the same characters"
+    (tmp_path/'t.txt').write_text(text)
+    learn = kept(tmp_path/'r', tmp_path/'t.txt', split)
+    want  = learn.evaluate()
+    for cmd in ('evaluate r --json','doctor r --json','look r --loss-by --json'):
+        rc,out,err = in_process(cmd, capsys, monkeypatch, tmp_path)
+        res = json.loads(out.splitlines()[-1])
+        assert rc==0 and abs(res.get('valid_nats', res.get('nats'))-want.nats)<1e-4, (cmd,err)
+
+def test_a_run_with_replay_finds_its_text(capsys, monkeypatch, tmp_path):
+    "The file is as it was, and the training text was not the file alone; a validation part that has changed is still told"
+    (tmp_path/'t.txt').write_text(text)
+    want = kept(tmp_path/'r', tmp_path/'t.txt', replay='old shells are sold by the shore.\n'*50).evaluate()
+    rc,out,err = in_process('evaluate r --json', capsys, monkeypatch, tmp_path)
+    assert rc==0 and abs(json.loads(out.splitlines()[-1])['valid_nats']-want.nats)<1e-4, err
+    (tmp_path/'t.txt').write_text(text[:-300]+text[:-300:-1])
+    rc,out,err = in_process('evaluate r --json', capsys, monkeypatch, tmp_path)
+    assert rc==2 and 'not the text' in err, err
+
+@pytest.mark.parametrize('split', [None,(),[]])
+def test_no_split_is_refused(split):
+    with pytest.raises(ValueError, match='between 0 and 1.*such as 0.1'): CharDataLoaders.from_text(text, split=split)

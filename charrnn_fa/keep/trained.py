@@ -29,7 +29,7 @@ def model_state(
     "Weights, and what is needed to build a model for them from nothing"
     model = bare_model(learn.model)
     return dict(model=dict(model.state_dict()), config=getattr(model, 'config', None), vocab=learn.vocab.to_json(), vocab_hash=learn.vocab.hash,
-        split=split_name(learn.dls), corpus=getattr(learn.dls, 'corpus_name', None), source=getattr(learn.dls, 'source', None), hashes=part_hashes(learn.dls),
+        split=split_name(learn.dls), corpus=getattr(learn.dls, 'corpus_name', None), source=getattr(learn.dls, 'source', None), hashes=_source_hashes(learn.dls),
         versions=dict(charrnn_fa=_version('charrnn_fa'), torch=torch.__version__, fastai=_version('fastai'), python=platform.python_version()))
 
 # %% ../../nbs/33_keep.trained.ipynb #df0b9de5
@@ -42,6 +42,10 @@ def part_hashes(
         if getattr(dl,'_hash',(None,))[0] is not dl.codes: dl._hash = dl.codes,stream_hash(dl.codes)
         res[nm] = dl._hash[1]
     return res
+
+def _source_hashes(dls):
+    "Hashes of those parts that can be read again at the source"
+    return {k:o for k,o in part_hashes(dls).items() if k!='train' or not getattr(dls, 'replay', False)}
 
 # %% ../../nbs/33_keep.trained.ipynb #eb9ea5ec
 def _version(name):
