@@ -188,3 +188,24 @@ def test_a_run_with_replay_finds_its_text(capsys, monkeypatch, tmp_path):
 @pytest.mark.parametrize('split', [None,(),[]])
 def test_no_split_is_refused(split):
     with pytest.raises(ValueError, match='between 0 and 1.*such as 0.1'): CharDataLoaders.from_text(text, split=split)
+
+@pytest.mark.parametrize('args,says', [('evaluate r odd.txt','take them out of the text'), ('doctor r odd.txt','take them out of the text'), ('look r odd.txt','take them out of the text'),
+    ('doctor r tiny.txt','a longer text'), ('train t.txt --run r --more --force','--force starts over and --more trains on'),
+    ('train t.txt --run s --from r --n-hid 32 --arch gru','leave out --n-hid and --n-layers')])
+def test_advice_is_something_that_the_command_has(args, says, capsys, monkeypatch, tmp_path):
+    "No keyword of Python, and no option that the command lacks"
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'odd.txt').write_text(text[:500]+'@')
+    (tmp_path/'tiny.txt').write_text('she sells')
+    rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
+    print(err)
+    known = ' '.join(in_process(f'{args.split()[0]} --help', capsys, monkeypatch, tmp_path)[1].split())
+    assert rc==2 and says in ' '.join(err.split()) and not re.search(r"\b\w+=|`|\bn_|\bunknown\b|\bseq_len\b", err), err
+    assert all(o in known for o in re.findall(r'--[a-z-]+', err)), err
+
+def test_a_text_that_was_removed_is_missed_in_plain_words(capsys, monkeypatch, tmp_path):
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'t.txt').unlink()
+    for cmd in ('evaluate r','doctor r','look r','html r p.html'):
+        rc,out,err = in_process(cmd, capsys, monkeypatch, tmp_path)
+        assert rc==(0 if cmd.startswith('html') else 2) and f"{tmp_path/'t.txt'} any more" in ' '.join(err.split()) and 'Corpus(' not in err, err

@@ -7,10 +7,11 @@ __all__ = ['model_state', 'part_hashes', 'bare_names', 'TrainedModel', 'trained_
            'TextChanged', 'text_of_run', 'recorded_hashes']
 
 # %% ../../nbs/33_keep.trained.ipynb #0603d7c2
-import importlib.metadata,math,platform,re
+import importlib.metadata,math,os,platform,re
 import torch, torch.nn as nn
 from fastcore.all import *
 from ..core import *
+from ..text.documents import *
 from ..text.corpus import *
 from ..text.vocab import *
 from ..text.stream import *
@@ -186,6 +187,7 @@ def text_of_run(
     if not src: raise ValueError('The text of this run was given as a str, not as a file or a name, so it cannot be read again: '
         'say which text to take, or use learn.evaluate() in the notebook that trained it')
     kw   = src if isinstance(src,dict) else dict(info.get('reading', {}), x=src)        # files of earlier versions have a name
+    if os.path.isabs(kw['x']) and not os.path.exists(kw['x']): raise CorpusError(f"The text of this run is not at {kw['x']} any more: put it back, or name another text")
     want = {} if force_text else recorded_hashes(info)
     try: stream = get_stream(vocab=vocab, **kw)
     except UnknownCharError as e: raise TextChanged(f"{kw['x']} is not the text that this run was trained on: {e}") from None

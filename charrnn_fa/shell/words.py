@@ -15,7 +15,7 @@ from ..doctor.watch import *
 # %% ../../nbs/85a_shell.words.ipynb #8265cd4d
 class ShellResume(Resume):
     "`Resume` with command-line options in its messages"
-    words = dict(name='another --run', again='the same command again resumes', over='; --force starts over', meant='', more='--more',
+    words = dict(name='another --run', again='the same command again resumes', over='; --force starts over', both='--force starts over and --more trains on', meant='', more='--more',
         best='The run keeps the model of step {1:,}')
 
 # %% ../../nbs/85a_shell.words.ipynb #78540851
