@@ -1,5 +1,5 @@
 "What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
-import copy,json,pickle,re,signal,traceback
+import copy,json,pickle,re,shlex,signal,traceback
 import pytest
 from charrnn_fa.everything import *
 from test_cli import in_process
@@ -209,3 +209,49 @@ def test_a_text_that_was_removed_is_missed_in_plain_words(capsys, monkeypatch, t
     for cmd in ('evaluate r','doctor r','look r','html r p.html'):
         rc,out,err = in_process(cmd, capsys, monkeypatch, tmp_path)
         assert rc==(0 if cmd.startswith('html') else 2) and f"{tmp_path/'t.txt'} any more" in ' '.join(err.split()) and 'Corpus(' not in err, err
+
+def test_a_command_that_is_advised_can_be_typed(capsys, monkeypatch, tmp_path):
+    "A run with blanks in its name is quoted, as a shell reads it"
+    (tmp_path/'t.txt').write_text(text)
+    monkeypatch.chdir(tmp_path)
+    from charrnn_fa import cli
+    run = 'a b/it\'s $c'
+    assert cli.main(['train','t.txt','--run',run,'--epochs','.2','--n-hid','8','--precision','fp32'])==0
+    tried = shlex.split(capsys.readouterr().err.rsplit('Try: ', 1)[1])
+    assert tried==['charrnn','sample',run] and cli.main([*tried[1:],'-n','5'])==0
+    for cmd in ('doctor','evaluate','runs'): assert cli.main([cmd,'no such/run'])==2
+    err = capsys.readouterr().err
+    assert err.count("--run 'no such/run'")==2 and '--run no such' not in err, err
+
+@pytest.mark.parametrize('name', ['',' '])
+def test_no_name_is_no_text(name, capsys, monkeypatch, tmp_path):
+    "An empty name would be the current folder"
+    from charrnn_fa import cli
+    (tmp_path/'t.txt').write_text(text)
+    monkeypatch.chdir(tmp_path)
+    for args in (['train',name,'--run','r'],['train','t.txt','--run',name],['html','r',name],['sample',name]):
+        assert cli.main(args)==2 and 'is empty' in capsys.readouterr().err, args
+    assert [o.name for o in tmp_path.iterdir()]==['t.txt']
+
+@pytest.mark.parametrize('cmd', ['sample','evaluate','look','runs','doctor'])
+def test_a_file_where_a_run_belongs(cmd, capsys, monkeypatch, tmp_path):
+    "It is said what the file is, and what to give; what is advised works"
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'page.html').write_text('<!doctype html>')
+    (tmp_path/'mine.safetensors').write_bytes((tmp_path/'r/model.safetensors').read_bytes())
+    for f,what in dict(zip(('r/model.safetensors','mine.safetensors','page.html','t.txt'), ('a model','a model','a page','a file'))).items():
+        rc,out,err = in_process(f'{cmd} {f}', capsys, monkeypatch, tmp_path)
+        assert rc==2 and f'{f} is {what}' in err and 'folder of the run' in err and 'name another' not in err, err
+        assert (', r' in err)==(f[0]=='r'), err
+
+def test_a_page_needs_a_place(capsys, monkeypatch, tmp_path):
+    "A folder is no page, and a file no folder: said before anything is measured"
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'d.html').mkdir()
+    for to,says in (('t.txt','t.txt is a file'),('d.html','d.html is a folder')):
+        rc,out,err = in_process(f'html r {to}', capsys, monkeypatch, tmp_path)
+        assert rc==2 and says in err and 'Errno' not in err, err
+    for f in (fresh().to_html,load_run(tmp_path/'r').to_html):
+        for to in ('.',tmp_path): pytest.raises(ValueError, f, to).match('is a folder')
+    for f in (fresh().to_folder,load_run(tmp_path/'r').to_folder): pytest.raises(ValueError, f, tmp_path/'t.txt').match('is a file')
+    assert (tmp_path/'t.txt').read_text()==text

@@ -6,7 +6,7 @@
 __all__ = ['soon_read', 'PlainLog', 'reading', 'own_device', 'train_run', 'doctor_run']
 
 # %% ../../nbs/86_shell.fit.ipynb #07c91c9e
-import contextlib,io,math,os,sys,time
+import contextlib,io,math,os,shlex,sys,time
 import torch
 from pathlib import Path
 from fastcore.all import *
@@ -136,7 +136,7 @@ def _fit(a, learn, cb):
             for o in (learn.no_bar(),learn.no_logging()): st.enter_context(o)
             if not rank_distrib(): learn.add_cb(PlainLog())
         try: learn.fit_preset(_settings(a)['fit'], cbs=cbs)
-        except Stopped as e: print(f'{e}\nThe model so far: charrnn sample {a.run}')
+        except Stopped as e: print(f'{e}\nThe model so far: charrnn sample {shlex.quote(str(a.run))}')
 
 # %% ../../nbs/86_shell.fit.ipynb #2557b45a
 def train_run(
@@ -174,7 +174,7 @@ def _judge(a, learn, cb, res):
     res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split,
         best_step=step_and_phase(best)[0] if best else None)
     cb.save_model(learn, train=res)
-    print(ev, verdict(learn.dls, ev.nats), *_learnt(learn), f'Saved in {a.run}. Try: charrnn sample {a.run}', sep='\n', file=sys.stderr)
+    print(ev, verdict(learn.dls, ev.nats), *_learnt(learn), f'Saved in {a.run}. Try: charrnn sample {shlex.quote(str(a.run))}', sep='\n', file=sys.stderr)
     return res
 
 def _learnt(learn):
@@ -193,8 +193,9 @@ def doctor_run(
 )->dict: # `findings`, `yardsticks`, `valid_nats`, checks that `passed` and `failed`
     "Examine a run: is its loss good for this text, and if not, why?"
     with contextlib.redirect_stdout(sys.stderr):
+        check_run(run)
         _,tree = newest_checkpoint(run)
-        if tree is None: raise ValueError(f'There is no checkpoint in {run}: train with `charrnn train CORPUS --run {run}`')
+        if tree is None: raise ValueError(f'There is no checkpoint in {run}: train with `charrnn train CORPUS --run {shlex.quote(str(run))}`')
         if not corpus: run_source(tree, 'doctor', run)
         learn = _patient(tree, corpus, force_text)
         own = _own_text(tree, learn.dls, not corpus)

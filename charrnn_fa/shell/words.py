@@ -6,7 +6,7 @@
 __all__ = ['ShellResume', 'in_shell_words', 'ShellDoctor']
 
 # %% ../../nbs/85a_shell.words.ipynb #8da8f0ac
-import re
+import re,shlex
 from fastcore.all import *
 from ..keep.resume import *
 from ..doctor.finding import *
@@ -36,8 +36,8 @@ def in_shell_words(
     "A finding for somebody with a shell and no notebook"
     fix,opts = '',_as_options(o)
     if opts: fix = f'charrnn train CORPUS --run ANOTHER {opts}'
-    if 'learn.doctor()' in o.fix: fix = f'charrnn doctor {run}'
-    if 'learn.sample' in o.fix: fix = f'charrnn sample {run} --temperature 1'
+    if 'learn.doctor()' in o.fix: fix = f'charrnn doctor {shlex.quote(str(run))}'
+    if 'learn.sample' in o.fix: fix = f'charrnn sample {shlex.quote(str(run))} --temperature 1'
     return Finding(o.name, o.saw, o.means, fix, o.severity, o.final)
 
 # %% ../../nbs/85a_shell.words.ipynb #07b5b0e6
