@@ -255,3 +255,19 @@ def test_a_page_needs_a_place(capsys, monkeypatch, tmp_path):
         for to in ('.',tmp_path): pytest.raises(ValueError, f, to).match('is a folder')
     for f in (fresh().to_folder,load_run(tmp_path/'r').to_folder): pytest.raises(ValueError, f, tmp_path/'t.txt').match('is a file')
     assert (tmp_path/'t.txt').read_text()==text
+
+said_in = [('She said naïve things about the café.\n','latin-1','cp1252'), ('sea shells by the sea shore, naïve\n','latin-1','cp1252'), ('the café is open\n','cp1252','cp1252'),
+    ('“café”\n','cp1252','cp1252'), ('naïve ','latin-1','cp1252'), ('Fährt der Zug über München, fragte Jürgen?\n','iso-8859-15','cp1252'),
+    ('Привет, как дела? Все хорошо, спасибо большое. ','cp1251','cp1251'), ('Dobrý den, bydlím v Praze. Kůň pěkně běží přes řeku.\n','cp1250','cp1250'),
+    ('これは日本語のテキストです。','shift_jis','cp932'), ('Καλημέρα σας, τι κάνετε σήμερα; ','cp1253','cp1253')]
+
+@pytest.mark.parametrize('line,enc,first', said_in)
+def test_a_common_encoding_is_guessed_first(line, enc, first, tmp_path):
+    (tmp_path/'a.txt').write_bytes((line*60).encode(enc))
+    with pytest.raises(CorpusError) as e: get_corpus(tmp_path/'a.txt')
+    assert f'it may be {first}' in str(e.value), e.value
+    assert get_corpus(tmp_path/'a.txt', encoding=first).text
+
+def test_utf_8_is_guessed_where_another_was_named(tmp_path):
+    (tmp_path/'a.txt').write_bytes('naïve cafés\n'.encode()*20)
+    with pytest.raises(CorpusError, match='it may be utf-8'): get_corpus(tmp_path/'a.txt', encoding='ascii')
