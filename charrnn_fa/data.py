@@ -149,6 +149,11 @@ def _say_fate(x, vocab, unknown, kwargs):
     return x
 
 # %% ../nbs/10_data.ipynb #9c1e3de9
+def _check_parts(split, stream, splits):
+    "Refuse a split that leaves too little on one side, where another would not"
+    n = min(len(stream[o]) for o in splits)
+    if n<2<=len(stream)//10: raise ValueError(f'split={split!r} of {len(stream):,} characters leaves a part of {plural(n, "character")}: use another share, such as 0.1')
+
 @patch(cls_method=True)
 @spell_checked()
 @delegates(get_corpus, but=['x'])
@@ -169,6 +174,7 @@ def from_corpus(cls:CharDataLoaders,
     stream = get_stream(x, vocab=vocab, unknown=unknown, **kwargs)
     if not len(stream): raise ValueError('The text is empty: 0 characters. Give at least a few thousand')
     stream,splits = in_pieces(stream, PositionSplitter(split)(stream))                    # slices: fastai makes a list of anything else
+    _check_parts(split, stream, splits)
     bs,seq_len = suited_shape(len(stream[splits[0]]), bs, seq_len, device)
     dsets  = Datasets(stream, [[CharNumericalize(stream.vocab)]], splits=splits, dl_type=CharStreamDL)
     res = cls(*dsets.dataloaders(bs=bs, val_bs=val_bs, seq_len=seq_len, device=device).loaders, path=path, device=device)

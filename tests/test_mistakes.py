@@ -271,3 +271,22 @@ def test_a_common_encoding_is_guessed_first(line, enc, first, tmp_path):
 def test_utf_8_is_guessed_where_another_was_named(tmp_path):
     (tmp_path/'a.txt').write_bytes('naïve cafés\n'.encode()*20)
     with pytest.raises(CorpusError, match='it may be utf-8'): get_corpus(tmp_path/'a.txt', encoding='ascii')
+
+def test_one_length_of_a_fit(capsys, monkeypatch, tmp_path):
+    (tmp_path/'t.txt').write_text(text)
+    for more in ('','--preset 2min'):
+        rc,out,err = in_process(f'train t.txt --run r --epochs 1 --minutes 1 {more}', capsys, monkeypatch, tmp_path)
+        assert rc==2 and '--epochs' in err and '--minutes' in err and 'one of' in err and not (tmp_path/'r').exists(), err
+
+@pytest.mark.parametrize('prompt', ['the','she sells',''])
+def test_what_to_do_with_unknown_characters_is_checked_at_once(prompt):
+    "Also where there are none"
+    for o in (fresh(),):
+        with pytest.raises(ValueError, match="unknown='foo' must be"): o.sample(prompt, 5, unknown='foo')
+        for good in ('error','skip','relative','s'): o.sample(prompt, 5, unknown=good)
+
+def test_a_share_that_leaves_nothing_names_the_split(capsys, monkeypatch, tmp_path):
+    (tmp_path/'t.txt').write_text(text)
+    for split in ('0.000001','0.999999'):
+        rc,out,err = in_process(f'train t.txt --run r --split {split}', capsys, monkeypatch, tmp_path)
+        assert rc==2 and f'--split {split}' in err and 'character' in err and len(err.splitlines())==1, err

@@ -144,6 +144,7 @@ def train_run(
 )->dict: # Figures and facts by name
     "Train on a corpus; checkpoints and model are left in the run, whose claim is held until the model is written"
     PositionSplitter(a.split)
+    if a.epochs and a.minutes: raise ValueError('`epochs` and `minutes` both say how long to train: give one of them')
     set_seed(a.seed)
     with contextlib.redirect_stdout(sys.stderr), own_device():
         with ShellResume(a.run, every=_every(a), same=dict(seed=a.seed), anew=a.force, more='next' if a.more else 0) as cb:
