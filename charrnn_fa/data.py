@@ -151,8 +151,9 @@ def _say_fate(x, vocab, unknown, kwargs):
 # %% ../nbs/10_data.ipynb #9c1e3de9
 def _check_parts(split, stream, splits):
     "Refuse a split that leaves too little on one side, where another would not"
-    n = min(len(stream[o]) for o in splits)
-    if n<2<=len(stream)//10: raise ValueError(f'split={split!r} of {len(stream):,} characters leaves a part of {plural(n, "character")}: use another share, such as 0.1')
+    n,what = min((len(stream[o]), nm) for o,nm in zip(splits, ('to train on','to validate on','to test on')))
+    left = plural(n, 'character') if n else 'nothing'
+    if n<2<=len(stream)//10: raise ValueError(f'split={split!r} of {len(stream):,} characters leaves {left} {what}: use another share, such as 0.1')
 
 @patch(cls_method=True)
 @spell_checked()
