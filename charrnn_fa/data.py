@@ -103,6 +103,7 @@ def CharBlock(
 class CharDataLoaders(DataLoaders):
     "Loaders of character streams; `from_corpus` takes anything `get_corpus` does"
     split,corpus_name,source = None,'text',None        # `source`: what `get_corpus` takes to read the text again
+    replay = False                                     # whether another text was mixed into the training part
     @property
     def n_inp(self): return self.loaders[0].n_inp      # asked for at each step: `__getattr__` would look for it in three places first
     def __getattr__(self, k):
@@ -148,6 +149,12 @@ def _say_fate(x, vocab, unknown, kwargs):
     return x
 
 # %% ../nbs/10_data.ipynb #9c1e3de9
+def _check_parts(split, stream, splits):
+    "Refuse a split that leaves too little on one side, where another would not"
+    n,what = min((len(stream[o]), nm) for o,nm in zip(splits, ('to train on','to validate on','to test on')))
+    left = plural(n, 'character') if n else 'nothing'
+    if n<2<=len(stream)//10: raise ValueError(f'split={split!r} of {len(stream):,} characters leaves {left} {what}: use another share, such as 0.1')
+
 @patch(cls_method=True)
 @spell_checked()
 @delegates(get_corpus, but=['x'])
@@ -168,6 +175,7 @@ def from_corpus(cls:CharDataLoaders,
     stream = get_stream(x, vocab=vocab, unknown=unknown, **kwargs)
     if not len(stream): raise ValueError('The text is empty: 0 characters. Give at least a few thousand')
     stream,splits = in_pieces(stream, PositionSplitter(split)(stream))                    # slices: fastai makes a list of anything else
+    _check_parts(split, stream, splits)
     bs,seq_len = suited_shape(len(stream[splits[0]]), bs, seq_len, device)
     dsets  = Datasets(stream, [[CharNumericalize(stream.vocab)]], splits=splits, dl_type=CharStreamDL)
     res = cls(*dsets.dataloaders(bs=bs, val_bs=val_bs, seq_len=seq_len, device=device).loaders, path=path, device=device)

@@ -235,6 +235,52 @@ def test_doctor(shells, tmp_path):
     assert res['valid_nats']>2 and abs(res['valid_nats']-json.loads(charrnn('evaluate', tmp_path/'r', '--json').stdout)['valid_nats'])<.2
     assert 'validation loss' in charrnn('doctor', tmp_path/'r').stdout
 
+def as_json(args, capsys, monkeypatch, tmp_path):
+    "What a command prints as JSON, and what it says beside it"
+    rc,out,err = in_process(args+' --json', capsys, monkeypatch, tmp_path)
+    assert rc==0, err
+    return json.loads(out.splitlines()[-1]),err
+
+@pytest.fixture
+def overfit(capsys, monkeypatch, tmp_path):
+    "A run on a short text of letters by chance, of which the last epochs are the worst"
+    (tmp_path/'noise.txt').write_text(''.join(random.Random(0).choices('abcd', k=2000)))
+    return as_json('train noise.txt --run r --epochs 18 --n-hid 64 --bs 4 --seq-len 16 --precision fp32', capsys, monkeypatch, tmp_path)[0]
+
+def test_the_doctor_of_a_run_and_evaluate_name_one_loss(overfit, capsys, monkeypatch, tmp_path):
+    "Where it was stored with the run, and where it has to be measured"
+    def _figures(): return [as_json(f'{o} r', capsys, monkeypatch, tmp_path)[0]['valid_nats'] for o in ('evaluate','doctor')]
+    assert _figures()==[overfit['valid_nats']]*2
+    (tmp_path/'r/model.safetensors').unlink()
+    a,b = _figures()
+    assert a==b!=overfit['valid_nats']
+    out = in_process('doctor r', capsys, monkeypatch, tmp_path)[1]
+    assert f'validation loss {a:.3f}' in out and 'table' not in out, out
+    monkeypatch.setattr('charrnn_fa.shell.fit.soon_read', 10)                  # a validation part that takes long to read
+    out = in_process('doctor r', capsys, monkeypatch, tmp_path)[1]
+    assert f'validation loss {a:.3f}' not in out and 'in the table of the fit' in out, out
+
+def test_the_doctor_measures_another_text(overfit, capsys, monkeypatch, tmp_path):
+    "The loss that is held against the yardsticks of a text was measured there; what the run recorded says nothing about it"
+    other = ''.join(random.Random(1).choices('abcd', weights=[20,1,1,1], k=3000))
+    (tmp_path/'other.txt').write_text(other)
+    res,tm = as_json('doctor r other.txt', capsys, monkeypatch, tmp_path)[0],load_run(tmp_path/'r')
+    assert res['valid_nats']==tm.evaluate(tm.vocab.encode(other[2700:])).nats!=overfit['valid_nats']
+    assert not {'overfitting','plateau','lr_high','lr_low','small_text'} & {o['name'] for o in res['findings']}
+    assert 'other.txt: validation loss' in in_process('doctor r other.txt', capsys, monkeypatch, tmp_path)[1]
+    (tmp_path/'same.txt').write_text((tmp_path/'noise.txt').read_text())
+    res = as_json('doctor r same.txt', capsys, monkeypatch, tmp_path)[0]         # its own text under another name
+    assert res['valid_nats']==overfit['valid_nats'] and 'overfitting' in [o['name'] for o in res['findings']]
+
+def test_overfitting_is_told_in_the_numbers_of_the_table(capsys, monkeypatch, tmp_path):
+    "Lines of a log say `epoch 6 of 14`, and the finding speaks of 6 epochs"
+    (tmp_path/'noise.txt').write_text(''.join(random.Random(0).choices('abcd', k=4000)))
+    rc,out,err = in_process('train noise.txt --run r --epochs 20 --n-hid 96 --bs 4 --seq-len 16 --precision fp32', capsys, monkeypatch, tmp_path)
+    losses = {int(a):b for a,b in re.findall(r'^epoch (\d+) of 20: valid loss ([\d.]+)', err, re.M)}
+    best,low,last,high = re.search(r'overfitting: validation loss ([\d.]+) after (\d+) epochs?, ([\d.]+) after (\d+),', err).group(2,1,4,3)
+    assert (f'{float(losses[int(best)]):.3f}',f'{float(losses[int(last)]):.3f}')==(low,high), err
+    assert rc==0 and f'--epochs {best}' in err
+
 def test_nothing_is_lost(shells, tmp_path):
     "A finished run is left as it is; other settings are refused; --force moves it out of the way"
     for more,rc in ([],0),([],0),(['--lr',.1],2),(['--force'],0): assert charrnn('train', shells, '--run', tmp_path/'r', '--epochs', 0.05, *small, *more).returncode==rc

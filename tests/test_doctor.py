@@ -108,14 +108,97 @@ def test_callback_names_the_epoch_of_overfitting():
     cb,_  = watched(learn, steps=16*len(learn.dls.train), lr=1e-2)
     found = next(o for o in cb.findings if o.name=='overfitting')
     ls    = [o[1] for o in learn.recorder.values]
-    last  = int(re.search(r'after (\d+), while', found.saw)[1])
-    assert f'from epoch {np.argmin(ls[:last+1])+1} on' in found.means and last<len(ls)-1
+    last  = int(re.search(r'after (\d+), while', found.saw)[1])                # epochs that had passed, whatever the first one is called
+    best  = int(np.argmin(ls[:last]))
+    assert f'validation loss {ls[best]:.3f} after {best+1} epoch' in found.saw and f'{ls[last-1]:.3f} after {last},' in found.saw, found
+    assert f'after {best+1} epoch' in found.means and f'fit({best+1})' in found.fix and last<len(ls)
+
+def curve(*valid): return np.array([(2-.1*i,o) for i,o in enumerate(valid)])
+
+@pytest.mark.parametrize('n', [70,5_373,100_000])
+def test_chance_is_not_overfitting(n):
+    "Curves of a validation loss that stays where it is, measured on `n` characters: a character's loss moves by half a nat, up or down, from one epoch to the next"
+    rnd = np.random.default_rng(0)
+    for _ in range(50):
+        ls = 1.5+rnd.normal(0, 0.5/(2*n)**.5, 16)                               # the difference of two has a spread of 0.5/sqrt(n)
+        assert not any(overfit_finding(curve(*ls[:i]), n) for i in range(1, 17))
+
+def test_a_rise_has_to_last_and_to_be_worth_a_word():
+    once = [1.6,1.5,1.54,1.49,1.45,1.43]
+    assert not any(overfit_finding(curve(*once[:i]), 5_373) for i in range(1, 7))
+    assert not overfit_finding(np.array([(.001,.0008),(.0005,.001),(.0004,.001),(.0003,.0011),(.0002,.0012)]), 5_373)
+    true = overfit_finding(curve(1.6,1.5,1.6,1.7,1.8), 5_373)
+    assert 'validation loss 1.500 after 2 epochs, 1.800 after 5,' in true.saw and 'fit(2)' in true.fix
 
 def test_lr_find_is_left_alone():
     learn = zoo.learner('gru')
     learn.add_cb(Doctor(share=1.))
     with learn.no_bar(), learn.no_logging(): learn.lr_find(num_it=40, show_plot=False)
     assert not learn.doctor_watch.findings and not learn.doctor_watch.losses and learn.doctor()==[]
+
+periods = ['aaaaaaaaaaaaaaab', ''.join(random.Random(3).choices('ab', k=40)), 'a'*15+'bcdefghijklmnopqrst']
+
+@pytest.mark.parametrize('block', periods, ids=['run of 15','40 letters','two kinds of letters'])
+def test_what_repeats_may_be_learnt(block):
+    "On a text with a period longer than 7 characters a network rightly beats the n-gram far more than twofold"
+    set_seed(0)
+    learn = zoo.learner('lstm', zoo.loaders(block*(60_000//len(block))))
+    cb,_  = watched(learn, steps=300, lr=1e-2, share=0.)
+    assert cb.losses[-1]<0.3*yardsticks(learn.dls).ngram and not cb.findings, cb.findings
+
+def test_what_was_learnt_before_is_not_too_good(tmp_path):
+    "A second fit of a model that knows its text; a fit that was broken off and goes on"
+    def _fit(*cbs):
+        set_seed(0)
+        learn,doctor = char_learner(zoo.loaders(zoo.words(n=3000), bs=2, seq_len=13), n_hid=256, precision='fp32'),Doctor(share=0.)
+        with learn.no_bar(), learn.no_logging(), contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(KeyboardInterrupt):
+            learn.fit_steps(1900, 5e-3, cbs=[doctor,Resume(tmp_path/'r', every=100),*cbs])
+        return learn,doctor
+    class Off(Callback):
+        def after_batch(self):
+            if self.train_iter==1600: raise KeyboardInterrupt
+    _fit(Off())
+    learn,doctor = _fit()
+    assert 120<=len(doctor.losses)<=500 and doctor.losses[-1]<0.3 and 'too_good' not in doctor.findings.names, doctor.findings
+    again,_ = watched(learn, steps=130, lr=1e-3, share=0.)
+    assert again.losses[-1]<0.3 and 'too_good' not in again.findings.names, again.findings
+
+class Inside(nn.Module):
+    "A model of the library in a module of one's own, which has no `reset` of its own"
+    def __init__(self, v):
+        super().__init__()
+        self.inner = CharRNN(v, cell='gru', n_hid=32)
+    def forward(self, x): return self.inner(x)
+
+def test_a_state_inside_a_wrapper_is_reset():
+    set_seed(0)
+    d = zoo.learner(Inside).doctor()
+    assert not [o for o in d if o.severity!='remark'], d
+
+@pytest.mark.parametrize('n,n_hid,fits', [(50,32,False), (900,128,True), (2500,400,True)])
+def test_a_smaller_model_is_smaller(n, n_hid, fits):
+    "The width that is advised for a short text makes a model that the text is not too short for; where none does, more text is"
+    dls = zoo.loaders(zoo.words(n=n), bs=2, seq_len=8)
+    o = next(o for o in char_learner(dls, n_hid=n_hid, precision='fp32').doctor() if o.name=='small_text')
+    if not fits: assert not o.fix and 'more text' in o.means, o
+    else:
+        small = char_learner(dls, n_hid=int(re.search(r'n_hid=(\d+)', o.fix)[1]), precision='fp32')
+        assert n_params(small.model)<=50*len(dls.train.codes) and 'small_text' not in small.doctor().names
+
+@pytest.mark.parametrize('n,split,better', [(50,0.1,None), (900,0.1,0.3), (1500,0.1,0.2), (1500,0.05,0.2), (3000,0.01,0.1)])
+def test_advice_on_a_split_changes_it(n, split, better):
+    "So that validation has 200 characters; where it cannot, the text is too short"
+    o = next(o for o in zoo.learner('gru', zoo.loaders(zoo.words(n=n), bs=2, seq_len=8, split=split)).doctor() if o.name=='valid_differs')
+    if better is None: assert not o.fix and 'longer text' in o.means, o
+    else:
+        assert f'split={better})' in o.fix, o
+        assert 'valid_differs' not in zoo.learner('gru', zoo.loaders(zoo.words(n=n), bs=2, seq_len=8, split=better)).doctor().names
+
+def test_one_text_of_two_kinds_is_cut_elsewhere():
+    "A text that ends in another alphabet, split at its end already: the same split is no advice"
+    dls = zoo.loaders(zoo.words(n=27_000)+zoo.words(zoo.GREEK, n=3000), split=0.1)
+    o = next(o for o in zoo.learner('gru', dls).doctor() if o.name=='valid_differs')
+    assert "split='char-rnn'" in o.fix and 'split=0.1' not in o.fix, o
 
 # Nothing is changed
 def weights(steps, *cbs, before=lambda l: None, nm='by_hand'):

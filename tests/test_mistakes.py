@@ -1,5 +1,5 @@
 "What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
-import copy,pickle,re,signal,traceback
+import copy,json,pickle,re,shlex,signal,traceback
 import pytest
 from charrnn_fa.everything import *
 from test_cli import in_process
@@ -146,6 +146,8 @@ def test_fixes_of_the_doctor_are_commands_in_a_shell(capsys, monkeypatch, tmp_pa
         o = in_shell_words(Finding(name, 'saw', 'means', fix), 'runs/r')
         assert not python_words.search(o.fix) and not re.search(r'[(=]', o.fix), o.fix
     assert in_shell_words(Finding('plateau', 'saw', 'means', 'learn.doctor()'), 'runs/r').fix=='charrnn doctor runs/r'
+    cut = Finding('valid_differs', 'saw', 'means', "CharDataLoaders.from_text(text, split='char-rnn')  # from many places", 'slow')
+    assert in_shell_words(cut, 'runs/r').fix=='charrnn train CORPUS --run ANOTHER --split char-rnn'
     assert '--lr 0.0008' in in_shell_words(Finding('lr_high', 'saw', 'means', 'learn.lr = 0.0008'), 'runs/r').fix
 
 def test_ctrl_c_has_the_last_word(tmp_path):
@@ -157,3 +159,140 @@ def test_ctrl_c_has_the_last_word(tmp_path):
     last = err.strip().splitlines()[-2:]
     assert p.returncode==130 and re.fullmatch(r'Stopped at step [\d,]+ of [\d,]+; the same command again resumes', last[0]), err
     assert last[1]==f'The model so far: charrnn sample {tmp_path/"r"}' and 'accuracy' not in err
+
+def kept(run, t, split=0.1, replay=None):
+    "A run in a folder, on the text in file `t`"
+    dls = CharDataLoaders.from_file(t, bs=4, seq_len=16, split=split, device='cpu')
+    if replay: dls = with_replay(dls, replay, 0.3, piece=100)
+    learn = char_learner(dls, 'rnn', n_hid=8, precision='fp32')
+    with learn.no_bar(), learn.no_logging(), Resume(run) as r:
+        learn.fit_steps(20, cbs=r)
+        r.save_model(learn)
+    return learn
+
+@pytest.mark.parametrize('split', [(0.1,0.1), [.2], (0.25,), 0.05])
+def test_any_split_is_read_back(split, capsys, monkeypatch, tmp_path):
+    "As it was given in Python: the commands score the same characters"
+    (tmp_path/'t.txt').write_text(text)
+    learn = kept(tmp_path/'r', tmp_path/'t.txt', split)
+    want  = learn.evaluate()
+    for cmd in ('evaluate r --json','doctor r --json','look r --loss-by --json'):
+        rc,out,err = in_process(cmd, capsys, monkeypatch, tmp_path)
+        res = json.loads(out.splitlines()[-1])
+        assert rc==0 and abs(res.get('valid_nats', res.get('nats'))-want.nats)<1e-4, (cmd,err)
+
+def test_a_run_with_replay_finds_its_text(capsys, monkeypatch, tmp_path):
+    "The file is as it was, and the training text was not the file alone; a validation part that has changed is still told"
+    (tmp_path/'t.txt').write_text(text)
+    want = kept(tmp_path/'r', tmp_path/'t.txt', replay='old shells are sold by the shore.\n'*50).evaluate()
+    rc,out,err = in_process('evaluate r --json', capsys, monkeypatch, tmp_path)
+    assert rc==0 and abs(json.loads(out.splitlines()[-1])['valid_nats']-want.nats)<1e-4, err
+    (tmp_path/'t.txt').write_text(text[:-300]+text[:-300:-1])
+    rc,out,err = in_process('evaluate r --json', capsys, monkeypatch, tmp_path)
+    assert rc==2 and 'not the text' in err, err
+
+@pytest.mark.parametrize('split', [None,(),[]])
+def test_no_split_is_refused(split):
+    with pytest.raises(ValueError, match='between 0 and 1.*such as 0.1'): CharDataLoaders.from_text(text, split=split)
+
+@pytest.mark.parametrize('args,says', [('evaluate r odd.txt','take them out of the text'), ('doctor r odd.txt','take them out of the text'), ('look r odd.txt','take them out of the text'),
+    ('doctor r tiny.txt','a longer text'), ('train t.txt --run r --more --force','--force starts over and --more trains on'),
+    ('train t.txt --run s --from r --n-hid 32 --arch gru','leave out --n-hid and --n-layers')])
+def test_advice_is_something_that_the_command_has(args, says, capsys, monkeypatch, tmp_path):
+    "No keyword of Python, and no option that the command lacks"
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'odd.txt').write_text(text[:500]+'@')
+    (tmp_path/'tiny.txt').write_text('she sells')
+    rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
+    print(err)
+    known = ' '.join(in_process(f'{args.split()[0]} --help', capsys, monkeypatch, tmp_path)[1].split())
+    assert rc==2 and says in ' '.join(err.split()) and not re.search(r"\b\w+=|`|\bn_|\bunknown\b|\bseq_len\b", err), err
+    assert all(o in known for o in re.findall(r'--[a-z-]+', err)), err
+
+def test_a_text_that_was_removed_is_missed_in_plain_words(capsys, monkeypatch, tmp_path):
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'t.txt').unlink()
+    for cmd in ('evaluate r','doctor r','look r','html r p.html'):
+        rc,out,err = in_process(cmd, capsys, monkeypatch, tmp_path)
+        assert rc==(0 if cmd.startswith('html') else 2) and f"{tmp_path/'t.txt'} any more" in ' '.join(err.split()) and 'Corpus(' not in err, err
+
+def test_a_command_that_is_advised_can_be_typed(capsys, monkeypatch, tmp_path):
+    "A run with blanks in its name is quoted, as a shell reads it"
+    (tmp_path/'t.txt').write_text(text)
+    monkeypatch.chdir(tmp_path)
+    from charrnn_fa import cli
+    run = 'a b/it\'s $c'
+    assert cli.main(['train','t.txt','--run',run,'--epochs','.2','--n-hid','8','--precision','fp32'])==0
+    tried = shlex.split(capsys.readouterr().err.rsplit('Try: ', 1)[1])
+    assert tried==['charrnn','sample',run] and cli.main([*tried[1:],'-n','5'])==0
+    for cmd in ('doctor','evaluate','runs'): assert cli.main([cmd,'no such/run'])==2
+    err = capsys.readouterr().err
+    assert err.count("--run 'no such/run'")==2 and '--run no such' not in err, err
+
+@pytest.mark.parametrize('name', ['',' '])
+def test_no_name_is_no_text(name, capsys, monkeypatch, tmp_path):
+    "An empty name would be the current folder"
+    from charrnn_fa import cli
+    (tmp_path/'t.txt').write_text(text)
+    monkeypatch.chdir(tmp_path)
+    for args in (['train',name,'--run','r'],['train','t.txt','--run',name],['html','r',name],['sample',name]):
+        assert cli.main(args)==2 and 'is empty' in capsys.readouterr().err, args
+    assert [o.name for o in tmp_path.iterdir()]==['t.txt']
+
+@pytest.mark.parametrize('cmd', ['sample','evaluate','look','runs','doctor'])
+def test_a_file_where_a_run_belongs(cmd, capsys, monkeypatch, tmp_path):
+    "It is said what the file is, and what to give; what is advised works"
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'page.html').write_text('<!doctype html>')
+    (tmp_path/'mine.safetensors').write_bytes((tmp_path/'r/model.safetensors').read_bytes())
+    for f,what in dict(zip(('r/model.safetensors','mine.safetensors','page.html','t.txt'), ('a model','a model','a page','a file'))).items():
+        rc,out,err = in_process(f'{cmd} {f}', capsys, monkeypatch, tmp_path)
+        assert rc==2 and f'{f} is {what}' in err and 'folder of the run' in err and 'name another' not in err, err
+        assert (', r' in err)==(f[0]=='r'), err
+
+def test_a_page_needs_a_place(capsys, monkeypatch, tmp_path):
+    "A folder is no page, and a file no folder: said before anything is measured"
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'d.html').mkdir()
+    for to,says in (('t.txt','t.txt is a file'),('d.html','d.html is a folder')):
+        rc,out,err = in_process(f'html r {to}', capsys, monkeypatch, tmp_path)
+        assert rc==2 and says in err and 'Errno' not in err, err
+    for f in (fresh().to_html,load_run(tmp_path/'r').to_html):
+        for to in ('.',tmp_path): pytest.raises(ValueError, f, to).match('is a folder')
+    for f in (fresh().to_folder,load_run(tmp_path/'r').to_folder): pytest.raises(ValueError, f, tmp_path/'t.txt').match('is a file')
+    assert (tmp_path/'t.txt').read_text()==text
+
+said_in = [('She said naïve things about the café.\n','latin-1','cp1252'), ('sea shells by the sea shore, naïve\n','latin-1','cp1252'), ('the café is open\n','cp1252','cp1252'),
+    ('“café”\n','cp1252','cp1252'), ('naïve ','latin-1','cp1252'), ('Fährt der Zug über München, fragte Jürgen?\n','iso-8859-15','cp1252'),
+    ('Привет, как дела? Все хорошо, спасибо большое. ','cp1251','cp1251'), ('Dobrý den, bydlím v Praze. Kůň pěkně běží přes řeku.\n','cp1250','cp1250'),
+    ('これは日本語のテキストです。','shift_jis','cp932'), ('Καλημέρα σας, τι κάνετε σήμερα; ','cp1253','cp1253')]
+
+@pytest.mark.parametrize('line,enc,first', said_in)
+def test_a_common_encoding_is_guessed_first(line, enc, first, tmp_path):
+    (tmp_path/'a.txt').write_bytes((line*60).encode(enc))
+    with pytest.raises(CorpusError) as e: get_corpus(tmp_path/'a.txt')
+    assert f'it may be {first}' in str(e.value), e.value
+    assert get_corpus(tmp_path/'a.txt', encoding=first).text
+
+def test_utf_8_is_guessed_where_another_was_named(tmp_path):
+    (tmp_path/'a.txt').write_bytes('naïve cafés\n'.encode()*20)
+    with pytest.raises(CorpusError, match='it may be utf-8'): get_corpus(tmp_path/'a.txt', encoding='ascii')
+
+def test_one_length_of_a_fit(capsys, monkeypatch, tmp_path):
+    (tmp_path/'t.txt').write_text(text)
+    for more in ('','--preset 2min'):
+        rc,out,err = in_process(f'train t.txt --run r --epochs 1 --minutes 1 {more}', capsys, monkeypatch, tmp_path)
+        assert rc==2 and '--epochs' in err and '--minutes' in err and 'one of' in err and not (tmp_path/'r').exists(), err
+
+@pytest.mark.parametrize('prompt', ['the','she sells',''])
+def test_what_to_do_with_unknown_characters_is_checked_at_once(prompt):
+    "Also where there are none"
+    for o in (fresh(),):
+        with pytest.raises(ValueError, match="unknown='foo' must be"): o.sample(prompt, 5, unknown='foo')
+        for good in ('error','skip','relative','s'): o.sample(prompt, 5, unknown=good)
+
+def test_a_share_that_leaves_nothing_names_the_split(capsys, monkeypatch, tmp_path):
+    (tmp_path/'t.txt').write_text(text)
+    for split in ('0.000001','0.999999'):
+        rc,out,err = in_process(f'train t.txt --run r --split {split}', capsys, monkeypatch, tmp_path)
+        assert rc==2 and f'--split {split}' in err and 'character' in err and len(err.splitlines())==1, err

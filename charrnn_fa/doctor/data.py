@@ -12,10 +12,10 @@ from functools import partial
 import numpy as np, torch
 from fastcore.all import *
 from fastai.basics import *
+from ..core import *
 from ..text.ngrams import *
 from ..models import *
 from ..train.yardstick import *
-from ..train.build import *
 from ..use.sampling import *
 from .finding import *
 from .aside import *
@@ -79,6 +79,20 @@ def check_encoding(p):
     if saw: return Finding('mojibake', saw, 'the text was decoded with the wrong encoding, and the network learns to write it that way',
         "CharDataLoaders.from_corpus('text.txt')  # finds the encoding; or open(f, encoding='utf-8').read()", 'slow')
 
+# %% ../../nbs/51_doctor.data.ipynb #216d3917
+def _other_cut(dls):
+    "A line that takes validation from elsewhere in the text; empty where there is none"
+    n = sum(len(o.codes) for o in dls.loaders)
+    if split_name(dls) is None: return 'CharDataLoaders.from_text(text, split=0.1)  # one text, cut in two'
+    return "CharDataLoaders.from_text(text, split='char-rnn')  # from many places" if n>=25_000 and split_name(dls)!='char-rnn' else ''
+
+def _few_valid(n, total, few):
+    "The finding of a validation part of `n` characters out of `total`, fewer than `few`"
+    share = first(o for o in (0.1,0.2,0.3) if o*total>=few and o*total>n)
+    means = 'so few that its loss may be off by 0.2 nats by chance'
+    fix   = f'CharDataLoaders.from_text(text, split={share})' if share else ''
+    return Finding('valid_differs', f'validation has {plural(n, "character")}', means+('' if share else ': take a longer text'), fix, 'remark')
+
 # %% ../../nbs/51_doctor.data.ipynb #fd2b29fc
 def foreign(
     train, # Codes of the training text
@@ -102,10 +116,9 @@ def check_valid(p):
     dls = p.learn.dls
     if len(dls.loaders)<2 or not hasattr(dls.valid,'codes'): return
     train,valid = dls.train.codes,dls.valid.codes
-    fix = 'CharDataLoaders.from_text(text, split=0.1)  # one text, cut in two'
+    fix = _other_cut(dls)
     few = 200                                                         # a character's loss varies by about 2 nats, and 2/sqrt(200) is 0.14
-    if len(valid)<few: return Finding('valid_differs', f'validation has {len(valid)} characters',
-        'so few that its loss may be off by 0.2 nats by chance', fix, 'remark')
+    if len(valid)<few: return _few_valid(len(valid), len(train)+len(valid), few)
     if dls.valid.seq_len!=dls.train.seq_len and not p.carried and p.moved(cols=slice(0,1))[:,1:].any():
         return Finding('valid_differs', f'windows of {dls.valid.seq_len} characters in validation, {dls.train.seq_len} in training',
             'without a carried state, another length is another task', f'CharDataLoaders.from_text(text, seq_len={dls.train.seq_len})', 'remark')
@@ -135,8 +148,10 @@ def check_leak(p):
 def check_size(p):
     "Parameters against characters"
     n,m = n_params(p.model),len(p.learn.dls.train.codes)
-    if n>50*m: return Finding('small_text', f'{n:,} parameters for {m:,} characters',
-        'it will memorise the text', f'char_learner(dls, n_hid={choose_size(m)["n_hid"]}, dropout=0.3)', 'remark')
+    if n<=50*m: return
+    fit = [h for h in (16,32,64,128,256,512) if 8*h*h+4*h*p.v<=50*m]  # an lstm has about that many, with its embedding and head
+    fix = f'char_learner(dls, n_hid={fit[-1]}, dropout=0.3)' if fit else ''
+    return Finding('small_text', f'{n:,} parameters for {m:,} characters', f'it will memorise the text{"" if fit else ": only more text helps"}', fix, 'remark')
 
 # %% ../../nbs/51_doctor.data.ipynb #080e389f
 def _pairs(codes, v): return np.bincount(codes[:-1].astype(np.int64)*v+codes[1:], minlength=v*v).reshape(v, v).astype(float)

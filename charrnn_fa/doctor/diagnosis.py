@@ -18,6 +18,7 @@ _COLOURS = dict(broken='#b3261e', slow='#8a5a00', remark='#4a5568')   # white on
 
 class Diagnosis(list):
     "Findings, the most likely cause first; `yardsticks` of the text, the last validation `loss`, checks that `passed`, errors of those that `failed` to run"
+    what = 'validation'                                               # whose loss it is
     def __init__(self, items=(), yardsticks=None, loss=None, passed=(), failed=()):
         super().__init__(items)
         self.yardsticks,self.loss,self.passed,self.failed = yardsticks,loss,list(passed),dict(failed)
@@ -34,7 +35,7 @@ class Diagnosis(list):
         lines += [f'{k} could not be run ({v})' for k,v in self.failed.items()]
         if self.yardsticks:
             lines.append(repr(self.yardsticks))
-            if self.loss is not None: lines.append(self.yardsticks.judge(self.loss))
+            if self.loss is not None: lines.append(self.yardsticks.judge(self.loss, self.what))
         return '\n'.join(lines)
 
     def __repr__(self): return '\n'.join([*map(repr, self), self.foot()])

@@ -74,7 +74,7 @@ def check_state(p):
     if p.mixed or not p.moved(cols=slice(0,1))[:,1:].any(): return
     if not p.carried: return Finding('state_not_carried', 'a window gives the same output whatever came before',
         f'the model never sees further back than {p.bx.shape[1]} characters, the length of a window', _longer(p), 'remark')
-    has = callable(getattr(p.model,'reset',None))
+    has = bool(carriers(p.model))
     if has and not p.differs(p.second(reset=True), p.out).any(): return
     saw = 'after `reset` the output still depends on what was read' if has else 'the state is carried, but there is no `reset`'
     return Finding('state_not_reset', saw,
@@ -127,7 +127,7 @@ def _slopes(p, model, eps, n=6):
 @check
 def check_true_gradient(p):
     "Whether the gradient is that of the loss, or was cut on its way through time"
-    if p.carried and not hasattr(p.model,'reset') or p.x.shape[1]<3: return
+    if p.carried and not carriers(p.model) or p.x.shape[1]<3: return
     n = 6 if n_params(p.model)<1_000_000 else 2                       # each costs two passes in double precision
     try: said,real = _slopes(p, plain_copy(p.probe, train=True).double(), 1e-5, n)
     except (RuntimeError,ValueError,TypeError): said,real = _slopes(p, plain_copy(p.probe, train=True), 3e-3, n)  # a model, or a device, of 32 bits only

@@ -29,7 +29,7 @@ _settings = 'was started with other settings'
 
 class PickUp(FitGuard):
     "Pick a run up where its newest checkpoint left it: claim it, compare it with the learner, and put everything back"
-    words = dict(name='another name', again='run this cell again to resume', over='', meant=' (or Resume(..., force={}), if you mean it)', more='Resume(..., more={})',
+    words = dict(name='another name', again='run this cell again to resume', over='', both='anew=True starts over and more= trains on', meant=' (or Resume(..., force={}), if you mean it)', more='Resume(..., more={})',
         best='load_run({0!r}, best=True) loads the model of step {1:,}')              # of a notebook
     def __init__(self,
         store, # A store, or what `open_store` takes
@@ -41,7 +41,7 @@ class PickUp(FitGuard):
         for o in L(force):
             if o not in _forced: raise ValueError(f'force={o!r} is not something that can differ: it takes {", ".join(_forced)}')
         if more!='next' and not (isinstance(more,int) and more>=0): raise ValueError(f"more={more!r} must be how often to make the run longer, 1 say, or 'next'")
-        if anew and more: raise ValueError('anew=True starts over and more= trains on: choose one of them')
+        if anew and more: raise ValueError(f"{self.words['both']}: choose one of them")
         self.where,self.force,self.same,self.anew,self.more = store,L(force),same or {},anew,more
         self.fresh()
 

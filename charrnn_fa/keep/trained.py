@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['model_state', 'part_hashes', 'bare_names', 'TrainedModel', 'trained_model', 'model_bytes', 'load_trained', 'load_run',
-           'TextChanged', 'text_of_run']
+           'TextChanged', 'text_of_run', 'recorded_hashes']
 
 # %% ../../nbs/33_keep.trained.ipynb #0603d7c2
-import importlib.metadata,math,platform,re
+import importlib.metadata,math,os,platform,re
 import torch, torch.nn as nn
 from fastcore.all import *
 from ..core import *
+from ..text.documents import *
 from ..text.corpus import *
 from ..text.vocab import *
 from ..text.stream import *
@@ -29,7 +30,7 @@ def model_state(
     "Weights, and what is needed to build a model for them from nothing"
     model = bare_model(learn.model)
     return dict(model=dict(model.state_dict()), config=getattr(model, 'config', None), vocab=learn.vocab.to_json(), vocab_hash=learn.vocab.hash,
-        split=split_name(learn.dls), corpus=getattr(learn.dls, 'corpus_name', None), source=getattr(learn.dls, 'source', None), hashes=part_hashes(learn.dls),
+        split=split_name(learn.dls), corpus=getattr(learn.dls, 'corpus_name', None), source=getattr(learn.dls, 'source', None), hashes=_source_hashes(learn.dls),
         versions=dict(charrnn_fa=_version('charrnn_fa'), torch=torch.__version__, fastai=_version('fastai'), python=platform.python_version()))
 
 # %% ../../nbs/33_keep.trained.ipynb #df0b9de5
@@ -42,6 +43,10 @@ def part_hashes(
         if getattr(dl,'_hash',(None,))[0] is not dl.codes: dl._hash = dl.codes,stream_hash(dl.codes)
         res[nm] = dl._hash[1]
     return res
+
+def _source_hashes(dls):
+    "Hashes of those parts that can be read again at the source"
+    return {k:o for k,o in part_hashes(dls).items() if k!='train' or not getattr(dls, 'replay', False)}
 
 # %% ../../nbs/33_keep.trained.ipynb #eb9ea5ec
 def _version(name):
@@ -182,7 +187,8 @@ def text_of_run(
     if not src: raise ValueError('The text of this run was given as a str, not as a file or a name, so it cannot be read again: '
         'say which text to take, or use learn.evaluate() in the notebook that trained it')
     kw   = src if isinstance(src,dict) else dict(info.get('reading', {}), x=src)        # files of earlier versions have a name
-    want = {} if force_text else _hashes(info)
+    if os.path.isabs(kw['x']) and not os.path.exists(kw['x']): raise CorpusError(f"The text of this run is not at {kw['x']} any more: put it back, or name another text")
+    want = {} if force_text else recorded_hashes(info)
     try: stream = get_stream(vocab=vocab, **kw)
     except UnknownCharError as e: raise TextChanged(f"{kw['x']} is not the text that this run was trained on: {e}") from None
     parts = split_stream(stream, info.get('split') or 'nanogpt') if want else ()
@@ -193,7 +199,9 @@ def text_of_run(
     return stream
 
 # %% ../../nbs/33_keep.trained.ipynb #e628792a
-def _hashes(info):
+def recorded_hashes(
+    info:dict # `TrainedModel.info`, or the tree of a checkpoint
+)->dict: # `train` and `valid`, a `stream_hash` each
     "Hashes of the parts of a run's text, also from a file of an earlier version; empty where it has none"
     old = (info.get('identity') or {}).get('corpus') or {}
     return info.get('hashes') or {k:old[o] for k,o in (('train','text'),('valid','valid')) if o in old}

@@ -58,5 +58,6 @@ def to_folder(self:TrainedModel,
     **kwargs
 )->Path: # The folder
     "Write index.html, model.safetensors and README.md: what GitHub Pages or a static Space serves as it is"
+    check_place(path, page=False)
     title = kwargs.pop('title', None) or default_title(self)
     return _folder(path, self, title, page_html(self, title=title, **kwargs))

@@ -59,6 +59,7 @@ def to_html(self:CharLearner,
     **kwargs
 )->Path: # The file
     "Write the model as one HTML file that works offline in any browser; takes what `page_html` takes"
+    check_place(fn)
     tm = page_ready(_of_learner(self), kwargs.get('dtype', 'int8'))
     return _measured(self, tm).to_html(fn, **kwargs)
 
@@ -70,4 +71,5 @@ def to_folder(self:CharLearner,
     **kwargs
 )->Path: # The folder
     "Write index.html, model.safetensors and README.md: what GitHub Pages or a static Space serves as it is"
+    check_place(path, page=False)
     return _measured(self, _of_learner(self)).to_folder(path, **kwargs)

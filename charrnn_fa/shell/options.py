@@ -85,6 +85,10 @@ def add_command(
     return res
 
 # %% ../../nbs/89_shell.options.ipynb #8b9095ba
+# where a command lacks the option, what is left of the advice to use it
+_without = dict(unknown=("pass unknown='skip' .*?a character to use instead, or", 'take them out of the text, or'),
+    bs=('pass a smaller `bs` or `seq_len`, or a longer text', 'take a longer text'))
+
 def as_options(
     msg:str, # What the library says
     f, # Function of the command
@@ -92,6 +96,8 @@ def as_options(
     "A message with the options of a command in place of keyword arguments"
     msg = re.sub(r' \([^()]*(Resume\([^()]*)?\bforce=[^()]*\)?[^()]*\)', '', ' '.join(msg.split()))     # `force` of `Resume` has no option
     msg = re.sub(r'Resume\(\.\.\., more=\d+\)', '--more', msg)
+    for k,(advice,rest) in _without.items():
+        if k not in f.__annotations__: msg = re.sub(advice, rest, msg)
     opts = {k:f"--{k.rstrip('_').replace('_', '-')}" for k in sorted(f.__annotations__, key=len, reverse=True) if k!='return'}
     def _given(m): return f"{opts[m[1]]} '{m[3]}'" if set(m[3]) & set('*? ') else f'{opts[m[1]]} {m[3]}'
     def _setting(m): return opts.get(m[1], m[1].removeprefix('n_'))+' '

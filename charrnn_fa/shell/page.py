@@ -36,7 +36,9 @@ def html_run(
     **kwargs
 )->dict: # `file`, the page, and its size in `bytes`; of a folder also `sha256` of its `model.safetensors`
     "Write a run's model as a page or a folder; takes what `page_html` takes"
-    tm,page = run_model(run),Path(to).suffix.lower() in ('.html','.htm')
+    page = Path(to).suffix.lower() in ('.html','.htm')
+    check_place(to, page)
+    tm = run_model(run)
     if page: tm = page_ready(tm, dtype)
     tm = _measured(tm)
     with contextlib.redirect_stdout(sys.stdout if show else sys.stderr):

@@ -6,7 +6,7 @@
 __all__ = ['ShellResume', 'in_shell_words', 'ShellDoctor']
 
 # %% ../../nbs/85a_shell.words.ipynb #8da8f0ac
-import re
+import re,shlex
 from fastcore.all import *
 from ..keep.resume import *
 from ..doctor.finding import *
@@ -15,7 +15,7 @@ from ..doctor.watch import *
 # %% ../../nbs/85a_shell.words.ipynb #8265cd4d
 class ShellResume(Resume):
     "`Resume` with command-line options in its messages"
-    words = dict(name='another --run', again='the same command again resumes', over='; --force starts over', meant='', more='--more',
+    words = dict(name='another --run', again='the same command again resumes', over='; --force starts over', both='--force starts over and --more trains on', meant='', more='--more',
         best='The run keeps the model of step {1:,}')
 
 # %% ../../nbs/85a_shell.words.ipynb #78540851
@@ -25,7 +25,7 @@ _own  = dict(mojibake='--encoding utf-8', leak='')                    # those wh
 def _as_options(o):
     "What a fix sets, as options of `charrnn train`; empty if there are none"
     if o.name in _own: return _own[o.name]
-    sets = re.findall(r'\b(\w+) ?= ?([\d.e-]*\d)', o.fix)
+    sets = re.findall(r"\b(\w+) ?= ?'?([\w.-]*\w)", o.fix)
     passes = re.findall(r'\bfit\((\d+)\)', o.fix)
     return ' '.join([f'--epochs {n}' for n in passes]+[f"--{k.replace('_', '-')} {v}" for k,v in sets if k in _opts])
 
@@ -36,8 +36,8 @@ def in_shell_words(
     "A finding for somebody with a shell and no notebook"
     fix,opts = '',_as_options(o)
     if opts: fix = f'charrnn train CORPUS --run ANOTHER {opts}'
-    if 'learn.doctor()' in o.fix: fix = f'charrnn doctor {run}'
-    if 'learn.sample' in o.fix: fix = f'charrnn sample {run} --temperature 1'
+    if 'learn.doctor()' in o.fix: fix = f'charrnn doctor {shlex.quote(str(run))}'
+    if 'learn.sample' in o.fix: fix = f'charrnn sample {shlex.quote(str(run))} --temperature 1'
     return Finding(o.name, o.saw, o.means, fix, o.severity, o.final)
 
 # %% ../../nbs/85a_shell.words.ipynb #07b5b0e6

@@ -54,14 +54,29 @@ def _codec(head, encoding):
     return 'utf-8-sig' if info.name=='utf-8' else encoding
 
 # %% ../../nbs/01_text.documents.ipynb #5bddcffc
+_common = 'utf_8 cp1252 latin_1 iso8859_15 utf_16_le utf_16_be'.split()
+
+def _likely(raw, n=4):
+    "Encodings that bytes may be in, the common ones before those that look about as good, some of which nobody has used for decades"
+    from charset_normalizer import from_bytes
+    found = from_bytes(raw)
+    least = min((o.chaos for o in found), default=0.)
+    first,rest = [],[]
+    for o in found: (first if o.chaos<=least+0.05 else rest).extend([o.encoding, *o.could_be_from_charset])
+    names = [o for o in _common if o in first]+first+rest or ['cp1252']
+    return [o.replace('_', '-') for o in dict.fromkeys(names) if o!='ascii' and _decodes(raw, o)][:n]
+
+def _decodes(raw, enc):
+    try: return bool(raw.decode(enc))
+    except UnicodeError: return False
+
 def _undecodable(name, f, pos, enc):
     "The error for a byte at offset `pos` of `f` that is not `enc`"
-    from charset_normalizer import from_bytes
     start = max(0, pos-2000)
     f.seek(start)
     near = f.read(4000)
-    likely = [o.encoding for o in from_bytes(near) if o.encoding not in ('utf_8','ascii')][:3]
-    hint = f"it may be {', '.join(likely)}; " if likely else ''
+    likely = ', '.join(_likely(near))
+    hint = f'it may be {likely}; ' if likely else ''
     byte = near[pos-start:pos-start+1].hex()
     return CorpusError(f"{name}: byte 0x{byte} at offset {pos:,} is not {enc}: pass the right encoding "
         f"({hint}encoding='latin-1' takes any byte), or encoding='bytes' to read bytes as they are")

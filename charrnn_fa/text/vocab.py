@@ -172,13 +172,21 @@ def fate(self:CharVocab,
 
 # %% ../../nbs/03_text.vocab.ipynb #624429c1
 @patch
+def _stand_in(self:CharVocab, unknown):
+    "The character that stands for those that are not known, or None; a ValueError if `unknown` says nothing, whether or not a text has such"
+    if unknown in ('skip','relative') or unknown=='error' and self.unk is None: return None
+    res = self.unk if unknown in ('error','unk') else unknown
+    if res in self.stoi: return res
+    raise ValueError(f"unknown={unknown!r} must be 'error', 'skip', 'relative', a character of the vocabulary, or 'unk' if it has one")
+
+@patch
 def encode(self:CharVocab,
     text:str, # Text of n characters
     unknown:str='error', # For characters outside the vocabulary: `'error'`, `'unk'`, `'skip'`, `'relative'`, or a character in their place
     start:int=0, # Position of the text in a longer one, for the error message
 )->np.ndarray: # Codes, smallest unsigned type, shape (n,), or fewer with `'skip'` and `'relative'`
     "The codes of a text; an unknown character raises `UnknownCharError`, unless the vocabulary has an `unk` or `unknown` says otherwise"
-    codes = self._look_up(text)
+    repl,codes = self._stand_in(unknown),self._look_up(text)
     if codes.max(initial=0)<len(self): return codes.astype(self.dtype, copy=False)
     bad = codes==len(self)
     if unknown=='skip': return codes[~bad].astype(self.dtype)
@@ -186,9 +194,7 @@ def encode(self:CharVocab,
         odd  = self.strangers(text)
         near = known_relatives(odd, self.itos)
         return self._look_up(text.translate({ord(c):near.get(c) for c in odd})).astype(self.dtype)
-    repl = self.unk if unknown in ('error','unk') else unknown
-    if repl is None and unknown=='error': self._unknown(text, int(bad.argmax()), start)
-    if repl not in self.stoi: raise ValueError(f"unknown={unknown!r} must be 'error', 'skip', 'relative', a character of the vocabulary, or 'unk' if it has one")
+    if repl is None: self._unknown(text, int(bad.argmax()), start)
     return np.where(bad, self.stoi[repl], codes).astype(self.dtype)
 
 # %% ../../nbs/03_text.vocab.ipynb #edcd07b8

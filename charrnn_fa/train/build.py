@@ -53,7 +53,7 @@ def _learner(dls, model, counts, cbs=None, old=None, share=0., **kwargs):
 def _train_on(dls, old, counts, dropout, old_counts=0., n_hid=None, n_layers=None, **kwargs):
     "A learner that begins with the weights of a trained model"
     if not (hasattr(old,'model') and hasattr(old,'vocab')): raise ValueError(f'arch={old!r} should be a cell, a module, or a trained model (`load_trained(file)`)')
-    if n_hid or n_layers: raise ValueError('A trained model brings its sizes with it: leave out n_hid and n_layers')
+    if n_hid or n_layers: raise ValueError('A trained model brings its sizes with it: leave out `n_hid` and `n_layers`')
     was = bare_model(old.model)
     model,match = matched_model(was, old.vocab, dls.vocab, ifnone(dropout, choose_dropout(dls.train.n_chars)))
     loss,share  = shared_loss(was, old.vocab, dls.vocab.decode(dls.valid.codes[:20_000]))

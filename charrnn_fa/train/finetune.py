@@ -121,5 +121,5 @@ def with_replay(
     for j,i in enumerate(range(0, len(codes), piece)): parts += [codes[i:i+piece], np.take(mem, range(j*k, (j+1)*k), mode='wrap')]
     ds  = Datasets(CharStream(np.concatenate(parts), vocab), [[CharNumericalize(vocab)]], dl_type=CharStreamDL)
     res = copy(dls)
-    res.loaders = [dls.train.new(ds), *dls.loaders[1:]]
+    res.loaders,res.replay = [dls.train.new(ds), *dls.loaders[1:]],True
     return res
