@@ -234,3 +234,11 @@ def test_a_model_from_an_address(tmp_path, monkeypatch):
     assert torch.equal(got.model.emb.weight, a.model.emb.weight)
     assert load_trained(url, sha256=right).vocab==a.vocab                # fetched once
     assert start_model(str(fn))[1]==dict(name=str(fn), sha256=None) and start_model(str(fn), right)[1]['sha256']==right
+
+@pytest.mark.parametrize('n', [300,1000,2500,40_000])
+@pytest.mark.parametrize('share', [0.1,0.5])
+def test_replay_is_the_share_that_was_asked_for(n, share):
+    "Whatever the length of the text: counted by characters that only the old text has"
+    dls = CharDataLoaders.from_corpus(('new words, '*4000)[:n], bs=1, seq_len=8, split=0.1, device='cpu', vocab=CharVocab('new words,Z'), unknown='skip')
+    codes = np.asarray(with_replay(dls, 'Z'*50, share).train.codes)
+    assert abs((codes==dls.vocab.stoi['Z']).mean()-share)<2/len(codes)

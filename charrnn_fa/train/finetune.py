@@ -117,8 +117,10 @@ def with_replay(
     vocab,codes = dls.vocab,np.asarray(dls.train.codes)
     mem = vocab.encode(get_stream(old).text, unknown='skip').astype(codes.dtype)
     if not len(mem): raise ValueError('The old text has no character in common with the new one')
-    k,parts = max(1, round(piece*share/(1-share))),[]
-    for j,i in enumerate(range(0, len(codes), piece)): parts += [codes[i:i+piece], np.take(mem, range(j*k, (j+1)*k), mode='wrap')]
+    k,parts = share/(1-share),[]                          # characters of the old text for each of the new one
+    for i in range(0, len(codes), piece):
+        j = min(i+piece, len(codes))
+        parts += [codes[i:j], np.take(mem, range(round(i*k), round(j*k)), mode='wrap')]
     ds  = Datasets(CharStream(np.concatenate(parts), vocab), [[CharNumericalize(vocab)]], dl_type=CharStreamDL)
     res = copy(dls)
     res.loaders,res.replay = [dls.train.new(ds), *dls.loaders[1:]],True
