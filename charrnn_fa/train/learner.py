@@ -27,13 +27,7 @@ from .trial import *
 # Events at which fastai minds `run_train` and `run_valid`
 _inner = 'before_batch after_pred after_loss before_backward after_cancel_backward after_backward before_step after_step after_cancel_batch after_batch'.split()
 
-class _CastSubclasses(CastToTensor):
-    "fastai's, which rebuilds what is a plain tensor, too"
-    name = 'cast_to_tensor'
-    def before_batch(self):
-        if any(type(o) is not torch.Tensor for o in (*self.learn.xb,*self.learn.yb)): super().before_batch()
-
-_lighter = {Recorder:LossRecorder, CastToTensor:_CastSubclasses}
+_lighter = {Recorder:LossRecorder, CastToTensor:CastSubclasses}
 
 def _listens(cb, event_name):
     "Whether a callback has something to do at an event"
