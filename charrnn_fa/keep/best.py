@@ -32,7 +32,7 @@ def has_risen(self:PickUp,
 )->float: # The last validation loss if it is above that of the best checkpoint, clearly or in a run that was made longer, and that one is still there; else None
     "How far the validation loss has come up again"
     vs = learn.recorder.values[-1] if learn.recorder.values else []
-    # 2 %: what the doctor calls overfitting; a loss that moves up and down by less is not worth a word
+    # 2 %: a loss that moves up and down by less is not worth a word; the doctor wants it to last, too
     bound = self.best if self.segment else 1.02*self.best
     if self.claim is None or len(vs)<2 or not isinstance(vs[1],float) or not vs[1]>bound: return None
     return vs[1] if any(o.name==self.best_name for o in checkpoints(self.store)) else None

@@ -80,6 +80,7 @@ def _learner(a, cb):
     lr,sizes,tree,start = p['model'].pop('lr', None),p['model'],_begun(a, cb),None
     if tree and tree.get('start'): arch,sizes,start = _restarted(a, dls, tree)
     elif a.from_:
+        if a.arch!='lstm': raise ValueError('A trained model brings its cell with it: leave out `arch`, or `from_`')
         arch,start = start_model(a.from_, a.sha256)
         start.update({k:a[k] for k in _start_opts})
         sizes['old_counts'] = a.old_counts or 0.
