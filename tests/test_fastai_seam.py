@@ -530,3 +530,16 @@ def test_whoever_watches_stays_out_of_a_copy(tmp_path):
     for m in (seen[-1],learn.model): reset_state(m.eval())
     seen[-1].load_state_dict(learn.model.state_dict())
     assert torch.equal(seen[-1](x), learn.model(x)) and not [o for m in seen[-1].modules() for o in m._forward_hooks.values() if hasattr(o,'__self__')]
+
+def test_a_module_around_is_looked_into():
+    "A module without a `reset` of its own around a `CharRNN`: its units hold what those of the model alone hold"
+    inner = CharRNN(9, 'gru', n_hid=8, n_emb=4)
+    class Around(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = inner
+        def forward(self, x): return self.inner(x)
+    codes = torch.arange(40)%9
+    a,b = trace(inner, codes),trace(Around(), codes)
+    assert (a.h1==b.h1).all() and abs(a.h1[-1]-a.h1[8]).max()>0
+    with pytest.raises(ValueError, match='has no `reset`'): trace(nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 9)), codes)

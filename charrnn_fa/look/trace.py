@@ -16,7 +16,7 @@ def recurrent(
     model:nn.Module # Any module
 )->list: # Its recurrent layers, in order
     "The layers of a model that have a state"
-    if not callable(getattr(model,'reset',None)): raise ValueError(f'{type(model).__name__} has no `reset`: only a model that carries its state from window to window can be looked into')
+    if not carriers(model): raise ValueError(f'{type(model).__name__} has no `reset`: only a model that carries its state from window to window can be looked into')
     res = [o for o in model.modules() if isinstance(o,(nn.RNNBase,nn.RNNCellBase,MinGRU))]
     if not res: raise ValueError(f'{type(model).__name__} has no layer of nn.RNN, nn.GRU, nn.LSTM, their cells or MinGRU to look into')
     return res
