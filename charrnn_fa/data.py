@@ -7,7 +7,7 @@ __all__ = ['show_table', 'plot_top_losses', 'tensorboard_log', 'wandb_process', 
            'suited_shape']
 
 # %% ../nbs/10_data.ipynb #fca2dcfb
-import html, torch
+import html, os, torch
 from fastcore.all import *
 from fastai.data.all import *
 from fastai.interpret import dispatch    # from there, since its methods for any types have to be known before those for our types, or they win
@@ -193,7 +193,7 @@ def from_text(cls:CharDataLoaders,
 )->CharDataLoaders: # As `from_corpus`
     "Loaders from a text in memory, which is never taken for a path or name"
     if not isinstance(text,str): raise TypeError(f'text is {"bytes: decode them" if isinstance(text,bytes) else f"a {type(text).__name__}, not a string"}')
-    if len(text)<300 and Path(text).is_file(): raise ValueError(f'{text!r} is the name of a file: `from_corpus` reads it, and `from_text` takes the text itself')
+    if len(text)<300 and os.path.isfile(text): raise ValueError(f'{text!r} is the name of a file: `from_corpus` reads it, and `from_text` takes the text itself')
     vocab = CharVocab.from_text(text)
     return cls.from_corpus(CharStream(vocab.encode(text), vocab), **kwargs)
 

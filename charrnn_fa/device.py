@@ -7,7 +7,7 @@ __all__ = ['HALF', 'has_bf16', 'precisions', 'is_emulated', 'autocast', 'LossSca
            'set_device_rng_state']
 
 # %% ../nbs/06_device.ipynb #0a74e009
-import contextlib,warnings,torch
+import contextlib,torch
 from fastai.callback.core import *
 from fastai.callback.fp16 import MixedPrecision
 
@@ -42,13 +42,13 @@ def is_emulated(
     if precision=='fp32' or kind not in ('cpu','cuda'): return False
     return kind=='cpu' if precision=='fp16' else not has_bf16(device)
 
+@contextlib.contextmanager
 def _own_kernels():
-    "A context without oneDNN, entered"
-    res = torch.backends.mkldnn.flags(enabled=False)
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', 'TF32 acceleration')          # of Intel's GPUs, since `flags` sets that, too
-        res.__enter__()
-    return res
+    "Inside, torch's own kernels in place of oneDNN's; `torch.backends.mkldnn.flags` sets TF32 of Intel's GPUs as well, and warns of that"
+    was = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    try: yield
+    finally: torch._C._set_mkldnn_enabled(was)
 
 @contextlib.contextmanager
 def autocast(
@@ -59,7 +59,7 @@ def autocast(
     kind = torch.device(device).type
     with contextlib.ExitStack() as st:
         if precision!='fp32': st.enter_context(torch.autocast(kind, HALF[precision]))
-        if kind=='cpu' and is_emulated(precision, kind): st.push(_own_kernels())
+        if kind=='cpu' and is_emulated(precision, kind): st.enter_context(_own_kernels())
         yield
 
 # %% ../nbs/06_device.ipynb #fe57cdb5

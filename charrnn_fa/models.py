@@ -153,18 +153,31 @@ def reset_state(
     for m in carriers(model): m.reset()
 
 # %% ../nbs/11_models.ipynb #5b5681f5
+@contextlib.contextmanager
+def _unwatched(model):
+    "Inside, a model without the hooks that are methods of somebody else: of a callback, say, with its learner, loaders and open files"
+    own = {id(m) for m in model.modules()}
+    was = [(d,dict(d)) for m in model.modules() for k in ('_forward_hooks','_forward_pre_hooks','_backward_hooks','_backward_pre_hooks') if (d := getattr(m,k,None))]
+    try:
+        for d,kept in was:
+            for k,f in kept.items():
+                if hasattr(f,'__self__') and id(f.__self__) not in own: del d[k]
+        yield
+    finally:
+        for d,kept in was:
+            d.clear()
+            d.update(kept)
+
 def copy_model(
     model:nn.Module # Model; its state may still be attached to a graph
 )->nn.Module: # A copy with its state forgotten
     "A copy of a model; unlike `deepcopy`, it takes tensors that are not leaves of a graph"
     memo = {}
     for m in model.modules():
-        hooks = m._forward_hooks                            # those that are methods belong to someone who watches, and would bring him along
-        memo[id(hooks)] = type(hooks)((k,f) for k,f in hooks.items() if not hasattr(f,'__self__'))
         for o in vars(m).values():
             for t in tuplify(o) if isinstance(o,(tuple,list,torch.Tensor)) else ():
                 if isinstance(t,torch.Tensor) and t.grad_fn is not None: memo[id(t)] = t.detach().clone()
-    res = deepcopy(model, memo)
+    with _unwatched(model): res = deepcopy(model, memo)
     reset_state(res)
     return res
 

@@ -282,7 +282,7 @@ def write_in_place(path, **kw):
 
 # Ways to break the library, each of which the histories have to find: where, what, and what is there instead
 faults = dict(prune=(Writer,'_prune',prune_all_but_the_oldest), loser=(Claim,'_check',ignored), start_over=(Resume,'_read',ignored), look_once=(Resume,'_grown',ignored),
-    other_text=(trained_module,'_hashes',lambda info: {}), move_all=(runs_module,'RUN_FILES',['.*']), in_place=(store_module,'whole_file',write_in_place),
+    other_text=(trained_module,'recorded_hashes',lambda info: {}), move_all=(runs_module,'RUN_FILES',['.*']), in_place=(store_module,'whole_file',write_in_place),
     no_seal=(file_module,'_header',lambda data: bytes(data[8:8+int.from_bytes(data[:8],'little')])))
 
 def found_after(fault, folder, most=200):

@@ -496,3 +496,16 @@ def test_a_finding_links_to_its_lesson(monkeypatch):
     monkeypatch.setattr(finding, '_site', lambda: '')
     monkeypatch.setattr(finding.importlib.util, 'find_spec', lambda nm: types.SimpleNamespace(origin='/nowhere/charrnn_fa/__init__.py'))
     assert 'href' not in o._repr_html_() and 'Softmax, logits' in o._repr_html_() and 'Softmax, logits' in repr(o)
+
+def test_advice_counts_passes_where_a_row_is_several():
+    "Rows of four passes: the advice is in passes over the text, as `fit` takes them, also for a run that is read back"
+    dls = CharDataLoaders.from_text('she sells sea shells by the sea shore. '*39, bs=4, seq_len=16, device='cpu')
+    learn = char_learner(dls, 'gru', n_hid=16, precision='fp32')
+    n = len(dls.train)
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(70*n)
+    per_row = learn.passes
+    assert per_row>1
+    learn.recorder.values = [[2.-i/10,v,0.] for i,v in enumerate([1.5,1.2,1.4,1.6,1.8])]
+    learn.recorder.iters,learn.passes = [per_row*n*(i+1) for i in range(5)],1
+    f = next(o for o in learn.doctor() if o.name=='overfitting')
+    assert f'learn.fit({2*per_row})' in f.fix and 'after 2 epochs' in f.saw

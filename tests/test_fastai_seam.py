@@ -531,6 +531,38 @@ def test_whoever_watches_stays_out_of_a_copy(tmp_path):
     seen[-1].load_state_dict(learn.model.state_dict())
     assert torch.equal(seen[-1](x), learn.model(x)) and not [o for m in seen[-1].modules() for o in m._forward_hooks.values() if hasattr(o,'__self__')]
 
+def test_a_models_own_hooks_are_copied():
+    "Methods of the model itself: of a GRU whose state is dropped by a hook, and of a head that is scaled; what a hook before a layer watches stays out, too"
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.emb,self.r,self.head = nn.Embedding(9, 8),nn.GRU(8, 8, batch_first=True),nn.Linear(8, 9)
+            self.r.register_forward_hook(self.first)
+            self.head.register_forward_hook(self.scaled)
+            self.by = 3.
+        def first(self, m, i, o): return o[0]
+        def scaled(self, m, i, o): return o/self.by
+        def forward(self, x): return self.head(self.r(self.emb(x)))
+    class Watcher:
+        def __init__(self, m): self.kept,self.hook = torch.ones(1, requires_grad=True)*2,m.register_forward_pre_hook(self.watch)     # no leaf of a graph
+        def watch(self, m, i): self.seen = i
+    m,x = Own(),torch.randint(0, 9, (2,5))
+    w,c = Watcher(m.head),copy_model(m)
+    assert torch.equal(c(x), m(x)) and not c.head._forward_pre_hooks and len(m.head._forward_pre_hooks)==1
+    c.by = 1.
+    assert torch.allclose(c(x), 3*m(x)) and w.seen is not None
+
+def test_a_wrong_share_of_warming_up_is_refused():
+    for p in (30,1.5,-0.5,float('nan')):
+        with pytest.raises(ValueError, match='pct_start'): quiet(make(), lambda: make().fit_steps(5, pct_start=p))
+
+def test_hypers_of_an_optimiser_from_before():
+    "An optimiser that was pickled where it did not note which group speaks for which"
+    learn = make()
+    quiet(learn, lambda: learn.fit_steps(2))
+    vars(learn.opt).pop('firsts', None)
+    assert len(learn.opt.hypers)==learn.opt.n_groups and learn.opt.hypers[-1]['wd']==0.1
+
 def test_a_module_around_is_looked_into():
     "A module without a `reset` of its own around a `CharRNN`: its units hold what those of the model alone hold"
     inner = CharRNN(9, 'gru', n_hid=8, n_emb=4)

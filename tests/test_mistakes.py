@@ -297,3 +297,16 @@ def test_a_share_that_leaves_nothing_names_the_split(capsys, monkeypatch, tmp_pa
     for split in ('0.000001','0.999999'):
         rc,out,err = in_process(f'train t.txt --run r --split {split}', capsys, monkeypatch, tmp_path)
         assert rc==2 and f'--split {split}' in err and 'character' in err and len(err.splitlines())==1, err
+
+@pytest.mark.parametrize('s', ['ab'*140,'é '*140,'a\0b'*90], ids=['long','bytes','nul'])
+def test_a_short_text_is_no_path(s):
+    "What no system takes for the name of a file"
+    assert CharDataLoaders.from_text(s, bs=1, seq_len=8, split=0.2, device='cpu').train.n_chars>100
+
+def test_arch_beside_a_model_is_refused_in_a_run_that_began_with_it(capsys, monkeypatch, tmp_path):
+    trained(tmp_path, capsys, monkeypatch)
+    begin = 'train t.txt --run s --from r --epochs 0.2'
+    assert in_process(begin, capsys, monkeypatch, tmp_path)[0]==0
+    for args in (f'{begin} --arch gru',f'{begin} --arch gru'.replace(' --from r', '')):
+        rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
+        assert rc==2 and 'leave out --arch' in err, err

@@ -57,7 +57,7 @@ class Doctor(Callback):
         self.new.append(self.loss.detach())
         if len(self.new)>=self.every: self.timed(self.look)
 
-    def after_epoch(self): self.timed(lambda: self.say(overfit_finding(epoch_losses(self.learn), n_valid(self.dls))))
+    def after_epoch(self): self.timed(lambda: self.say(overfit_finding(epoch_losses(self.learn), n_valid(self.dls), passes_made(self.learn))))
     def after_fit(self): self.patient = None
 
 # %% ../../nbs/57_doctor.watch.ipynb #7b321cc3

@@ -78,9 +78,9 @@ def _learner(a, cb):
     p   = _settings(a)
     dls = CharDataLoaders.from_corpus(corpus, split=a.split, **p['data'])
     lr,sizes,tree,start = p['model'].pop('lr', None),p['model'],_begun(a, cb),None
+    if a.arch!='lstm' and (a.from_ or tree and tree.get('start')): raise ValueError('A trained model brings its cell with it: leave out `arch`, or `from_`')
     if tree and tree.get('start'): arch,sizes,start = _restarted(a, dls, tree)
     elif a.from_:
-        if a.arch!='lstm': raise ValueError('A trained model brings its cell with it: leave out `arch`, or `from_`')
         arch,start = start_model(a.from_, a.sha256)
         start.update({k:a[k] for k in _start_opts})
         sizes['old_counts'] = a.old_counts or 0.

@@ -50,6 +50,7 @@ def fit_for(self:CharLearner,
     lr,n_win = ifnone(lr, self.lr),len(self.dls.train)
     if isinstance(lr,str): raise TypeError(f'lr={lr!r} must be a number, such as 0.004, or a slice of two')
     if isinstance(lr,(int,float)) and not 0<lr<math.inf: raise ValueError(f'lr={lr} must be above 0 and finite')
+    checked_number(pct_start, 'pct_start', high=1)
     lr = _by_group(self, lr)
     sched = ParamScheduler({'lr': _rise_and_fall(pct_start, lr/div, lr, lr/div_final)})
     steps.set_rows(n_win)

@@ -29,15 +29,11 @@ class _LiveHypers(Mapping):
 # %% ../../nbs/16b_train.optim.ipynb #8aedb725
 class CharOptim(OptimWrapper):
     "fastai's wrapper of a torch optimiser, with live hyperparameters, and parameters that weight decay leaves alone"
+    firsts = None                                       # which of torch's groups speaks for each of fastai's, worked out when it is asked for
     def __init__(self, params, opt, **kwargs):
         super().__init__(params, opt, **kwargs)
         n = len(self.opt.param_groups)
         self.owner,self.decays,self.plain = list(range(n)),[True]*n,None
-        self._find_firsts()
-
-    def _find_firsts(self):
-        "Which of torch's groups speaks for each of fastai's: of one in two parts, the one with the weight decay"
-        self.firsts = [max((j for j,o in enumerate(self.owner) if o==i), key=lambda j: self.decays[j]) for i in range(self.n_groups)]
 
     @property
     def n_groups(self): return max(self.owner)+1
@@ -47,7 +43,10 @@ class CharOptim(OptimWrapper):
         return [[p for o,pg in zip(self.owner, self.opt.param_groups) if o==i for p in pg['params']] for i in range(self.n_groups)]
 
     @property
-    def hypers(self): return [_LiveHypers(self, i, self.opt.param_groups[j]) for i,j in enumerate(self.firsts)]
+    def hypers(self):
+        if self.firsts is None:                         # of a group in two parts, the one with the weight decay
+            self.firsts = [max((j for j,o in enumerate(self.owner) if o==i), key=lambda j: self.decays[j]) for i in range(self.n_groups)]
+        return [_LiveHypers(self, i, self.opt.param_groups[j]) for i,j in enumerate(self.firsts)]
 
     def set_hyper(self, k, v):
         if not isinstance(v, float): return super().set_hyper(k, v)
@@ -79,7 +78,7 @@ def leave_alone(self:CharOptim,
             ps = [p for p in pg['params'] if (id(p) not in out)==on]
             if ps: groups.append((i, on, {**pg, 'params':ps, 'weight_decay':pg['weight_decay'] if on else 0.}))
     self.owner,self.decays,self.opt.param_groups[:] = map(list, zip(*groups))
-    self._find_firsts()
+    self.firsts = None
 
 # %% ../../nbs/16b_train.optim.ipynb #cd68af7e
 @patch
@@ -98,7 +97,7 @@ def load_state_dict(self:CharOptim,
         s = dict(state={j:s['state'][at[id(p)]] for j,p in enumerate(ps) if at[id(p)] in s['state']}, param_groups=[{**old, 'params':o['params']} for o in own])
     self.opt.load_state_dict(s)
     self.decays = [on or pg['weight_decay']>0 for on,pg in zip(self.decays, self.opt.param_groups)]
-    self._find_firsts()
+    self.firsts = None
 
 # %% ../../nbs/16b_train.optim.ipynb #ef15dd84
 @patch
