@@ -129,8 +129,9 @@ def put(self:Claim,
 @patch
 def _check(self:Claim):
     self.winner = self.winner or self.lost_to()
-    who = 'Another process' if self.winner in (None,'another') else f'Another process (session {self.winner})'
-    if self.winner: raise RunInUse(f'{who} has taken over {self.store}. This one goes on training, and writes nothing more there')
+    if not self.winner: return
+    who = 'Another process' if self.winner=='another' else f'Another process (session {self.winner})'
+    raise RunInUse(f'{who} has taken over {self.store}. This one goes on training, and writes nothing more there')
 
 # %% ../../nbs/32a_keep.claim.ipynb #717b395c
 def set_aside(
