@@ -29,7 +29,8 @@ class CharRNN(nn.Module):
         learn_init:bool=False, # Learn the state to start from
     ):
         super().__init__()
-        for k,v in dict(dropout=dropout, emb_drop=emb_drop, weight_drop=weight_drop).items(): checked_number(v, k, high=1)
+        for k,v in dict(dropout=dropout, emb_drop=emb_drop, weight_drop=weight_drop).items():
+            if checked_number(v, k, high=1)==1: raise ValueError(f'{k}={v} zeroes everything, so nothing would be learnt: it must be below 1')
         self._check(n_vocab, cell, n_hid, n_layers, n_emb, tie, weight_drop)
         self.config = dict(n_vocab=n_vocab, cell=cell, n_hid=n_hid, n_layers=n_layers, n_emb=n_emb, dropout=dropout, emb_drop=emb_drop,
             weight_drop=weight_drop, tie=tie, learn_init=learn_init)
@@ -40,9 +41,7 @@ class CharRNN(nn.Module):
         self.head = nn.Linear(n_hid, n_vocab)
         if n_emb: nn.init.normal_(self.emb.weight, std=n_emb**-0.5 if tie else 1.)
         if tie: self.head.weight = self.emb.weight
-        if weight_drop:
-            from fastai.text.models.awdlstm import WeightDropout     # here, so that a model can be read and sampled without fastai
-            self.rnn = WeightDropout(self.rnn, weight_drop, [f'weight_hh_l{i}' for i in range(n_layers)])
+        if weight_drop: self.rnn = WeightDrop(self.rnn, weight_drop)
         self.emb_drop,self.out_drop,self.state = nn.Dropout(emb_drop),nn.Dropout(dropout),None
         self.init = nn.Parameter(torch.zeros(2 if cell=='lstm' else 1, n_layers, 1, n_hid)) if learn_init else None
 

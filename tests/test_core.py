@@ -1,5 +1,5 @@
 "The main road, end to end; also run against the fastai that Colab ships"
-import math,random
+import math,random,subprocess,sys
 import numpy as np, pytest, torch
 import torch.nn as nn, torch.nn.functional as F
 from fastai.data.all import DataBlock,IndexSplitter
@@ -70,6 +70,14 @@ def test_model_file(dls, tmp_path):
     tm = load_trained(learn.save_trained(tmp_path/'m.safetensors'))
     assert tm.sample('to be', 50, seed=0)==learn.sample('to be', 50, seed=0)
     assert tm.evaluate(dls.valid.codes).nats==learn.evaluate().nats
+
+@pytest.mark.parametrize('kw', [dict(weight_drop=0.5), dict(weight_drop=0.5, n_layers=2, counts=3), dict(dropout=0.5)])
+def test_a_model_is_read_without_fastai(dls, tmp_path, kw):
+    "Its import takes longer than a sample"
+    char_learner(dls, 'lstm', n_hid=8, precision='fp32', **kw).save_trained(tmp_path/'m.safetensors')
+    code = f"import sys\nfrom charrnn_fa.keep.trained import *\nload_trained({str(tmp_path/'m.safetensors')!r}).sample('to be', 9)\nprint(*sys.modules)"
+    loaded = subprocess.run([sys.executable,'-c',code], capture_output=True, text=True, check=True).stdout.split()
+    assert 'charrnn_fa.keep.trained' in loaded and not {'fastai','pandas','matplotlib'}&set(loaded)
 
 def test_fastai_verbs(dls):
     learn = quiet(char_learner(dls, 'lstm', n_hid=32, precision='fp32'))

@@ -45,8 +45,7 @@ def take_best(self:PickUp,
     if self.has_risen(learn) is None: return None
     e,tree = best_checkpoint(self.store)
     if e.name!=self.best_name: return None                               # it cannot be read, which has been said
-    model = bare_model(learn.model)
-    model.load_state_dict(bare_names(tree['model'], model))
+    load_weights(learn.model, tree['model'])
     return e.name
 
 # %% ../../nbs/34f_keep.best.ipynb #5c1e70a7

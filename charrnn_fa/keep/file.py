@@ -117,6 +117,7 @@ def to_bytes(
 def _header(data):
     "The header of a file as bytes, after checking its seal"
     if len(data)<8: raise CheckpointError(f'damaged: it has {len(data)} bytes')
+    if bytes(data[:9]).lower()==b'<!doctype': raise CheckpointError('a page to open in a browser, not a model: give the run or the model.safetensors that it was made from')
     n = int.from_bytes(data[:8], 'little')
     if n>min(header_max, len(data)-8): raise CheckpointError(f'damaged, or not a checkpoint: {len(data):,} bytes do not hold a header of {n:,}')
     head = bytes(data[8:8+n])

@@ -201,8 +201,7 @@ def _write_best(self:PickUp, cb, name):
     "Write the file of a callback as it was at the run's best checkpoint, if that can be read; the learner gets its own state afterwards"
     e,tree = first_does(lambda: best_checkpoint(self.store))
     if e.name!=name: return False
-    model = bare_model(self.learn.model)
-    model.load_state_dict(bare_names(tree['model'], model))
+    load_weights(self.learn.model, tree['model'])
     self.learn.opt.load_state_dict(tree['optim'])
     cb._save(cb.fname)
     return True
@@ -236,8 +235,8 @@ def _lengthen(self:PickUp):
     "Begin a new segment: best weights, a fresh optimiser, and random numbers as the last segment left them"
     s,learn = self.tree,self.learn
     e,best = first_does(lambda: best_checkpoint(self.store))
-    model,opt = bare_model(learn.model),getattr(learn.opt, 'opt', None)
-    model.load_state_dict(bare_names(best['model'], model))
+    opt = getattr(learn.opt, 'opt', None)
+    load_weights(learn.model, best['model'])
     learn.opt.clear_state() if opt is None else opt.state.clear()
     self.segment,self.steps_before = s['segment']+1,s['steps_before']+s['step']
     self.segments = [*s['segments'], dict(steps=s['step'], plan=s['plan'], valid=s['valid'], finished=self.phase==2)]

@@ -159,8 +159,7 @@ def set_learner_state(
     s:dict # What `learner_state` returned
 ):
     "First half: weights, optimiser, history, step and epoch, callbacks"
-    model = bare_model(learn.model)
-    model.load_state_dict(bare_names(s['model'], model))
+    load_weights(learn.model, s['model'])
     learn.opt.load_state_dict(s['optim'])
     set_recorder_state(learn, s['recorder'])
     learn.train_iter,learn.epoch = s['step'],s['epoch']

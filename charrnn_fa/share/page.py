@@ -80,6 +80,11 @@ def default_title(
     if not nm or nm=='text': return f"A small network that {'draws' if draws else 'writes'}"
     return f'A small network draws {nm}' if draws else f'A small network writes {nm.capitalize() if nm.isalpha() else nm}'
 
+def _check_prompt(vocab, prompt):
+    "Refuse a beginning that the model cannot read; its reader could not know why it is not there"
+    lost = ''.join(dict.fromkeys(o for o in prompt if o not in vocab))
+    if lost and not vocab.unk: raise ValueError(f'prompt={prompt!r} has {lost!r}, which the model does not know: begin with characters of its vocabulary')
+
 def _first_text(vocab, prompt):
     "What stands in the reader's own field at first"
     fox = 'The quick brown fox jumps over the lazy dog.'
@@ -112,6 +117,7 @@ def page_html(
 )->str: # All of the page
     "A page that reads and writes with a model"
     tm = page_ready(tm, dtype)
+    _check_prompt(tm.vocab, prompt)
     title,text = ifnone(title, default_title(tm)),ifnone(text, _first_text(tm.vocab, prompt))
     table,data = pack_weights(tm.model, dtype)
     css,engine,page = map(_asset, ('page.css','engine.js','page.js'))

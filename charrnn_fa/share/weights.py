@@ -36,7 +36,7 @@ def dequantise(
 # %% ../../nbs/81_share.weights.ipynb #e9cb182e
 def _layer(rnn, i):
     "Weights and biases of layer `i` of one of torch's cells"
-    raw = getattr(rnn, f'weight_hh_l{i}_raw', None)                   # `WeightDropout` keeps the whole matrix under this name
+    raw = getattr(rnn, f'weight_hh_l{i}_raw', None)                   # `WeightDrop` keeps the whole matrix under this name
     rnn = getattr(rnn, 'module', rnn)
     nms = dict(ih='weight_ih', hh='weight_hh', bi='bias_ih', bh='bias_hh')
     return {f'{k}{i}': raw if k=='hh' and raw is not None else getattr(rnn, f'{v}_l{i}') for k,v in nms.items()}

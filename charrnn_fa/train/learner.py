@@ -27,7 +27,7 @@ from .trial import *
 # Events at which fastai minds `run_train` and `run_valid`
 _inner = 'before_batch after_pred after_loss before_backward after_cancel_backward after_backward before_step after_step after_cancel_batch after_batch'.split()
 
-_lighter = {Recorder:LossRecorder, CastToTensor:CastSubclasses}
+_lighter = {Recorder:LossRecorder, CastToTensor:CastSubclasses, GradientClip:LeanClip}
 
 def _listens(cb, event_name):
     "Whether a callback has something to do at an event"

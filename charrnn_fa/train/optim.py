@@ -108,6 +108,13 @@ def step(self:CharOptim, closure=None):
     try: self.opt.step(closure)
     finally: self.opt.param_groups = own
 
+# %% ../../nbs/16b_train.optim.ipynb #ef15dd86
+@patch
+def zero_grad(self:CharOptim):
+    for pg in self.opt.param_groups:
+        for p in pg['params']: p.grad = None
+
+
 # %% ../../nbs/16b_train.optim.ipynb #bf812b2f
 def adamw(
     params, # Parameters or groups of them

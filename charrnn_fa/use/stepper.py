@@ -102,7 +102,7 @@ class Stepper:
     def _layer(self, rnn, i):
         "Weights and biases of the input side and of the recurrent side, which minGRU doesn't have"
         if self.cell=='mingru': return ([o.detach().float() for o in (rnn.zh[i].weight,rnn.zh[i].bias)],None)
-        inner = getattr(rnn, 'module', rnn)                             # `WeightDropout` keeps the whole recurrent weights beside
+        inner = getattr(rnn, 'module', rnn)                             # `WeightDrop` keeps the whole recurrent weights beside
         raw   = getattr(rnn, f'weight_hh_l{i}_raw', None)
         w = [getattr(inner, f'weight_ih_l{i}'),ifnone(raw, getattr(inner, f'weight_hh_l{i}')),getattr(inner, f'bias_ih_l{i}'),getattr(inner, f'bias_hh_l{i}')]
         w = [o.detach().float() for o in w]
