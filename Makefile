@@ -44,7 +44,7 @@ tutorials: setup cached
 	$(path) python docs/tutorials.py
 
 # What is claimed of quality and speed, beside its peers, into bench/results: about 24 minutes of two quiet cores.
-# A model of a longer run on shakespeare in runs/best is scored with it
+# A model that `charrnn train shakespeare --preset best --run runs/best` has left is scored with it
 bench: setup cached
 	mkdir -p bench/results
 	$(path) python bench/start.py --out bench/results/start.md

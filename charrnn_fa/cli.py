@@ -15,7 +15,7 @@ from .shell.terminal import *
 # %% ../nbs/90_cli.ipynb #6171c5c5
 _need,_pos,_many = dict(opt=True, required=True),dict(opt=False, nargs='?'),dict(action='append')
 _arch,_precision,_newline,_dtype = (dict(choices=o.split()) for o in ('rnn gru lstm mingru', 'auto fp32 bf16 fp16', 'keep lf', 'int8 float32'))
-_preset = dict(choices=['2min','10min'])                         # `PRESETS` would bring torch with it
+_preset = dict(choices=['2min','10min','best'])                         # `PRESETS` would bring torch with it
 
 # %% ../nbs/90_cli.ipynb #af859ece
 def train(

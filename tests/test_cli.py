@@ -39,15 +39,17 @@ def test_counts(shells, tmp_path):
     assert charrnn('sample', tmp_path/'r', '-n', 20, '--prompt', 'she').returncode==0
     assert '--counts' in charrnn('train', shells, '--run', tmp_path/'s', '--counts', 1).stderr
 
-def test_presets(shells, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize('name', ['2min','10min','best'])
+def test_presets(shells, tmp_path, capsys, monkeypatch, name):
     "What the command calls presets are those of the library; what is given beside one wins"
     from charrnn_fa.train.presets import PRESETS
-    assert '{'+','.join(PRESETS)+'}' in in_process('train --help', capsys, monkeypatch, tmp_path)[1]
-    rc,out,err = in_process(f'train {shells} --run r --preset 2min --n-hid 16 --seq-len 16 --epochs 0.1 --precision fp32 --json', capsys, monkeypatch, tmp_path)
+    assert '{'+','.join(PRESETS)+'}' in in_process('train --help', capsys, monkeypatch, tmp_path)[1] and name in PRESETS
+    rc,out,err = in_process(f'train {shells} --run r --preset {name} --n-hid 16 --seq-len 16 --epochs 0.1 --precision fp32 --json', capsys, monkeypatch, tmp_path)
     res,conf = json.loads(out.splitlines()[-1]),load_run(tmp_path/'r').info['config']
-    p = PRESETS['2min']
+    p = PRESETS[name]
     assert (rc, res['bs'], res['seq_len'])==(0, p['data']['bs'], 16) and res['cell_nats']>res['valid_nats'], err
-    assert (conf['n_hid'], conf['dropout'], len(conf['tables']))==(16, 0., p['model']['counts'])
+    assert (conf['n_hid'], conf['dropout'], len(conf['tables']))==(16, p['model'].get('dropout', 0.), p['model']['counts'])
+    assert conf['emb_drop']==p['model'].get('emb_drop', 0.)
 
 def stopped(sig, run, *args):
     "Send a signal once there is a checkpoint of a later step than the first; the process and what it printed"
