@@ -209,7 +209,7 @@ def test_a_model_is_made_kept_and_started_from(tmp_path, monkeypatch, capsys):
     (tmp_path/'mine.txt').write_text(new_text)
     made = [o.partition('charrnn ')[2] for o in (root/'Makefile').read_text().partition('\nmodel:')[2].partition('\n\n')[0].splitlines()[1:]]
     assert [o.split()[0] for o in made]==['train','html']
-    small = {'$(notdir $(model))':'m', '$(model)':'out', 'shakespeare':'old.txt', '--minutes $(minutes)':'--epochs 2 --n-hid 16 --bs 4 --seq-len 16 --precision fp32'}
+    small = {'$(notdir $(model))':'m', '$(model)':'out', 'shakespeare':'old.txt', 'ROMEO:':'she', '--minutes $(minutes)':'--epochs 2 --n-hid 16 --bs 4 --seq-len 16 --precision fp32'}
     for cmd in made:
         for k,v in small.items(): cmd = cmd.replace(k, v)
         assert main(cmd.split())==0
