@@ -82,7 +82,7 @@ def default_title(
 
 def _check_prompt(vocab, prompt):
     "Refuse a beginning that the model cannot read; its reader could not know why it is not there"
-    lost = ''.join(dict.fromkeys(o for o in prompt if o not in vocab))
+    lost = ''.join(vocab.strangers(prompt))
     if lost and not vocab.unk: raise ValueError(f'prompt={prompt!r} has {lost!r}, which the model does not know: begin with characters of its vocabulary')
 
 def _first_text(vocab, prompt):

@@ -14,6 +14,7 @@ from fastcore.all import *
 from ..core import *
 from ..device import *
 from ..models import *
+from .steps import *
 
 # %% ../../nbs/17_train.trial.ipynb #e4e79473
 def trial_step(
@@ -27,7 +28,7 @@ def trial_step(
     loss = loss_of()
     if not loss.requires_grad: return loss
     loss.backward()
-    if clip: nn.utils.clip_grad_norm_(model.parameters(), clip)
+    if clip: clip_grads(list(model.parameters()), clip)
     if opt is not None:
         opt.step()
         opt.zero_grad()
