@@ -31,6 +31,7 @@ def train(
     arch:Annotated[str,_arch]='lstm', # Recurrent cell: rnn, gru, lstm or mingru
     n_hid:Count=None, # Width of the hidden state; chosen to suit the text if not given
     n_layers:Number(int, 1, 64)=None, # Recurrent layers; chosen to suit the text if not given
+    n_cells:Number(int, 1, 64)=None, # Cells side by side that share the width, and whose guesses are averaged
     dropout:Share=None, # Share zeroed between layers and before the head
     counts:Number(int, 2, 12)=None, # Mix in counts of n-grams up to this length, such as 7
     bs:Count=None, # Rows read side by side; chosen to suit device and text if not given

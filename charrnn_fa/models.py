@@ -27,17 +27,17 @@ class CharRNN(nn.Module):
         weight_drop:float=0., # Share of recurrent weights zeroed (Merity et al. 2017, arXiv 1708.02182)
         tie:bool=False, # Use the embedding as head too, which needs n_emb==n_hid
         learn_init:bool=False, # Learn the state to start from
+        n_cells:int=1, # Cells side by side that share `n_hid` and are trained on rows of their own; see `Ensemble`
     ):
         super().__init__()
         for k,v in dict(dropout=dropout, emb_drop=emb_drop, weight_drop=weight_drop).items():
             if checked_number(v, k, high=1)==1: raise ValueError(f'{k}={v} zeroes everything, so nothing would be learnt: it must be below 1')
-        self._check(n_vocab, cell, n_hid, n_layers, n_emb, tie, weight_drop)
+        self._check(n_vocab, cell, n_hid, n_layers, n_emb, tie, weight_drop, n_cells)
         self.config = dict(n_vocab=n_vocab, cell=cell, n_hid=n_hid, n_layers=n_layers, n_emb=n_emb, dropout=dropout, emb_drop=emb_drop,
-            weight_drop=weight_drop, tie=tie, learn_init=learn_init)
+            weight_drop=weight_drop, tie=tie, learn_init=learn_init, **(dict(n_cells=n_cells) if n_cells>1 else {}))      # as older files have it, where there is one
         self.emb = nn.Embedding(n_vocab, n_emb) if n_emb else OneHot(n_vocab)
-        self.rnn = CELLS[cell](n_emb or n_vocab, n_hid, num_layers=n_layers, batch_first=True, dropout=dropout if n_layers>1 else 0.)
-        spread = 2*n_emb**-0.5 if n_emb else 1.                       # torch's own start is too faint for embeddings and one-hot codes
-        if cell!='mingru': init_cell(self.rnn, None if tie else spread)
+        cells = [self._cell(n_hid//n_cells) for _ in range(n_cells)]
+        self.rnn  = cells[0] if n_cells==1 else Ensemble(cells)
         self.head = nn.Linear(n_hid, n_vocab)
         if n_emb: nn.init.normal_(self.emb.weight, std=n_emb**-0.5 if tie else 1.)
         if tie: self.head.weight = self.emb.weight
@@ -45,14 +45,24 @@ class CharRNN(nn.Module):
         self.emb_drop,self.out_drop,self.state = nn.Dropout(emb_drop),nn.Dropout(dropout),None
         self.init = nn.Parameter(torch.zeros(2 if cell=='lstm' else 1, n_layers, 1, n_hid)) if learn_init else None
 
-    def _check(self, n_vocab, cell, n_hid, n_layers, n_emb, tie, weight_drop):
+    def _cell(self, n_hid):
+        "A cell of so many units as training begins with it"
+        c   = self.config
+        res = CELLS[c['cell']](c['n_emb'] or c['n_vocab'], n_hid, num_layers=c['n_layers'], batch_first=True, dropout=c['dropout'] if c['n_layers']>1 else 0.)
+        spread = 2*c['n_emb']**-0.5 if c['n_emb'] else 1.             # torch's own start is too faint for embeddings and one-hot codes
+        if c['cell']!='mingru': init_cell(res, None if c['tie'] else spread)
+        return res
+
+    def _check(self, n_vocab, cell, n_hid, n_layers, n_emb, tie, weight_drop, n_cells):
         if cell not in CELLS: raise ValueError(f'There is no cell {cell!r}: use one of {", ".join(CELLS)}')
-        for nm,v in dict(n_vocab=n_vocab, n_hid=n_hid, n_layers=n_layers).items():
+        for nm,v in dict(n_vocab=n_vocab, n_hid=n_hid, n_layers=n_layers, n_cells=n_cells).items():
             if not hasattr(v,'__index__'): raise TypeError(f'{nm}={v!r} must be a whole number')
             if v<1: raise ValueError(f'{nm}={v} must be at least 1')
         checked_number(n_emb, 'n_emb', whole=True)
         if tie and n_emb!=n_hid: raise ValueError(f'tie=True needs n_emb==n_hid, but they are {n_emb} and {n_hid}')
         if weight_drop and cell=='mingru': raise ValueError('weight_drop needs recurrent weights, which mingru does not have: use dropout')
+        if n_hid%n_cells: raise ValueError(f'n_cells={n_cells} cells cannot share n_hid={n_hid} evenly: use a multiple, {-(-n_hid//n_cells)*n_cells} say')
+        if n_cells>1 and (weight_drop or cell=='mingru'): raise ValueError(f'n_cells={n_cells} is for `rnn`, `gru` and `lstm` without weight_drop')
 
     def extra_repr(self): return f"cell={self.config['cell']}"
 
@@ -65,7 +75,9 @@ def forward(self:CharRNN,
     if x.dim()!=2: raise ValueError(f'Codes must have 2 axes, (bs, seq_len), but have shape {tuple(x.shape)}: for one text use x[None]')
     h = self.state
     if h is not None and first(tuplify(h)).shape[1]!=len(x): h = None     # another number of rows: those states belong to other texts
-    if h is None: h = self.first_state(len(x))
+    if h is None:
+        if self.training and isinstance(self.rnn,Ensemble): self.rnn.deal()
+        h = self.first_state(len(x))
     out,h = self.rnn(self.emb_drop(self.emb(x)), h)                       # (bs, seq_len, n_hid)
     self.state = tuple(o.detach() for o in h) if isinstance(h,tuple) else h.detach()
     return self.head(self.out_drop(out))                                  # (bs, seq_len, n_vocab)

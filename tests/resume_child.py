@@ -18,12 +18,12 @@ class Around(nn.Module):
     def forward(self, x): return self.inner(x)
     def reset(self): self.inner.reset()
 
-def make(cell='lstm', precision='fp32', n_acc=0, opt='adamw', bs=4, seq_len=16, n_hid=24, dropout=0.1, weight_drop=0., n_layers=1, learn_init=False, scale=None,
+def make(cell='lstm', precision='fp32', n_acc=0, opt='adamw', bs=4, seq_len=16, n_hid=24, dropout=0.1, weight_drop=0., n_layers=1, n_cells=1, learn_init=False, scale=None,
     wrap=None, counts=0, **_):
     "The learner of a configuration"
     set_seed(1)
     dls = CharDataLoaders.from_text(text, bs=bs, seq_len=seq_len, device='cpu')
-    sizes = dict(n_hid=n_hid, n_layers=n_layers, n_emb=8, dropout=dropout, weight_drop=weight_drop, learn_init=learn_init)
+    sizes = dict(n_hid=n_hid, n_layers=n_layers, n_cells=n_cells, n_emb=8, dropout=dropout, weight_drop=weight_drop, learn_init=learn_init)
     kw = dict(precision=precision, opt_func=adamw if opt=='adamw' else Adam, cbs=[GradientAccumulation(n_acc)] if n_acc else None)
     if wrap: learn = char_learner(dls, dict(parallel=nn.DataParallel, own=Around)[wrap](CharRNN(len(dls.vocab), cell, **sizes)), **kw)
     else: learn = char_learner(dls, cell, **sizes, **kw, **(dict(counts=counts) if counts else {}))

@@ -24,7 +24,7 @@ def test_learns(dls, arch):
     assert learn.evaluate().nats<1.6<math.log(len(dls.vocab))
 
 @pytest.mark.parametrize('kw', [dict(n_layers=2, dropout=0.1), dict(weight_drop=0.2), dict(tie=True, n_emb=32),
-    dict(n_emb=0), dict(learn_init=True), dict(emb_drop=0.1)])
+    dict(n_emb=0), dict(learn_init=True), dict(emb_drop=0.1), dict(n_cells=2), dict(n_cells=4, n_layers=2, learn_init=True, dropout=0.1)])
 @pytest.mark.parametrize('arch', ['lstm','gru'])
 def test_options_train(dls, arch, kw):
     learn = char_learner(dls, arch, n_hid=32, precision='fp32', **kw)
@@ -36,6 +36,33 @@ def test_bf16_trains(dls):
     learn = char_learner(dls, 'lstm', n_hid=32, precision='bf16')
     first = learn.evaluate().nats
     assert quiet(learn, 40, lr=1e-2).evaluate().nats<first-0.3
+
+@pytest.mark.parametrize('arch', ['rnn','gru','lstm'])
+def test_cells_side_by_side_are_networks_apart(dls, arch):
+    "Trained together, each is what it becomes in a loop of its own that sees its rows alone; read together, they are the mean of both"
+    learn = char_learner(dls, arch, n_hid=16, n_cells=2, precision='fp32', clip=0, wd=0., cold=0., lr=0.01)
+    m,alone = learn.model,[CharRNN(len(dls.vocab), arch, n_hid=8) for _ in range(2)]
+    half = lambda w,i: w[:,8*i:8*(i+1)]
+    for i,o in enumerate(alone):
+        o.rnn.load_state_dict(m.rnn.cells[i].state_dict())
+        for p,w in ((o.emb.weight,m.emb.weight), (o.head.weight,2*half(m.head.weight, i)), (o.head.bias,m.head.bias)): p.data.copy_(w.detach())
+    for p in (m.emb.weight,m.head.weight,m.head.bias): p.requires_grad_(False)                          # these they would share
+    quiet(learn, 2*len(dls.train))
+    for i,o in enumerate(alone):
+        opt,n = adamw(o.rnn.parameters(), wd=0.),2*len(dls.train)
+        for step in range(n):
+            x,y = list(dls.train)[step%len(dls.train)]
+            if step%len(dls.train)==0: o.reset()
+            mine = slice((i+1+step//len(dls.train))%2, None, 2)                                          # rows dealt anew with each pass
+            F.cross_entropy(o(x[mine]).flatten(0,1), y[mine].flatten()).div(2).backward()                # half of the rows make half of the mean
+            opt.set_hyper('lr', learn.recorder.lrs[step])
+            opt.step()
+            opt.zero_grad()
+        for p,q in zip(m.rnn.cells[i].parameters(), o.rnn.parameters()): assert torch.allclose(p, q, atol=2e-4)
+    codes = torch.from_numpy(dls.valid.codes[:200].astype(np.int64))[None]
+    with torch.no_grad():
+        for o in (m,*alone): o.eval().reset()
+        assert torch.allclose(m(codes), (alone[0](codes)+alone[1](codes))/2, atol=2e-3)
 
 def test_state_is_carried(dls):
     "The same window gives other logits after another past"
@@ -71,7 +98,7 @@ def test_model_file(dls, tmp_path):
     assert tm.sample('to be', 50, seed=0)==learn.sample('to be', 50, seed=0)
     assert tm.evaluate(dls.valid.codes).nats==learn.evaluate().nats
 
-@pytest.mark.parametrize('kw', [dict(weight_drop=0.5), dict(weight_drop=0.5, n_layers=2, counts=3), dict(dropout=0.5)])
+@pytest.mark.parametrize('kw', [dict(weight_drop=0.5), dict(weight_drop=0.5, n_layers=2, counts=3), dict(dropout=0.5), dict(n_cells=2)])
 def test_a_model_is_read_without_fastai(dls, tmp_path, kw):
     "Its import takes longer than a sample"
     char_learner(dls, 'lstm', n_hid=8, precision='fp32', **kw).save_trained(tmp_path/'m.safetensors')

@@ -32,7 +32,8 @@ def permuted(model, vocab, seed=0):
     return res,SimpleNamespace(itos=[vocab.itos[i] for i in order])
 
 kinds = [dict(arch='gru', n_hid=16), dict(arch='lstm', n_hid=16, n_emb=0), dict(arch='mingru', n_hid=16, n_emb=0, n_layers=2), dict(arch='mingru', n_hid=16),
-    dict(arch='rnn', n_hid=16, n_emb=16, tie=True), dict(arch='lstm', n_hid=16, weight_drop=0.1, n_emb=0), dict(arch='gru', n_hid=16, learn_init=True)]
+    dict(arch='rnn', n_hid=16, n_emb=16, tie=True), dict(arch='lstm', n_hid=16, weight_drop=0.1, n_emb=0), dict(arch='gru', n_hid=16, learn_init=True),
+    dict(arch='lstm', n_hid=16, n_cells=2, n_emb=0)]
 
 @pytest.mark.parametrize('kw', kinds)
 def test_a_permuted_vocabulary_gives_the_same_loss(kw):

@@ -211,10 +211,10 @@ def test_copies_against_looking_everywhere():
         assert (c.mask==mask).all() and abs(c.new[3]-(1-sum(k==3 for _,k in pieces)/58))<1e-9
 
 # Every verb on every kind of network
-KINDS = [*CELLS_AND_DEPTHS, ('counted gru',1), ('counted lstm',3)]
+KINDS = [*CELLS_AND_DEPTHS, ('counted gru',1), ('counted lstm',3), ('beside gru',1), ('beside lstm',3)]
 
 def network(kind, n_layers, train):
-    m = made(kind.split()[-1], n_layers, n_hid=6)
+    m = made(kind.split()[-1], n_layers, n_hid=6, n_cells=2 if kind.startswith('beside') else 1)
     return Counted(m, Counts.from_codes(train, len(vocab), 3)).eval() if kind.startswith('counted') else m
 
 def verbs(who, train):

@@ -79,7 +79,8 @@ def test_writes_what_python_writes(opened, cell, n_layers):
         assert reload(page, simd)['simd']==simd
         assert np.abs(np.array(ask(page, kind='logits', codes=codes)['logits'])-logits(same, codes)).max()<1e-3
 
-@pytest.mark.parametrize('kw', [dict(tie=True, n_emb=28), dict(weight_drop=0.5)], ids=['tied','weights dropped'])
+@pytest.mark.parametrize('kw', [dict(tie=True, n_emb=28), dict(weight_drop=0.5), dict(n_cells=2), dict(n_cells=7), dict(n_cells=7, n_emb=0, learn_init=True)],
+    ids=['tied','weights dropped','two cells','seven cells','seven one-hot'])
 def test_other_models(opened, kw):
     tm = lively('lstm', 2, **kw)
     page,codes = opened(tm),list(range(len(letters)))

@@ -30,12 +30,12 @@ def killed(*names):
     return res
 
 def test_sigkill():
-    "Forty-eight times, from outside and at each phase within: the default model, one of two layers, one with counts, and two inside a wrapper"
-    res = killed('lstm', 'mingru', 'counted', 'own', 'parallel')
+    "Fifty-four times, from outside and at each phase within: the default model, one of two layers, one with counts, two inside a wrapper, two cells side by side"
+    res = killed('lstm', 'mingru', 'counted', 'own', 'parallel', 'beside')
     assert {*kills.phases,'outside'}<={o for v in res.values() for o in v}
 
 cells  = [dict(cell=c, fit=f) for c in ('rnn','gru','lstm','mingru') for f in ('one_cycle','flat_cos','minutes')]
-others = [dict(counts=4), dict(counts=3, cell='gru', n_layers=2), dict(wrap='parallel'), dict(wrap='own'), dict(wrap='own', cell='gru', dropout=0.)]
+others = [dict(n_cells=2, cell='gru', n_layers=2), dict(counts=4), dict(counts=3, cell='gru', n_layers=2), dict(wrap='parallel'), dict(wrap='own'), dict(wrap='own', cell='gru', dropout=0.)]
 extras = [dict(weight_drop=.2), dict(precision='bf16'), dict(n_acc=12), dict(opt='fastai'), dict(n_layers=2, learn_init=True), dict(dropout=0.), dict(fit='plain')]
 places = [dict(breaks=b, every=e) for b,e in (('end',1),('start',1),('validate',1),('first',1),(57,7),('last',1))]
 configs = [dict(o, **places[i%len(places)]) for i,o in enumerate(cells+extras)]+places+[dict(o, breaks=b, every=7) for o in others for b in (57,'validate')]

@@ -11,6 +11,7 @@ import numpy as np
 import torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
+from ..cells import *
 from ..models import *
 from ..train.trial import *
 
@@ -19,10 +20,11 @@ def plain_copy(
     model:nn.Module, # Model to copy
     train:bool=False, # In training mode, with gradients
 )->nn.Module: # The copy
-    "A copy of `model` without dropout and with its state forgotten"
+    "A copy of `model` without dropout, with its state forgotten, and cells that are side by side all reading all rows"
     res = copy_model(model).train(train)
     for m in res.modules():
         if isinstance(m, nn.modules.dropout._DropoutNd): m.p = 0.
+        if isinstance(m, Ensemble): m.apart = False                       # whose turn it is changes with each pass
         for nm in ('dropout','weight_p'):
             if isinstance(getattr(m, nm, None), float): setattr(m, nm, 0.)
     return res if train else res.requires_grad_(False)

@@ -81,7 +81,7 @@ class TrainedModel:
     def __repr__(self):
         c = self.info['config'] or dict(cell=type(self.model).__name__, n_layers='?', n_hid='?')
         beside = f" beside counts of order {len(c['tables'])}" if 'tables' in c else ''
-        return f"{c['cell']} of {c['n_layers']} x {c['n_hid']}{beside}, {n_params(self.model):,} parameters, {len(self.vocab)} characters, from {self.info['corpus']}"
+        return f"{sizes_of(c)}{beside}, {n_params(self.model):,} parameters, {len(self.vocab)} characters, from {self.info['corpus']}"
 
     @delegates(sample_text, but=['model','vocab'])
     def sample(self, prompt:str='', n:int=500, **kwargs):

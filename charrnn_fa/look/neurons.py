@@ -218,6 +218,6 @@ def steer(self:CharLearner|TrainedModel,
     (state,i),codes,cfg = unit_name(unit),self.vocab.encode(prompt),getattr(self.model,'config',None)
     if not isinstance(cell_of(self.model),CharRNN): raise ValueError(f'steer holds units of a CharRNN, alone or beside counts, not of a {type(self.model).__name__}')
     if not (1<=int(state[1:])<=cfg['n_layers'] and 0<=i<cfg['n_hid'] and (state[0]=='h' or cfg['cell']=='lstm')):
-        raise ValueError(f"There is no unit {state}[{i}] in {cfg['cell']} of {cfg['n_layers']} x {cfg['n_hid']}")
+        raise ValueError(f"There is no unit {state}[{i}] in {sizes_of(cfg)}")
     made = [prompt+self.vocab.decode(write_held(self.model, codes, n, o, seed, temperature)) for o in ((state,i,value),None)]
     return Steered(*made, f'{state}[{i}]', value)

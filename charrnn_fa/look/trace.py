@@ -17,7 +17,8 @@ def recurrent(
 )->list: # Its recurrent layers, in order
     "The layers of a model that have a state"
     if not carriers(model): raise ValueError(f'{type(model).__name__} has no `reset`: only a model that carries its state from window to window can be looked into')
-    res = [o for o in model.modules() if isinstance(o,(nn.RNNBase,nn.RNNCellBase,MinGRU))]
+    beside = {id(o) for m in model.modules() if isinstance(m,Ensemble) for o in m.cells}            # are looked at as one
+    res = [o for o in model.modules() if isinstance(o,(nn.RNNBase,nn.RNNCellBase,MinGRU,Ensemble)) and id(o) not in beside]
     if not res: raise ValueError(f'{type(model).__name__} has no layer of nn.RNN, nn.GRU, nn.LSTM, their cells or MinGRU to look into')
     return res
 
@@ -27,7 +28,7 @@ class Trace(AttrDict):
 
 def _note(log, m):
     def _hook(m, inp, out):
-        state = out[1] if isinstance(m,(nn.RNNBase,MinGRU)) else out                # (layers, rows, n), or (rows, n) of a cell
+        state = out[1] if isinstance(m,(nn.RNNBase,MinGRU,Ensemble)) else out                # (layers, rows, n), or (rows, n) of a cell
         hs = [o if o.dim()==3 else o[None] for o in tuplify(state)]
         x  = inp[0][:,-1] if inp[0].dim()==3 else inp[0]
         was = first(tuplify(inp[1])) if len(inp)>1 and inp[1] is not None else torch.full_like(hs[0], 0.5 if isinstance(m,MinGRU) else 0.)
@@ -79,7 +80,7 @@ def _collect(layers, logs, m, gates):
     "From a list of moments to arrays, row after row"
     res,i = Trace(gates={}),0
     def flat(ts): return torch.stack(ts)[-m:].transpose(0,1).flatten(0,1).cpu().numpy()   # (T, rows, n) -> (rows*T, n)
-    for o,log in zip(layers, logs):
+    for o,log in zip(map(joined, layers), logs):
         n = len(log[0][1])                                                              # layers in this module
         for k in range(n):
             i += 1

@@ -25,11 +25,11 @@ function makeEngine(post) {
     return res
   }
 
-  function matrix(t, bias) {                                    // rows to a multiple of 4, columns to one of 16, zeros in between
+  function matrix(t, bias, cells = 1) {                         // rows to a multiple of 4, columns to one of 16, zeros in between
     const [rows, cols] = t.shape, R = up(rows, 4), C = up(cols, 16), at = alloc(R*C), b = alloc(R), y = alloc(R)
     for (let r = 0; r < rows; r++) floats.set(t.data.subarray(r*cols, (r+1)*cols), at+r*C)
     if (bias) floats.set(bias.data, b)
-    return {at, b, y, rows, cols, R, C}
+    return {at, b, y, rows, cols, R, C, cells}
   }
 
   function needed(ts) {                                         // floats that `build` allocates, or a little more
@@ -89,15 +89,20 @@ function makeEngine(post) {
     used = 0
   }
 
-  const apply = (m, x) => (dot(4*m.at, 4*x, 4*m.b, 4*m.y, m.R/4, m.C/16), m.y)
+  function apply(m, x) {                                        // of cells side by side, each row meets the units of its own cell alone
+    const R = m.cells > 1 ? m.cols : m.R
+    for (let r = 0, i = 0; r < m.R; r += R, i++) dot(4*(m.at+r*m.C), 4*(x+i%m.cells*m.cols), 4*(m.b+r), 4*(m.y+r), R/4, m.C/16)
+    return m.y
+  }
   const view = (at, n) => floats.subarray(at, at+n)
 
   // ---- The network
   function build(ts) {
-    const has = nm => ts[nm], H = spec.n_hid
+    const has = nm => ts[nm], H = spec.n_hid, beside = t => H/t.shape[1]           // how many cells share the units
     emb = has('emb') ? {rows: ts.emb.data, n: spec.n_emb, x: alloc(up(spec.n_emb, 16))} : null
     layers = [...Array(spec.n_layers).keys()].map(i => ({h: alloc(up(H, 16)), x: alloc(up(H, 16)), c: new Float32Array(H),
-      ih: i || emb ? matrix(ts['ih'+i], ts['bi'+i]) : null, hh: has('hh'+i) ? matrix(ts['hh'+i], ts['bh'+i]) : null}))
+      ih: i || emb ? matrix(ts['ih'+i], ts['bi'+i], i ? beside(ts['ih'+i]) : 1) : null,
+      hh: has('hh'+i) ? matrix(ts['hh'+i], ts['bh'+i], beside(ts['hh'+i])) : null}))
     norms = layers.map((_, i) => has('nw'+i) && {w: ts['nw'+i].data, b: ts['nb'+i].data})
     head  = matrix(spec.tie ? ts.emb : ts.head, ts.head_bias)
     table = {w: ts.ih0.data, b: ts.bi0.data, cols: ts.ih0.shape[1], rows: new Map()}

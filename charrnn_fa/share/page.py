@@ -31,7 +31,8 @@ def _size(model):
     c = model.config
     layers = plural(c['n_layers'], 'layer')
     counts = f', and counts of order {model.counts.order}' if isinstance(model,Counted) else ''
-    return f"{c['cell']}, {layers} of {c['n_hid']} units{counts}"
+    cells  = f" in {c['n_cells']} cells" if 'n_cells' in c else ''
+    return f"{c['cell']}, {layers} of {c['n_hid']} units{cells}{counts}"
 
 # %% ../../nbs/82_share.page.ipynb #b233e2c9
 def _copied(o):

@@ -35,11 +35,20 @@ def dequantise(
 
 # %% ../../nbs/81_share.weights.ipynb #e9cb182e
 def _layer(rnn, i):
-    "Weights and biases of layer `i` of one of torch's cells"
+    "Weights and biases of layer `i` of one of torch's cells, or of several side by side"
+    if isinstance(rnn,Ensemble): return _beside([_layer(o, i) for o in rnn.cells], rnn.cells[0].hidden_size, i)
     raw = getattr(rnn, f'weight_hh_l{i}_raw', None)                   # `WeightDrop` keeps the whole matrix under this name
     rnn = getattr(rnn, 'module', rnn)
     nms = dict(ih='weight_ih', hh='weight_hh', bi='bias_ih', bh='bias_hh')
     return {f'{k}{i}': raw if k=='hh' and raw is not None else getattr(rnn, f'{v}_l{i}') for k,v in nms.items()}
+
+def _beside(cells, n_hid, i):
+    "Weights of layer `i` of cells of `n_hid` units each, gate after gate; a row holds what meets the units of its own cell, without the zeros for all others"
+    whole = n_hid%4>0                                                 # the page multiplies four rows at a time, so it must have the zeros then
+    def by_gate(k):
+        gates = zip(*[o[k].chunk(len(o[k])//n_hid) for o in cells])
+        return torch.cat([torch.block_diag(*o) if whole and k in (f'hh{i}', f'ih{i}' if i else None) else torch.cat(o) for o in gates])
+    return {k:by_gate(k) for k in cells[0]}
 
 def _mingru_layer(rnn, i):
     "Weights and biases of layer `i` of minGRU, and the norm above it"
@@ -49,7 +58,7 @@ def _mingru_layer(rnn, i):
 # %% ../../nbs/81_share.weights.ipynb #f37bcb10
 def page_tensors(
     model:CharRNN # The model
-)->dict: # Tensors by name, those of the model itself and not copies
+)->dict: # Tensors by name
     "What a page needs to compute a model's logits"
     c,res = model.config,{}
     if c['n_emb']: res['emb'] = model.emb.weight
@@ -103,7 +112,7 @@ def rounded_model(
     "A copy of a model with the weights that its page has"
     res = copy_model(bare_model(model)).cpu().float().eval()
     if isinstance(res,Counted): return Counted(rounded_model(res.cell), rounded_counts(res.counts), float(res.weight)).eval()
-    for nm,p in page_tensors(res).items():
+    for p in res.parameters():
         if p.dim()==2: p.data.copy_(dequantise(*quantise(p)))
     return res
 

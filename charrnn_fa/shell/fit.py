@@ -65,7 +65,7 @@ def _settings(a):
     "Arguments for loaders, learner and fit: those of the preset, overridden by the options that were given"
     if a.preset and (a.from_ or a.arch!='lstm'): raise ValueError('A `preset` chooses an lstm and its sizes: leave out `preset`, or `from_` and `arch`')
     p = PRESETS.get(a.preset, dict(data={}, model={}, fit=dict(minutes=2)))
-    names = dict(data=('bs','seq_len'), model=('n_hid','n_layers','dropout','counts','lr'), fit=('minutes','epochs'))
+    names = dict(data=('bs','seq_len'), model=('n_hid','n_layers','n_cells','dropout','counts','lr'), fit=('minutes','epochs'))
     given = {g:{k:a[k] for k in ks if a[k] is not None} for g,ks in names.items()}
     if given['fit']: p = {**p, 'fit':{k:v for k,v in p['fit'].items() if k not in names['fit']}}      # one length, not two
     if a.epochs: given['fit'].pop('minutes', None)
@@ -104,7 +104,7 @@ def _begun(a, cb):
 def _restarted(a, dls, tree):
     "The model of a checkpoint, arguments that go with it, and what the run has recorded of its start"
     start = tree['start']
-    if a.n_hid or a.n_layers: raise ValueError('A trained model brings its sizes with it: leave out `n_hid` and `n_layers`')
+    if a.n_hid or a.n_layers or a.n_cells: raise ValueError('A trained model brings its sizes with it: leave out `n_hid`, `n_layers` and `n_cells`')
     other = [f'{k}={a[k]} here, {start[k]} in the run' for k in _start_opts if a[k] is not None and a[k]!=start[k]]
     if other: raise ValueError(f'{a.run} was started with other settings: {", ".join(other)}')
     if dls.vocab.hash!=tree['vocab_hash']: raise ValueError(f'{a.run} was trained on a different text, with other characters: choose another `run`')

@@ -50,10 +50,10 @@ def _learner(dls, model, counts, cbs=None, old=None, share=0., **kwargs):
     return CharLearner(dls, model, cbs=L(cbs)+[cb], **kwargs)
 
 # %% ../../nbs/19c_train.build.ipynb #a75d30d1
-def _train_on(dls, old, counts, dropout, old_counts=0., n_hid=None, n_layers=None, **kwargs):
+def _train_on(dls, old, counts, dropout, old_counts=0., sized=False, **kwargs):
     "A learner that begins with the weights of a trained model"
     if not (hasattr(old,'model') and hasattr(old,'vocab')): raise ValueError(f'arch={old!r} should be a cell, a module, or a trained model (`load_trained(file)`)')
-    if n_hid or n_layers: raise ValueError('A trained model brings its sizes with it: leave out `n_hid` and `n_layers`')
+    if sized: raise ValueError('A trained model brings its sizes with it: leave out `n_hid`, `n_layers` and `n_cells`')
     was = bare_model(old.model)
     model,match = matched_model(was, old.vocab, dls.vocab, ifnone(dropout, choose_dropout(dls.train.n_chars)))
     loss,share  = shared_loss(was, old.vocab, dls.vocab.decode(dls.valid.codes[:20_000]))
@@ -87,6 +87,7 @@ def char_learner(
     weight_drop:float=0., # Share of recurrent weights zeroed
     tie:bool=False, # Use the embedding as head too
     learn_init:bool=False, # Learn the state to start from
+    n_cells:int=1, # Cells side by side that share `n_hid`, see `Ensemble`
     counts:int=None, # Put counts of groups of up to so many characters beside the cell, 7 say; see `Counted`
     old_counts:float=0., # Weight of a trained model's own counts beside those of the new text; 0 counts anew
     **kwargs
@@ -96,10 +97,10 @@ def char_learner(
     if old_counts and (isinstance(arch,(str,nn.Module)) or not 0<old_counts<1):
         raise ValueError(f'old_counts={old_counts} is the weight, above 0 and below 1, that the counts of a trained model keep: pass one, `load_trained(file)`, in place of {arch!r:.30}')
     if isinstance(arch,nn.Module): return _learner(dls, arch, counts, **kwargs)
-    if not isinstance(arch,str): return _train_on(dls, arch, counts, dropout, old_counts, n_hid, n_layers, **kwargs)
+    if not isinstance(arch,str): return _train_on(dls, arch, counts, dropout, old_counts, n_hid or n_layers or n_cells>1, **kwargs)
     auto  = choose_size(dls.train.n_chars, loader_device(dls))
     given = {k:v for k,v in dict(n_hid=n_hid, n_layers=n_layers, dropout=dropout).items() if v is not None}
     cfg   = {**(auto if n_hid is None else {}), **given}
-    model = CharRNN(len(dls.vocab), arch, n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init, **cfg)
-    if n_hid is None: say(f"{arch} of {model.config['n_layers']} x {cfg['n_hid']}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
+    model = CharRNN(len(dls.vocab), arch, n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init, n_cells=n_cells, **cfg)
+    if n_hid is None: say(f"{sizes_of(model.config)}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
     return _learner(dls, model, counts, **{'lr':choose_lr(arch), **kwargs})

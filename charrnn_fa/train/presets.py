@@ -13,7 +13,7 @@ from .minutes import *
 # %% ../../nbs/21a_train.presets.ipynb #0ecf6251
 PRESETS = {'2min':dict(data=dict(bs=16, seq_len=32), model=dict(n_hid=448, counts=9), fit=dict(minutes=2)),
     '10min':dict(data=dict(bs=16, seq_len=64), model=dict(n_hid=640, dropout=0.5, counts=9, lr=6e-3), fit=dict(minutes=10)),
-    'best':dict(data=dict(bs=16, seq_len=64), model=dict(n_hid=640, dropout=0.55, emb_drop=0.1, counts=9, lr=6e-3), fit=dict(epochs=20, average=0.998))}
+    'best':dict(data=dict(bs=32, seq_len=64), model=dict(n_hid=1280, n_cells=2, dropout=0.5, counts=9, lr=6e-3), fit=dict(epochs=28, average=0.998))}
 
 # %% ../../nbs/21a_train.presets.ipynb #db10d19b
 @patch

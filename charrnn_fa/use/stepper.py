@@ -10,6 +10,7 @@ import numpy as np
 import torch, torch.nn.functional as F
 from fastcore.all import *
 from ..text.ngrams import *
+from ..cells import *
 from ..models import *
 from ..counted import *
 
@@ -90,7 +91,7 @@ class Stepper:
     ):
         cfg = model.config
         self.rows,self.cell,self.n,self.n_hid,self.step = rows,cfg['cell'],cfg['n_layers'],cfg['n_hid'],steps[cfg['cell']]
-        layers = [self._layer(model.rnn, i) for i in range(self.n)]
+        layers = [self._layer(rnn, i) for rnn in [joined(model.rnn)] for i in range(self.n)]
         emb = model.emb(torch.arange(cfg['n_vocab'], device=model.head.weight.device)).detach().float()
         self.table = F.linear(emb, *layers[0][0]).numpy()               # (n_vocab, gates*n_hid): what each character adds to the first layer
         self.inp = [None]+[_Linear(*o[0], rows) for o in layers[1:]]
