@@ -50,7 +50,8 @@ def test_what_is_validated_is_what_remains():
     learn = fit(make())
     assert learn.recorder.values[-1][1]==pytest.approx(float(learn.validate()[0]), abs=1e-6)
 
-kinds = dict(counts=dict(counts=3), bf16=dict(precision='bf16'), fp16=dict(scale=dict(init_scale=2.**40, growth_interval=7)), wd=dict(weight_drop=0.2, n_acc=8), beside=dict(n_cells=2))
+kinds = dict(counts=dict(counts=3), bf16=dict(precision='bf16'), fp16=dict(scale=dict(init_scale=2.**40, growth_interval=7)),
+    wd=dict(weight_drop=0.2, n_acc=8), beside=dict(n_cells=2))
 
 @pytest.mark.parametrize('kind', kinds)
 def test_resumed(kind, tmp_path):
