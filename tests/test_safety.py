@@ -571,3 +571,20 @@ def test_a_model_that_returns_its_state_beside_the_logits():
         def forward(self, x): return self.l(self.e(x)),None
     dls = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
     with pytest.raises(ValueError, match='returns a tuple of 2.*logits alone'): char_learner(dls, Net(len(dls.vocab))).fit(1)
+
+@pytest.mark.parametrize('then', ['nothing','newer'])
+def test_a_checkpoint_that_is_moved_while_it_is_looked_at(tmp_path, then):
+    "Another process starts over, or removes what is older, between the list and the reading: what is there now counts, and nothing is called unreadable"
+    learn = char_learner(CharDataLoaders.from_text('abcd '*80, bs=2, seq_len=8, device='cpu'), 'gru', n_hid=4, precision='fp32')
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(8, cbs=Resume(tmp_path/'run', every=2, keep=9))
+    cks = sorted((tmp_path/'run').glob('ck-*'))
+    for o in cks[1:]: o.rename(tmp_path/o.name)
+    class Moving(DirStore):
+        def get(self, entry):
+            if cks[0].exists():
+                cks[0].unlink()
+                if then=='newer': (tmp_path/cks[1].name).rename(cks[1])
+            return super().get(entry)
+    said = []
+    e,tree = newest_checkpoint(Moving(tmp_path/'run'), said.append)
+    assert (e and e.name)==(cks[1].name if then=='newer' else None) and not said
