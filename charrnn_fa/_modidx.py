@@ -21,6 +21,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'charrnn_fa.cells.WeightDrop.__init__': ('cells.html#weightdrop.__init__', 'charrnn_fa/cells.py'),
                                   'charrnn_fa.cells.WeightDrop.forward': ('cells.html#weightdrop.forward', 'charrnn_fa/cells.py'),
                                   'charrnn_fa.cells._part': ('cells.html#_part', 'charrnn_fa/cells.py'),
+                                  'charrnn_fa.cells.by_gate': ('cells.html#by_gate', 'charrnn_fa/cells.py'),
                                   'charrnn_fa.cells.init_cell': ('cells.html#init_cell', 'charrnn_fa/cells.py'),
                                   'charrnn_fa.cells.joined': ('cells.html#joined', 'charrnn_fa/cells.py'),
                                   'charrnn_fa.cells.log_g': ('cells.html#log_g', 'charrnn_fa/cells.py'),

@@ -45,10 +45,7 @@ def _layer(rnn, i):
 def _beside(cells, n_hid, i):
     "Weights of layer `i` of cells of `n_hid` units each, gate after gate; a row holds what meets the units of its own cell, without the zeros for all others"
     whole = n_hid%4>0                                                 # the page multiplies four rows at a time, so it must have the zeros then
-    def by_gate(k):
-        gates = zip(*[o[k].chunk(len(o[k])//n_hid) for o in cells])
-        return torch.cat([torch.block_diag(*o) if whole and k in (f'hh{i}', f'ih{i}' if i else None) else torch.cat(o) for o in gates])
-    return {k:by_gate(k) for k in cells[0]}
+    return {k:by_gate([o[k] for o in cells], n_hid, whole and k in (f'hh{i}', f'ih{i}' if i else None)) for k in cells[0]}
 
 def _mingru_layer(rnn, i):
     "Weights and biases of layer `i` of minGRU, and the norm above it"
