@@ -100,6 +100,7 @@ def test_counts_are_those_of_the_new_text():
 def test_what_does_not_go():
     a = make(old_text, n_hid=16)
     with pytest.raises(ValueError, match='brings its sizes'): char_learner(a.dls, a, n_hid=32)
+    with pytest.raises(ValueError, match='leave out `n_emb`, `tie`'): char_learner(a.dls, a, n_emb=32, tie=True)
     with pytest.raises(ValueError, match='trained model'): char_learner(a.dls, 7)
     with pytest.raises(ValueError, match='Sequential'): char_learner(a.dls, SimpleNamespace(model=torch.nn.Sequential(), vocab=a.vocab))
     for share in (0,1,-0.1): pytest.raises(ValueError, with_replay, a.dls, old_text, share)

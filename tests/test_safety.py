@@ -588,3 +588,17 @@ def test_a_checkpoint_that_is_moved_while_it_is_looked_at(tmp_path, then):
     said = []
     e,tree = newest_checkpoint(Moving(tmp_path/'run'), said.append)
     assert (e and e.name)==(cks[1].name if then=='newer' else None) and not said
+
+def test_a_damaged_checkpoint_is_told_of_once(tmp_path):
+    "However often the run is listed while others move in it"
+    learn = char_learner(CharDataLoaders.from_text('abcd '*80, bs=2, seq_len=8, device='cpu'), 'gru', n_hid=4, precision='fp32')
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(8, cbs=Resume(tmp_path/'run', every=2, keep=9))
+    *older,last = sorted((tmp_path/'run').glob('ck-*'))
+    last.write_bytes(last.read_bytes()[:-9])
+    class Moving(DirStore):
+        def get(self, entry):
+            if entry.name==older[-1].name: older[-1].unlink(missing_ok=True)
+            return super().get(entry)
+    said,bad = [],set()
+    e,tree = newest_checkpoint(Moving(tmp_path/'run'), said.append, bad)
+    assert e.name==older[-2].name and bad=={last.name} and len(said)==1 and last.name in said[0]

@@ -85,7 +85,7 @@ def newest_checkpoint(
     bad:set=None, # Takes their names
 )->tuple: # Its `Entry` and its tree, or `(None,None)`
     "The newest sound checkpoint; a StoreError if there are some and none can be read"
-    store,bad = open_store(store),set() if bad is None else bad
+    store,bad,told = open_store(store),set() if bad is None else bad,set()
     for left in (2,1,0):
         found,err = checkpoints(store),None
         for e in reversed(found):
@@ -94,7 +94,8 @@ def newest_checkpoint(
                 if left and getattr(ex, 'missing', False): break              # whoever has the run has moved it meanwhile: what is there now?
                 bad.add(e.name)
                 if isinstance(ex,StoreError): err = ex
-                say(f'{e.name} cannot be used, it is {ex}' if not isinstance(ex,StoreError) else f'{e.name} cannot be used: {ex}')
+                if e.name not in told: say(f'{e.name} cannot be used, it is {ex}' if not isinstance(ex,StoreError) else f'{e.name} cannot be used: {ex}')
+                told.add(e.name)
         else: break
     if err: raise StoreError(f'There are {len(found)} checkpoints in {store} and none can be read now: {err}')
     if found: say(f'None of the {len(found)} checkpoints in {store} is sound: they are left alone, and training starts from the beginning')
