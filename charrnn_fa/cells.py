@@ -164,7 +164,8 @@ def joined(
     "A single cell in place of several side by side"
     if not isinstance(rnn,Ensemble): return rnn
     c,n = rnn.cells[0],len(rnn.cells)
-    res = type(c)(c.input_size, n*c.hidden_size, num_layers=c.num_layers, batch_first=True).to(c.weight_ih_l0.device)
+    res = type(c)(c.input_size, n*c.hidden_size, num_layers=c.num_layers, batch_first=True, device='meta')      # so that no random number is drawn: a fit may be under way
+    res = res.to_empty(device=c.weight_ih_l0.device)
     for nm,p in res.named_parameters():
         apart = 'weight_hh' in nm or ('weight_ih' in nm and not nm.endswith('_l0'))
         p.data.copy_(by_gate([getattr(o, nm).detach().float() for o in rnn.cells], c.hidden_size, apart))

@@ -33,6 +33,7 @@ class CharRNN(nn.Module):
         for k,v in dict(dropout=dropout, emb_drop=emb_drop, weight_drop=weight_drop).items():
             if checked_number(v, k, high=1)==1: raise ValueError(f'{k}={v} zeroes everything, so nothing would be learnt: it must be below 1')
         self._check(n_vocab, cell, n_hid, n_layers, n_emb, tie, weight_drop, n_cells)
+        n_vocab,n_hid,n_layers,n_emb,n_cells = (int(o) for o in (n_vocab, n_hid, n_layers, n_emb, n_cells))        # numpy has whole numbers of its own, which torch and JSON refuse
         self.config = dict(n_vocab=n_vocab, cell=cell, n_hid=n_hid, n_layers=n_layers, n_emb=n_emb, dropout=dropout, emb_drop=emb_drop,
             weight_drop=weight_drop, tie=tie, learn_init=learn_init, **(dict(n_cells=n_cells) if n_cells>1 else {}))      # as older files have it, where there is one
         self.emb = nn.Embedding(n_vocab, n_emb) if n_emb else OneHot(n_vocab)

@@ -1,5 +1,5 @@
 "The main road, end to end; also run against the fastai that Colab ships"
-import math,random,subprocess,sys
+import json,math,random,subprocess,sys
 import numpy as np, pytest, torch
 import torch.nn as nn, torch.nn.functional as F
 from fastai.data.all import DataBlock,IndexSplitter
@@ -36,6 +36,22 @@ def test_bf16_trains(dls):
     learn = char_learner(dls, 'lstm', n_hid=32, precision='bf16')
     first = learn.evaluate().nats
     assert quiet(learn, 40, lr=1e-2).evaluate().nats<first-0.3
+
+def test_sizes_of_another_kind_of_whole_number(dls):
+    "numpy's and torch's: the model is as with Python's, and its sizes can be written down"
+    model = CharRNN(np.int64(len(dls.vocab)), n_hid=np.int32(8), n_layers=torch.tensor(2), n_cells=np.int64(2), n_emb=np.int64(4))
+    assert json.loads(json.dumps(model.config))==CharRNN(len(dls.vocab), n_hid=8, n_layers=2, n_cells=2, n_emb=4).config
+
+def test_fewer_rows_than_cells(capsys):
+    text = 'she sells sea shells by the sea shore. '*40
+    for bs,n in ((4,4),(3,4),(1,2)):
+        char_learner(CharDataLoaders.from_text(text, bs=bs, seq_len=8, device='cpu'), 'gru', n_hid=8, n_cells=n, precision='fp32')
+        assert (f'{n} cells are to learn from rows of their own, and there' in capsys.readouterr().out)==(n>bs)
+
+def test_a_bfloat16_model_with_counts_samples(dls):
+    learn = char_learner(dls, 'lstm', n_hid=16, counts=3, precision='fp32')
+    learn.model.bfloat16()
+    assert len(learn.sample('to', n=5))==7 and len(learn.sample('to', n=5, batch=3))==3
 
 @pytest.mark.parametrize('arch', ['rnn','gru','lstm'])
 def test_cells_side_by_side_are_networks_apart(dls, arch):

@@ -322,6 +322,21 @@ def test_rnn_regularizer(cell):
         with torch.no_grad(): return o.model.rnn(o.model.emb(o.dls.one_batch()[0]))[0].square().mean()
     assert size(b)<0.8*size(a) and not b.model.out_drop._forward_hooks
 
+@pytest.mark.parametrize('n', [2,4])
+def test_rnn_regularizer_weighs_cells_side_by_side_as_one(n):
+    "Of n cells a row hears one, n times as loud; at the start their outputs have the same spread"
+    sizes,means = [],[]
+    class Size(Callback):
+        order = RNNRegularizer.order-1
+        def after_pred(self): sizes.append(self.rnn.raw_out.square().mean().item())
+    for k in (1,n):
+        set_seed(1)
+        learn = make(arch='lstm', n_hid=64, n_cells=k)
+        quiet(learn, lambda: learn.fit(1, 1e-6, cbs=[HiddenOutputs(), Size()]))
+        means.append(sum(sizes)/len(sizes))
+        sizes.clear()
+    assert 0.7<means[1]/means[0]<1.4
+
 def test_rnn_regularizer_wants_a_model_that_it_knows():
     model = nn.Sequential(nn.Embedding(13, 8), nn.Linear(8, 13))
     learn = make(arch=model, n_hid=None)

@@ -83,6 +83,14 @@ def test_it_begins_better_and_says_what_it_knew(capsys):
     assert fit(kept, 60).learnt(old_text)['old text'][1]<old1
     with pytest.raises(ValueError, match='random weights'): c.learnt()
 
+def test_learnt_compares_like_with_like():
+    "A model that lacks a fifth of the characters reads an easier text: its loss is shown, and no verdict drawn from it"
+    a = fit(make(old_text, n_hid=32), 60)
+    b = fit(make('she ßells ßea ßhells by the ßea. '*40, a), 5)
+    said = repr(b.learnt(old_text)).splitlines()
+    share = 1-'she ßells ßea ßhells by the ßea. '.count('ß')/33
+    assert f'before over {share:.0%} of it, after over 100%' in said[0] and 'learnt' not in said[0] and 'forgotten' not in said[0]
+
 def test_shared_loss_is_the_loss_where_all_is_shared():
     a = fit(make(old_text, n_hid=16))
     loss,share = shared_loss(a.model, a.vocab, old_text, rows=1)
@@ -101,6 +109,8 @@ def test_what_does_not_go():
     a = make(old_text, n_hid=16)
     with pytest.raises(ValueError, match='brings its sizes'): char_learner(a.dls, a, n_hid=32)
     with pytest.raises(ValueError, match='leave out `n_emb`, `tie`'): char_learner(a.dls, a, n_emb=32, tie=True)
+    with pytest.raises(ValueError, match='leave out `n_cells`'): char_learner(a.dls, a, n_cells=1)
+    with pytest.raises(ValueError, match='leave out `n_hid`, `dropout`'): char_learner(a.dls, CharRNN(len(a.vocab), n_hid=8), n_hid=16, dropout=0.1)
     with pytest.raises(ValueError, match='trained model'): char_learner(a.dls, 7)
     with pytest.raises(ValueError, match='Sequential'): char_learner(a.dls, SimpleNamespace(model=torch.nn.Sequential(), vocab=a.vocab))
     for share in (0,1,-0.1): pytest.raises(ValueError, with_replay, a.dls, old_text, share)

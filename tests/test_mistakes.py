@@ -30,6 +30,8 @@ def test_a_misspelt_keyword_says_what_it_is_close_to(name, f, meant, capsys):
     assert not re.search('About|measur', capsys.readouterr().out)          # before anything is measured
 
 wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole number"), (lambda: fresh().fit_steps('x'), "n_steps='x' must be a whole number"),
+    (lambda: fresh().fit_steps(3, lr=slice(-1., 1e-3)), 'above 0 and finite'), (lambda: fresh().fit_steps(3, lr=slice(1e-3, float('inf'))), 'above 0 and finite'),
+    (lambda: fresh().fit_steps(3, lr=slice(None)), 'or a slice of two'), (lambda: fresh().fit_steps(3, average=1), 'average=1 would'), (lambda: fresh().fit_steps(3, average=1.5), 'average=1.5'),
     (lambda: fresh().fit_steps(2.5), 'n_steps=2.5 must be a whole number'), (lambda: fresh().fit_steps(3, lr='fast'), "lr='fast' must be a number"),
     (lambda: fresh().fine_tune_minutes('2'), "minutes='2' must be a number"), (lambda: fresh().sample(500), 'n=500'),
     (lambda: CharDataLoaders.from_corpus(text, bs='8'), "bs='8' must be a whole number"), (lambda: Resume('r', keep='3'), "keep='3' must be a whole number"),
@@ -46,6 +48,15 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
 @pytest.mark.parametrize('f,says', wrong)
 def test_a_wrong_value_is_said_in_words(f, says):
     with pytest.raises((TypeError,ValueError), match=says): f()
+
+@pytest.mark.parametrize('use', [lambda o: o.fit(1), lambda o: o.fit_steps(3), lambda o: o.validate(), lambda o: o.get_preds(), lambda o: o.evaluate()])
+def test_loaders_with_other_characters(use):
+    "As many as the model knows, so that no size tells them apart: its weights are for the old ones, and so is the vocabulary that is saved with it"
+    learn = fresh()
+    learn.dls = CharDataLoaders.from_text(text.replace('s','ß'), bs=4, seq_len=16, device='cpu')
+    with pytest.raises(ValueError, match='its codes mean other characters'): use(learn)
+    learn.dls = CharDataLoaders.from_text(text, bs=2, seq_len=8, device='cpu')
+    use(learn)
 
 @pytest.mark.parametrize('make,name,meant', [(fresh,'sampel','sample'), (fresh,'fit_minute','fit_minutes'), (fresh,'evalute','evaluate'), (fresh,'vocb','vocab'),
     (lambda: dls,'show_bach','show_batch'), (fresh,'colour',None)])

@@ -108,7 +108,7 @@ def test_nan_pushes_nothing_out(tmp_path, capsys):
     assert max(o['step'] for o in run_table(tmp_path))<=60
     assert all(torch.isfinite(o).all() for o in load_run(tmp_path).model.parameters())
 
-@pytest.mark.parametrize('kw,what', [(dict(n_hid=32),'model n_hid 24 in the run and 32 here'), (dict(bs=8),'layout bs 4 in the run and 8 here'), (dict(cell='gru'),'model cell lstm'),
+@pytest.mark.parametrize('kw,what', [(dict(n_hid=32),'model n_hid 24 in the run and 32 here'), (dict(n_cells=2),'model n_cells 1 in the run and 2 here'), (dict(bs=8),'layout bs 4 in the run and 8 here'), (dict(cell='gru'),'model cell lstm'),
     (dict(opt='fastai'),'optim name AdamW in the run and Optimizer here'), (dict(n=5),'plan n_epoch 3 in the run and 5 here')])
 def test_refuses(kw, what, tmp_path):
     before = broken(tmp_path)

@@ -78,6 +78,8 @@ def _differ(a, b):
     try: return bool(a!=b)
     except (RuntimeError,ValueError): return True
 
+_unsaid = dict(n_cells=1)                                    # facts that a `config` leaves out
+
 def differences(
     was:dict, # Nested facts of the run
     now:dict, # and of the learner
@@ -89,7 +91,7 @@ def differences(
         a,b = was.get(g) or {},now[g] or {}
         ks = [k for k in {**a,**b} if (k in a)!=(k in b) or _differ(a[k], b[k])]
         if g=='plan' and 'minutes' in ks: ks = ['minutes']       # from which the number of steps follows
-        if ks: res[g] = ', '.join(f'{g} {k} {_short(a.get(k))} in the run and {_short(b.get(k))} here' for k in ks[:4])
+        if ks: res[g] = ', '.join(f'{g} {k} {_short(a.get(k, _unsaid.get(k)))} in the run and {_short(b.get(k, _unsaid.get(k)))} here' for k in ks[:4])
     return res
 
 def _short(o):

@@ -24,6 +24,7 @@ class AverageWeights(Callback):
         self.decay,self.every = decay,every
 
     def before_fit(self):
+        if sum(isinstance(o,AverageWeights) for o in self.learn.cbs)>1: raise ValueError('Two averages would take each other for the weights: give `average=` or the callback AverageWeights, not both')
         self.ps = {k:p for k,p in bare_model(self.model).named_parameters() if p.requires_grad and p.is_floating_point()}
         self.other,self.swapped,self.n = None,False,0     # the average while the model has the weights of the last step, and the other way round
 

@@ -41,8 +41,14 @@ def choose_lr(
     return dict(lstm=8e-3, rnn=2e-3).get(cell, 4e-3)
 
 # %% ../../nbs/19c_train.build.ipynb #2503d8aa
+def _say_rows(dls, cell):
+    "Say so where cells side by side cannot have rows of their own"
+    n,bs = cell.config.get('n_cells', 1) if isinstance(cell,CharRNN) else 1,dls.train.bs
+    if n>bs: say(f'{n} cells are to learn from rows of their own, and there {"is" if bs==1 else "are"} {plural(bs, "row")}: all of them learn from every row, as one wide cell would. Use a larger bs, or fewer cells')
+
 def _learner(dls, model, counts, cbs=None, old=None, share=0., **kwargs):
     "A learner of the model, or of the model with counts beside it, mixed with `old` ones"
+    _say_rows(dls, cell_of(model))
     if not counts: return CharLearner(dls, model, cbs=cbs, **kwargs)
     counts = checked_number(counts, 'counts', 1, whole=True)
     if not isinstance(model,(CharRNN,Counted)): raise ValueError(f'counts={counts} needs a CharRNN to stand beside, not a {type(model).__name__}')
@@ -50,7 +56,7 @@ def _learner(dls, model, counts, cbs=None, old=None, share=0., **kwargs):
     return CharLearner(dls, model, cbs=L(cbs)+[cb], **kwargs)
 
 # %% ../../nbs/19c_train.build.ipynb #c5a0f002
-_usual = dict(n_emb=64, n_cells=1)                                      # what the others are is None, 0 or False
+_usual = dict(n_emb=64)                                                 # what the others are is None, 0 or False
 
 def refuse_sizes(
     what:str, # What has its sizes already
@@ -97,7 +103,7 @@ def char_learner(
     weight_drop:float=0., # Share of recurrent weights zeroed
     tie:bool=False, # Use the embedding as head too
     learn_init:bool=False, # Learn the state to start from
-    n_cells:int=1, # Cells side by side that share `n_hid`, see `Ensemble`
+    n_cells:int=None, # Cells side by side that share `n_hid`, see `Ensemble`; one if not given
     counts:int=None, # Put counts of groups of up to so many characters beside the cell, 7 say; see `Counted`
     old_counts:float=0., # Weight of a trained model's own counts beside those of the new text; 0 counts anew
     **kwargs
@@ -106,15 +112,15 @@ def char_learner(
     if not hasattr(dls,'train'): raise TypeError(f'dls is a {type(dls).__name__}, not loaders: make them with CharDataLoaders.from_corpus(...)')
     if old_counts and (isinstance(arch,(str,nn.Module)) or not 0<old_counts<1):
         raise ValueError(f'old_counts={old_counts} is the weight, above 0 and below 1, that the counts of a trained model keep: pass one, `load_trained(file)`, in place of {arch!r:.30}')
-    sizes = dict(n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init, n_cells=n_cells)
+    sizes = dict(n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init)
     if isinstance(arch,nn.Module):
-        refuse_sizes('A module of your own', n_hid=n_hid, n_layers=n_layers, dropout=dropout, **sizes)
+        refuse_sizes('A module of your own', n_hid=n_hid, n_layers=n_layers, n_cells=n_cells, dropout=dropout, **sizes)
         return _learner(dls, arch, counts, **kwargs)
     if not isinstance(arch,str):
-        refuse_sizes('A trained model', n_hid=n_hid, n_layers=n_layers, **sizes)
+        refuse_sizes('A trained model', n_hid=n_hid, n_layers=n_layers, n_cells=n_cells, **sizes)
         return _train_on(dls, arch, counts, dropout, old_counts, **kwargs)
     auto  = choose_size(dls.train.n_chars, loader_device(dls))
-    given = {k:v for k,v in dict(n_hid=n_hid, n_layers=n_layers, dropout=dropout).items() if v is not None}
+    given = {k:v for k,v in dict(n_hid=n_hid, n_layers=n_layers, n_cells=n_cells, dropout=dropout).items() if v is not None}
     cfg   = {**(auto if n_hid is None else {}), **given}
     model = CharRNN(len(dls.vocab), arch, **sizes, **cfg)
     if n_hid is None: say(f"{sizes_of(model.config)}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")

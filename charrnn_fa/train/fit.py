@@ -48,9 +48,9 @@ def fit_for(self:CharLearner,
 ):
     "Train for the steps of a plan; what `fit_steps` and `fit_minutes` share"
     lr,n_win = ifnone(lr, self.lr),len(self.dls.train)
-    if isinstance(lr,str): raise TypeError(f'lr={lr!r} must be a number, such as 0.004, or a slice of two')
-    if isinstance(lr,(int,float)) and not 0<lr<math.inf: raise ValueError(f'lr={lr} must be above 0 and finite')
+    _check_lr(lr)
     checked_number(pct_start, 'pct_start', high=1)
+    if checked_number(average, 'average', high=1)==1: raise ValueError('average=1 would keep the first weights for ever: 0.998 is usual, and 0 is none')
     lr = _by_group(self, lr)
     sched = ParamScheduler({'lr': _rise_and_fall(pct_start, lr/div, lr, lr/div_final)})
     steps.set_rows(n_win)
@@ -59,6 +59,13 @@ def fit_for(self:CharLearner,
     self.fit(math.ceil(steps.n_steps/(n_win*steps.per_row)), lr, cbs=L(cbs)+[steps,sched]+mean, **kwargs)
 
 # %% ../../nbs/19a_train.fit.ipynb #e76f4f9f
+def _check_lr(lr):
+    "Refuse what is no learning rate"
+    if isinstance(lr,str) or isinstance(lr,slice) and lr.stop is None: raise TypeError(f'lr={lr!r} must be a number, such as 0.004, or a slice of two')
+    ends = [o for o in (lr.start,lr.stop) if o is not None] if isinstance(lr,slice) else [lr]
+    for o in ends:
+        if isinstance(o,(int,float)) and not 0<o<math.inf: raise ValueError(f'lr={lr} must be above 0 and finite')
+
 def _by_group(learn, lr):
     "A learning rate as it is; of a slice, an array with one for each group of parameters"
     if not isinstance(lr,slice): return lr

@@ -11,23 +11,15 @@ from fastcore.all import *
 from fastai.basics import *
 from ..core import *
 from ..models import *
+from .loss import *
 from .trial import *
 from .learner import *
-
-# %% ../../nbs/19b_train.preds.ipynb #7875de59
-@patch
-def _check_loader(self:CharLearner, dl):
-    "Refuse a loader whose codes mean other characters"
-    v = getattr(dl, 'vocab', None)
-    if v is None or v.hash==self.vocab.hash: return
-    raise ValueError(f'The loader has a vocabulary of {len(v)} characters that is not the one of {len(self.vocab)} that the model was made for, '
-        'so its codes mean other characters: make it with `learn.dls.test_dl([text])`, or with `vocab=learn.vocab`')
 
 # %% ../../nbs/19b_train.preds.ipynb #aaa72c38
 @patch
 def validate(self:CharLearner, ds_idx=1, dl=None, cbs=None):
     "Losses and metrics on a loader; an epoch under way goes on as if this had not happened"
-    self._check_loader(dl)
+    check_loader(self, self.dls[ds_idx] if dl is None else dl)
     if not self.in_epoch: return Learner.validate(self, ds_idx, dl, cbs)
     n = len(self.recorder.log)
     with aside(self), self.added_cbs(cbs):
@@ -39,7 +31,7 @@ def validate(self:CharLearner, ds_idx=1, dl=None, cbs=None):
 @delegates(Learner.get_preds)
 def get_preds(self:CharLearner, ds_idx=1, dl=None, inner=False, **kwargs):
     "fastai's, in the order of the text; an epoch under way goes on as if this had not happened"
-    self._check_loader(dl)
+    check_loader(self, self.dls[ds_idx] if dl is None else dl)
     if picked := getattr(dl, 'picked', None):
         whole,numbers = picked
         res = self.get_preds(dl=whole, inner=inner, **{**kwargs, 'reorder':True})

@@ -80,12 +80,13 @@ class HiddenOutputs(Callback):
     name = 'rnn'
     order,run_valid = RNNCallback.order,False
 
-    def _keep(self, module, inp, out): self.raw_out,self.out = inp[0],out     # each (bs, seq_len, n_hid)
+    def _keep(self, module, inp, out): self.raw_out,self.out = (o if self.loud==1 else o/self.loud for o in (inp[0],out))     # each (bs, seq_len, n_hid)
 
     def before_fit(self):
         model = cell_of(self.model)
         if not isinstance(model,CharRNN): raise ValueError(f'HiddenOutputs knows where a CharRNN has its hidden outputs, not a {type(model).__name__}')
         self._let_go()                                  # of a fit that failed
+        self.loud = model.config.get('n_cells', 1)**0.5  # of n cells one in n is heard, n times as loud: so the mean of squares is that of one cell
         self.hook = model.out_drop.register_forward_hook(self._keep)
 
     def _let_go(self):

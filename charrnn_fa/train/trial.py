@@ -14,6 +14,7 @@ from fastcore.all import *
 from ..core import *
 from ..device import *
 from ..models import *
+from .average import *
 from .steps import *
 
 # %% ../../nbs/17_train.trial.ipynb #e4e79473
@@ -115,7 +116,7 @@ def aside(
     was,log = {k:vars(learn)[k] for k in BATCH if k in vars(learn)},list(learn.recorder.log)
     pos,pbar = dl.state_dict() if hasattr(dl,'state_dict') else None,getattr(bar, 'pbar', None)
     try:
-        with reading(learn.model): yield
+        with averaged(learn), reading(learn.model): yield           # `validate` would put an average in place, and a step under way go on with that
     finally:
         vars(learn).update(was)
         learn.recorder.log = L(log)

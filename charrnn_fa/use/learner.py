@@ -11,6 +11,7 @@ from fastcore.all import *
 from fastai.basics import Learner
 from ..core import *
 from ..processes import *
+from ..train.loss import *
 from ..train.steps import *
 from ..train.trial import *
 from ..train.finetune import *
@@ -43,7 +44,7 @@ def evaluate(self:CharLearner,
     if isinstance(on,str): return evaluate_codes(self.model, self.vocab.encode(on), **kwargs)
     if isinstance(on,int) and not 0<=on<len(self.dls.loaders): raise ValueError(f'There is no loader {on}: 0 is the training part, 1 the validation part, and 2 a test part where the split has one')
     dl = self.dls[ifnone(on,1)] if on is None or isinstance(on,int) else on
-    self._check_loader(dl)
+    check_loader(self, dl)
     if len(dl.codes)<2: raise ValueError(f'The {_part(self.dls, dl)} has {plural(len(dl.codes), "character")}, so there is nothing to predict: split the text, with `split=0.1` say')
     return evaluate_codes(self.model, dl.codes, _part(self.dls, dl), **kwargs)
 
@@ -66,9 +67,14 @@ def predict(self:CharLearner, prompt:str='', n:int=1, **kwargs):
 # %% ../../nbs/27_use.learner.ipynb #03b0d9d8
 class Learnt(AttrDict):
     "Losses before and after fine-tuning, in nats per character, by text"
-    def __repr__(self):
-        return '\n'.join(f'{k}: {a:.3f} -> {b:.3f} nats ({a/math.log(2):.3f} -> {b/math.log(2):.3f} bits) a character, {"learnt" if b<a else "forgotten"} {abs(a-b):.3f}'
-            for k,(a,b) in self.items())
+    _read = {}                                             # shares of each text that were read before and after
+    def __repr__(self): return '\n'.join(map(self._line, self))
+
+    def _line(self, k):
+        (a,b),(p,q) = self[k],self._read.get(k, (1,1))
+        end = f'{"learnt" if b<a else "forgotten"} {abs(a-b):.3f}'
+        if abs(p-q)>0.01: end = f'before over {p:.0%} of it, after over {q:.0%}: what a model has no character for is left out'
+        return f'{k}: {a:.3f} -> {b:.3f} nats ({a/math.log(2):.3f} -> {b/math.log(2):.3f} bits) a character, {end}'
 
 @patch
 def learnt(self:CharLearner,
@@ -80,8 +86,13 @@ def learnt(self:CharLearner,
     if was is None: raise ValueError('This learner began with random weights: `char_learner(dls, trained_model)` makes one that begins with those of a trained model')
     texts = {'new text':self.vocab.decode(self.dls.valid.codes[:n])}
     if old is not None: texts['old text'] = old[-n:]
-    res = {k:[shared_loss(m, v, t)[0] for m,v in ((bare_model(was.model),was.vocab), (bare_model(self.model),self.vocab))] for k,t in texts.items()}
-    return Learnt({k:o for k,o in res.items() if None not in o})
+    both = (bare_model(was.model),was.vocab),(bare_model(self.model),self.vocab)
+    res = Learnt()
+    res._read = {}
+    for k,t in texts.items():
+        (a,p),(b,q) = (shared_loss(m, v, t) for m,v in both)
+        if None not in (a,b): res[k],res._read[k] = [a,b],(p,q)
+    return res
 
 # %% ../../nbs/27_use.learner.ipynb #7d20c4e1
 def _refuse_guards(learn, cbs, name, fit):

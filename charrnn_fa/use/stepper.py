@@ -142,7 +142,7 @@ class CountedStepper:
         model:Counted, # The model; its weights and its state are read once, here
         rows:int=1, # Texts side by side
     ):
-        self.cell,self.counts,self.w = Stepper(model.cell, rows),model.counts,np.float32(model.weight)
+        self.cell,self.counts,self.w = Stepper(model.cell, rows),model.counts,np.float32(float(model.weight))
         self.ctx = np.full((rows,self.counts.order-1), -1) if model.ctx is None else model.ctx.cpu().numpy().copy()
 
     def __call__(self, codes): # Codes, int64, shape (rows,) -> logits, float32, shape (rows, n_vocab)
