@@ -208,7 +208,7 @@ def test_no_split_is_refused(split):
 
 @pytest.mark.parametrize('args,says', [('evaluate r odd.txt','take them out of the text'), ('doctor r odd.txt','take them out of the text'), ('look r odd.txt','take them out of the text'),
     ('doctor r tiny.txt','a longer text'), ('train t.txt --run r --more --force','--force starts over and --more trains on'),
-    ('train t.txt --run s --from r --n-hid 32','leave out --n-hid, --n-layers and --n-cells'),
+    ('train t.txt --run s --from r --n-hid 32','leave out --n-hid'),
     ('train t.txt --run s --from r --arch gru','leave out --arch')])
 def test_advice_is_something_that_the_command_has(args, says, capsys, monkeypatch, tmp_path):
     "No keyword of Python, and no option that the command lacks"
