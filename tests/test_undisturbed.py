@@ -24,7 +24,8 @@ class At(Callback):
         self.f(self.learn)
         self.seen += 1
 
-looks = dict(sample=lambda l: l.sample('the', 20, seed=3), unseeded=lambda l: l.sample('the', 20), several=lambda l: l.sample('the', 9, batch=3, top_k=5), predict=lambda l: l.predict('the', 9),
+looks = dict(sample=lambda l: l.sample('the', 20, seed=3), unseeded=lambda l: l.sample('the', 20),
+    several=lambda l: l.sample('the', 9, batch=3, top_k=5), predict=lambda l: l.predict('the', 9),
     evaluate=lambda l: l.evaluate('the king said hello'), adapt=lambda l: l.evaluate('the king said hello', adapt=True), surprise=lambda l: l.surprise('the king'),
     neurons=lambda l: l.neurons('the king'), gates=lambda l: l.gates('the king'), steer=lambda l: l.steer('c1[3]', 1., n=9),
     page=lambda l: l.to_html(l.path/'page.html'), validate=lambda l: l.validate(), preds=lambda l: l.get_preds())
