@@ -208,7 +208,7 @@ def test_no_split_is_refused(split):
 
 @pytest.mark.parametrize('args,says', [('evaluate r odd.txt','take them out of the text'), ('doctor r odd.txt','take them out of the text'), ('look r odd.txt','take them out of the text'),
     ('doctor r tiny.txt','a longer text'), ('train t.txt --run r --more --force','--force starts over and --more trains on'),
-    ('train t.txt --run s --from r --n-hid 32','leave out --n-hid'),
+    ('train t.txt --run s --from r --n-hid 32','sizes with it: leave out --n-hid\n'),
     ('train t.txt --run s --from r --arch gru','leave out --arch')])
 def test_advice_is_something_that_the_command_has(args, says, capsys, monkeypatch, tmp_path):
     "No keyword of Python, and no option that the command lacks"
@@ -218,7 +218,7 @@ def test_advice_is_something_that_the_command_has(args, says, capsys, monkeypatc
     rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
     print(err)
     known = ' '.join(in_process(f'{args.split()[0]} --help', capsys, monkeypatch, tmp_path)[1].split())
-    assert rc==2 and says in ' '.join(err.split()) and not re.search(r"\b\w+=|`|\bn_|\bunknown\b|\bseq_len\b", err), err
+    assert rc==2 and says in ' '.join(err.split())+'\n' and not re.search(r"\b\w+=|`|\bn_|\bunknown\b|\bseq_len\b", err), err
     assert all(o in known for o in re.findall(r'--[a-z-]+', err)), err
 
 def test_a_text_that_was_removed_is_missed_in_plain_words(capsys, monkeypatch, tmp_path):

@@ -113,14 +113,15 @@ def char_learner(
     if old_counts and (isinstance(arch,(str,nn.Module)) or not 0<old_counts<1):
         raise ValueError(f'old_counts={old_counts} is the weight, above 0 and below 1, that the counts of a trained model keep: pass one, `load_trained(file)`, in place of {arch!r:.30}')
     sizes = dict(n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init)
+    wide  = dict(n_hid=n_hid, n_layers=n_layers, n_cells=n_cells)
     if isinstance(arch,nn.Module):
-        refuse_sizes('A module of your own', n_hid=n_hid, n_layers=n_layers, n_cells=n_cells, dropout=dropout, **sizes)
+        refuse_sizes('A module of your own', **wide, dropout=dropout, **sizes)
         return _learner(dls, arch, counts, **kwargs)
     if not isinstance(arch,str):
-        refuse_sizes('A trained model', n_hid=n_hid, n_layers=n_layers, n_cells=n_cells, **sizes)
+        refuse_sizes('A trained model', **wide, **sizes)
         return _train_on(dls, arch, counts, dropout, old_counts, **kwargs)
     auto  = choose_size(dls.train.n_chars, loader_device(dls))
-    given = {k:v for k,v in dict(n_hid=n_hid, n_layers=n_layers, n_cells=n_cells, dropout=dropout).items() if v is not None}
+    given = {k:v for k,v in dict(wide, dropout=dropout).items() if v is not None}
     cfg   = {**(auto if n_hid is None else {}), **given}
     model = CharRNN(len(dls.vocab), arch, **sizes, **cfg)
     if n_hid is None: say(f"{sizes_of(model.config)}, {n_params(model):,} parameters, for {dls.train.n_chars:,} characters")
