@@ -848,6 +848,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'charrnn_fa.keep.file._free_name': ('keep.file.html#_free_name', 'charrnn_fa/keep/file.py'),
                                       'charrnn_fa.keep.file._header': ('keep.file.html#_header', 'charrnn_fa/keep/file.py'),
                                       'charrnn_fa.keep.file._pack': ('keep.file.html#_pack', 'charrnn_fa/keep/file.py'),
+                                      'charrnn_fa.keep.file._pack_all': ('keep.file.html#_pack_all', 'charrnn_fa/keep/file.py'),
                                       'charrnn_fa.keep.file._pack_array': ('keep.file.html#_pack_array', 'charrnn_fa/keep/file.py'),
                                       'charrnn_fa.keep.file._pack_dict': ('keep.file.html#_pack_dict', 'charrnn_fa/keep/file.py'),
                                       'charrnn_fa.keep.file._pack_key': ('keep.file.html#_pack_key', 'charrnn_fa/keep/file.py'),

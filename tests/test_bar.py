@@ -21,6 +21,7 @@ DisplayHandle.update = update
 
 def fit(speeds, secs, *cbs):
     "For `secs` of a clock whose ticks a step are `speeds`: so many up to which step"
+    seen.clear(), pages.clear()
     learn = char_learner(CharDataLoaders.from_text(text, bs=4, seq_len=16), 'gru', n_hid=16, precision='fp32')
     clock = lambda: sum(next(s for last,s in speeds if i<last) for i in range(getattr(learn, 'train_iter', 0)))
     plan  = Minutes(secs, secs, 1., 0., clock=clock, looks=40)
@@ -29,7 +30,7 @@ def fit(speeds, secs, *cbs):
 '''
 
 def run(*cells, tmp_path):
-    "What each of the cells shows in a kernel of its own"
+    "What each of the cells shows, one after the other in a kernel of their own"
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(o) for o in (prelude,*cells)])
     NotebookClient(nb, timeout=300, kernel_name='python3', resources=dict(metadata=dict(path=str(tmp_path)))).execute()
     return [o.outputs for o in nb.cells[1:]]
@@ -40,8 +41,8 @@ def bars(s): return [(int(a),int(b)) for a,b in re.findall(r'% \[(\d+)/(\d+) ', 
 
 def test_an_end_that_moves(tmp_path):
     "More rows than were planned, and fewer: one table, no bar beyond its end, and the last says how many there are"
-    for speeds,secs in (([(60,1),(10**6,.4)],240),([(60,1),(10**6,2)],600)):
-        outs, = run(f'fit({speeds}, {secs})', tmp_path=tmp_path)
+    fits = ([(60,1),(10**6,.4)],240),([(60,1),(10**6,2)],600)
+    for outs in run(*[f'fit({speeds}, {secs})' for speeds,secs in fits], tmp_path=tmp_path):
         said  = printed(outs)
         rows  = float(re.search(r'ROWS ([\d.]+)', said)[1])
         first,last = bars(said)[0],bars(said)[-1]
@@ -51,8 +52,9 @@ def test_an_end_that_moves(tmp_path):
 
 def test_one_row_has_one_bar(tmp_path):
     "Of a fit of one row only its steps have a bar; of two rows, both"
-    for secs,most in ((20,1),(60,2)):
-        outs, = run(f"fit([(10**6,1)], {secs})\nprint('BARS', max(o.count('<progress') for o in pages))", tmp_path=tmp_path)
+    fits = {20:1, 60:2}
+    all_outs = run(*[f"fit([(10**6,1)], {secs})\nprint('BARS', max(o.count('<progress') for o in pages))" for secs in fits], tmp_path=tmp_path)
+    for outs,most in zip(all_outs, fits.values(), strict=True):
         assert len(tables(outs))==1 and f'BARS {most}' in printed(outs)
 
 def test_a_resumed_bar_knows_only_its_own_time(tmp_path):
@@ -63,6 +65,6 @@ class Die(Callback):
         if self.training and self.train_iter==150: raise KeyboardInterrupt
 try: fit([(10**6,1)], 240, Resume('r', every=7), Die())
 except KeyboardInterrupt: print('broken off')'''
-    _,outs = run(die, "seen.clear()\nfit([(10**6,1)], 240, Resume('r', every=7))", tmp_path=tmp_path)
+    _,outs = run(die, "fit([(10**6,1)], 240, Resume('r', every=7))", tmp_path=tmp_path)
     lines  = [o for o in printed(outs).splitlines() if '% [' in o and not o.startswith('0.00')]
     assert bars(printed(outs))[1][0]>=3 and '<?' in lines[0] and all('<?' not in o for o in lines[1:])

@@ -1,13 +1,13 @@
 "The charrnn command as a process: pipes, Ctrl-C, mistakes, and the main job on the real text"
 import json,os,random,re,signal,subprocess,sys,time
-import pytest
+import pytest, warm
 from charrnn_fa import PositionSplitter,load_run
 from charrnn_fa.keep.trained import text_of_run
 
 code = 'import sys; from charrnn_fa.cli import main; sys.exit(main())'
 
 def charrnn(*args, **kw):
-    return subprocess.run([sys.executable,'-c',code,*map(str,args)], capture_output=True, text=True, timeout=300, **kw)
+    return warm.run([sys.executable,'-c',code,*map(str,args)], capture_output=True, text=True, timeout=300, **kw)
 
 @pytest.fixture(scope='module')
 def shells(tmp_path_factory):
@@ -53,8 +53,7 @@ def test_presets(shells, tmp_path, capsys, monkeypatch, name):
 
 def stopped(sig, run, *args):
     "Send a signal once there is a checkpoint of a later step than the first; the process and what it printed"
-    p = subprocess.Popen([sys.executable,'-c',code,'train',*map(str,args),'--run',str(run)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    p = warm.Popen([sys.executable,'-c',code,'train',*map(str,args),'--run',str(run)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic()+120
     while len(list(run.glob('ck*')))<2 and p.poll() is None and time.monotonic()<end: time.sleep(.05)
     p.send_signal(sig)
@@ -166,7 +165,7 @@ def test_a_closed_pipe_is_silent(trained):
 @pytest.mark.parametrize('enc', ['ascii','cp1252','utf-8'])
 def test_any_terminal(enc, trained):
     env = dict(os.environ, PYTHONIOENCODING=enc)
-    def _say(*args): return subprocess.run([sys.executable,'-c',code,'sample',str(trained),'-n','200','--seed','1',*args], capture_output=True, timeout=120, env=env)
+    def _say(*args): return warm.run([sys.executable,'-c',code,'sample',str(trained),'-n','200','--seed','1',*args], capture_output=True, timeout=120, env=env)
     js,text = _say('--json'),_say()
     assert js.returncode==text.returncode==0 and not text.stderr, text.stderr
     made = json.loads(js.stdout.decode(enc))['text']

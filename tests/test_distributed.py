@@ -1,7 +1,8 @@
 "Processes under `torchrun` learn what one does, stop together, and resume to the bit"
-import json, os, shutil, subprocess, sys
+import json, os, shutil, socket, subprocess, sys, time
+from contextlib import suppress
 from pathlib import Path
-import pytest, torch
+import pytest, torch, warm
 from charrnn_fa.keep.runs import newest_checkpoint
 from conftest import root
 from safetensors.torch import load_file
@@ -9,9 +10,26 @@ from safetensors.torch import load_file
 env = dict(os.environ, PYTHONPATH=str(root), OMP_NUM_THREADS='1')
 torchrun = [sys.executable,'-m','torch.distributed.run','--standalone','--nproc_per_node']
 
-def start(folder, n, stage):
-    cmd = [*(torchrun+[str(n)] if n>1 else [sys.executable]), root/'tests/distributed_child.py', folder, '8', stage]
-    return subprocess.run(cmd, cwd=folder, env=env, capture_output=True, text=True, timeout=240)
+def as_torchrun(n, args, cwd):
+    "What `torchrun` does, with warm processes: each is told its number and where to meet, and where one fails the others are ended"
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        meet = dict(env, WORLD_SIZE=str(n), MASTER_ADDR='127.0.0.1', MASTER_PORT=str(s.getsockname()[1]))
+    files = [[(cwd/f'{i}.{o}').open('w+') for o in ('out','err')] for i in range(n)]
+    ps,end = [warm.Popen(args, cwd=cwd, env=dict(meet, RANK=str(i), LOCAL_RANK=str(i)), stdout=a, stderr=b) for i,(a,b) in enumerate(files)],time.monotonic()+240
+    while any(p.poll() is None for p in ps) and not any(p.returncode for p in ps) and time.monotonic()<end: time.sleep(.05)
+    for stop in (warm.Popen.terminate, warm.Popen.kill):
+        for p in ps: stop(p)
+        for p in ps:
+            with suppress(subprocess.TimeoutExpired): p.wait(20)
+    out,err = (''.join(f.seek(0) or f.read() for f in o) for o in zip(*files))
+    return subprocess.CompletedProcess(args, next((p.returncode for p in ps if p.returncode), 0), out, err)
+
+def start(folder, n, stage, real=False):
+    "A stage of distributed_child.py in `n` processes, which `torchrun` itself starts if `real`"
+    args = [sys.executable,root/'tests/distributed_child.py',folder,'8',stage]
+    if real: return subprocess.run([*torchrun,str(n),*args[1:]], cwd=folder, env=env, capture_output=True, text=True, timeout=240)
+    return as_torchrun(n, args, folder) if n>1 else warm.run(args, cwd=folder, env=env, capture_output=True, text=True, timeout=240)
 
 def facts(folder, what, n): return [json.loads((folder/f'{r}-{what}.json').read_text()) for r in range(n)]
 def weights(folder, what, n): return [load_file(folder/f'{r}-{what}.safetensors') for r in range(n)]
@@ -26,7 +44,7 @@ def one(tmp_path_factory):
 
 @pytest.mark.parametrize('n', [2,4])
 def test_processes(tmp_path, one, n):
-    r = start(tmp_path, n, 'first')
+    r = start(tmp_path, n, 'first', real=n==2)
     assert r.returncode and (tmp_path/f'{n-1}-stopped.json').exists(), r.stderr                   # killed, and not before it was to be
     # as one process: each tensor, and a sample taken through the wrapper
     for w in weights(tmp_path, 'steps', n):
@@ -46,7 +64,7 @@ def test_processes(tmp_path, one, n):
     shutil.copytree(tmp_path/'run', tmp_path/'dealt')
     at = int(said[0].split()[3].rstrip(' of'))
     assert at<tree['step']<=at+18 and len(tree['ranks'])==n-1
-    r = start(tmp_path, n, 'again')
+    r = start(tmp_path, n, 'again', real=n==2)
     assert r.returncode==0, r.stderr
     assert r.stdout.count('Resuming')==1                                                          # the first one tells
     assert facts(tmp_path, 'left', n)==[dict(inside=False)]*n                                     # no thread of the group outlives Python

@@ -1,6 +1,6 @@
 "The Drive store against a Drive on loopback that breaks down: one fault at a time, and all of them at random"
 import contextlib, hashlib, os, random, re, signal, subprocess, sys, threading, time
-import pytest
+import pytest, warm
 from charrnn_fa.gdrive.backed import *
 from charrnn_fa.gdrive.store import *
 from charrnn_fa.gdrive.signin import *
@@ -276,7 +276,7 @@ def test_killed_while_writing(srv, n=5):
     "A process that is killed at any moment leaves what it called safe, and no part of anything"
     srv.drive.storm,rng,safe = Storm(srv.drive, 3, 0.1),random.Random(3),{}
     for i in range(n):
-        p = subprocess.Popen([sys.executable, '-c', writer, srv.base, str(i)], cwd=root, stdout=subprocess.PIPE, text=True)
+        p = warm.Popen([sys.executable, '-c', writer, srv.base, str(i)], cwd=root, stdout=subprocess.PIPE, text=True)
         lines = [p.stdout.readline() for _ in range(3)]
         time.sleep(rng.random()*0.2)
         p.kill()

@@ -1,6 +1,6 @@
 "A training whose checkpoints go to Drive is killed again and again in bad weather, and ends with the same bits as one that was never touched"
 import json, os, random, subprocess, sys, time
-import charrnn_fa, pytest
+import charrnn_fa, pytest, warm
 from charrnn_fa.gdrive.signin import DriveToken
 from conftest import root
 from fakedrive import serve
@@ -13,7 +13,7 @@ def start(srv, near, out, kind):
     token = DriveToken('the-id','the-secret','the-refresh-token').dumps()
     env = dict(os.environ, OMP_NUM_THREADS='1', PYTHONUNBUFFERED='1', GDRIVE_TOKEN=token)
     args = [sys.executable, child, srv.base if srv else '-', near, out, kind]
-    return subprocess.Popen([str(o) for o in args], env=env, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return warm.Popen([str(o) for o in args], env=env, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 def finished(p):
     "Wait for the end, which has to be a good one"

@@ -1,6 +1,6 @@
 "Sign in once: silent sessions afterwards, and secrets that are nowhere to be found"
 import json, os, pickle, re, subprocess, sys, traceback
-import nbformat, pytest
+import nbformat, pytest, warm
 from charrnn_fa.gdrive.store import *
 from charrnn_fa.gdrive.signin import *
 from charrnn_fa.keep.store import *
@@ -44,7 +44,7 @@ def run(srv, *args, **env):
     "A fresh process that cannot be asked anything"
     keep = {k:v for k,v in os.environ.items() if not k.startswith(('GDRIVE','CHARRNN_CONFIG','XDG'))}
     how = dict(cwd=root, env=dict(keep, **env), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
-    p = subprocess.run([sys.executable, '-c', session, srv.base, *args], **how)
+    p = warm.run([sys.executable, '-c', session, srv.base, *args], **how)
     assert p.returncode==0, p.stderr
     return p
 

@@ -1,12 +1,13 @@
 "Two hundred random histories of two and three processes on one run, and whether they would find a fault"
-import json,os,subprocess,sys
+import json,os,sys
+import warm
 from conftest import root
 from histories import events
 
 def run(*args):
     "The histories in a process of their own, which is warm and has no threads, so that it can fork"
     env = dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1')
-    p = subprocess.run([sys.executable, root/'tests/histories.py', *map(str, args)], capture_output=True, text=True, env=env, timeout=1500)
+    p = warm.run([sys.executable, root/'tests/histories.py', *map(str, args)], capture_output=True, text=True, env=env, timeout=1500)
     assert p.returncode==0, p.stderr[-3000:]
     return json.loads(p.stdout.splitlines()[-1]),p.stderr
 

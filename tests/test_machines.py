@@ -2,7 +2,7 @@
 import hashlib,os,re,subprocess,sys
 import numpy as np
 from types import SimpleNamespace
-import pytest, torch
+import pytest, torch, warm
 from fastai.basics import Callback,set_seed
 from fastai.callback.all import AMPMode,GradientClip,MixedPrecision
 from charrnn_fa.everything import *
@@ -162,7 +162,7 @@ def test_bench_of_the_gpu_in_small(tmp_path):
     (tmp_path/'shells.txt').write_text(text)
     env = dict(os.environ, PYTHONPATH=str(root), OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
     cmd = [sys.executable,str(root/'bench/gpu.py'),'--small','--corpus','shells.txt','--out','table.md']
-    r = subprocess.run(cmd, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200)
+    r = warm.run(cmd, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200)
     assert r.returncode==0, r.stderr
     table = (tmp_path/'table.md').read_text()
     assert f'torch {torch.__version__}' in table and set(table.splitlines())<=set(r.stdout.splitlines())

@@ -44,5 +44,5 @@ def test_letters_are_found_in_a_view():
 def test_no_path_of_a_machine():
     "Neither where a library is installed, nor the way from where a notebook was run to the others"
     for p,s in saved():
-        bad = re.search(r'\S*/site-packages/\S*|(\.\./)+\S*nbs/\S*', s)
+        bad = re.search(r'[^\s/]*/site-packages/\S*|(\.\./)+\S*nbs/\S*', s)                # a picture in base64 is a megabyte without a blank
         assert bad is None, f'{p.name} shows {bad[0]!r}'

@@ -1,7 +1,7 @@
 "Damaged and hostile files, full disks, stop signals, two processes, other callbacks and optimisers"
-import json,os,random,resource,signal,subprocess,sys,time
+import json,os,random,resource,signal,sys,time
 from functools import partial
-import pytest, torch
+import pytest, torch, warm
 from conftest import root
 from fastai.basics import Callback,nn,np,set_seed
 from fastai.callback.all import CSVLogger,EarlyStoppingCallback,SaveModelCallback,ShowGraphCallback
@@ -167,7 +167,7 @@ def test_stop_while_validating(tmp_path, whole):
 def test_second_process_is_told(tmp_path):
     "While one process trains a run another is refused; when the first is killed it is not"
     code = 'import sys; from resume_child import *; learn = make(); fit(learn, Resume(sys.argv[1], every=5), n=100000)'
-    p = subprocess.Popen([sys.executable,'-c',code,str(tmp_path)], cwd=root/'tests')
+    p = warm.Popen([sys.executable,'-c',code,str(tmp_path)], cwd=root/'tests')
     try:
         while not checkpoints(tmp_path):
             assert p.poll() is None

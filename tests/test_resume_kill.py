@@ -2,7 +2,7 @@
 import json,os,shutil,subprocess,sys
 from functools import partial
 from pathlib import Path
-import kills
+import kills, warm
 from conftest import root
 from histories import place
 
@@ -88,7 +88,7 @@ def test_matrix(tmp_path):
     "Cells, schedules, dropout, weight drop, bf16, accumulation, another optimiser; broken off at an epoch's end, start, within, before its validation"
     (tmp_path/'c.json').write_text(json.dumps(configs))
     for src in (break_off, go_on):
-        r = subprocess.run([sys.executable,'-c',src.format(tests=str(root/'tests')),str(tmp_path/'c.json'),str(tmp_path/'runs')], capture_output=True, text=True,
+        r = warm.run([sys.executable,'-c',src.format(tests=str(root/'tests')),str(tmp_path/'c.json'),str(tmp_path/'runs')], capture_output=True, text=True,
             env=dict(os.environ, OMP_NUM_THREADS='1'), timeout=600)
         assert r.returncode==0, r.stderr[-3000:]
     assert json.loads(r.stdout.splitlines()[-1])==[]

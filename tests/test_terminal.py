@@ -1,6 +1,6 @@
 "A terminal of 100 columns and 30 lines: train, Ctrl-C, train, sample, doctor, and what stands on its screen"
-import fcntl, os, pty, re, select, signal, struct, sys, termios, time
-import pytest
+import fcntl, os, pty, re, select, struct, sys, termios, time
+import pytest, warm
 
 code = 'import sys; from charrnn_fa.cli import main; sys.exit(main())'
 
@@ -20,12 +20,11 @@ class Screen:
 class Terminal:
     "The command in a pseudo-terminal"
     def __init__(self, *args, cwd=None):
-        self.screen,(self.pid,self.fd) = Screen(),pty.fork()
-        if self.pid==0:
-            os.chdir(cwd)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            os.execvpe(sys.executable, [sys.executable,'-c',code,*map(str,args)], dict(os.environ, TERM='xterm', COLUMNS='100', LINES='30'))
+        self.screen,(self.fd,tty) = Screen(),pty.openpty()
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack('HHHH', 30, 100, 0, 0))
+        env = dict(os.environ, TERM='xterm', COLUMNS='100', LINES='30')
+        self.process = warm.Popen([sys.executable,'-c',code,*args], terminal=True, cwd=cwd, env=env, stdin=tty, stdout=tty, stderr=tty)
+        os.close(tty)
 
     def read(self, until=None, secs=120):
         "Read until the process ends, or `until()` holds"
@@ -39,7 +38,7 @@ class Terminal:
         assert until, f'not over after {secs} s: {self.screen.text()}'
         return self
 
-    def status(self): return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+    def status(self): return self.process.wait(60)
 
 @pytest.fixture(scope='module')
 def place(tmp_path_factory):

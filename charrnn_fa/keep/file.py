@@ -29,15 +29,21 @@ def pack(
 def _refuse(o, path, what=''):
     raise TypeError(f'{path or "It"}: {what or "a "+type(o).__name__} cannot be kept in a checkpoint; use numbers, strings, tensors, arrays, lists, tuples and dictionaries')
 
+_plain = bool,int,float,str,type(None)
+
+def _pack_all(o, ts, path, seen):
+    "Items one by one; plain ones, such as the 625 numbers of Python's random state, need no look of their own"
+    return [v if type(v) in _plain else _pack(v, ts, f'{path}/{i}', seen) for i,v in enumerate(o)]
+
 def _pack(o, ts, path, seen):
     "`pack`, knowing the tensors seen so far"
     if isinstance(o, torch.Tensor): return {'$t': _pack_tensor(o, ts, path, seen)}
     if isinstance(o, np.ndarray):   return _pack_array(o, ts, path)
     if isinstance(o, dict):         return _pack_dict(o, ts, path, seen)
-    if isinstance(o, tuple):        return {'$u': [_pack(v, ts, f'{path}/{i}', seen) for i,v in enumerate(o)]}
-    if isinstance(o, (list,L)):     return [_pack(v, ts, f'{path}/{i}', seen) for i,v in enumerate(o)]
+    if isinstance(o, tuple):        return {'$u': _pack_all(o, ts, path, seen)}
+    if isinstance(o, (list,L)):     return _pack_all(o, ts, path, seen)
     if isinstance(o, np.generic):   o = o.item()
-    if o is None or isinstance(o, (bool,int,float,str)): return o
+    if isinstance(o, _plain): return o
     _refuse(o, path)
 
 # %% ../../nbs/31_keep.file.ipynb #da445978

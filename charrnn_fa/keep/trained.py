@@ -7,7 +7,7 @@ __all__ = ['model_state', 'part_hashes', 'bare_names', 'load_weights', 'TrainedM
            'load_trained', 'load_run', 'TextChanged', 'text_of_run', 'recorded_hashes']
 
 # %% ../../nbs/33_keep.trained.ipynb #0603d7c2
-import importlib.metadata,math,os,platform,re
+import functools,importlib.metadata,math,os,platform,re
 import torch, torch.nn as nn
 from fastcore.all import *
 from ..core import *
@@ -49,6 +49,7 @@ def _source_hashes(dls):
     return {k:o for k,o in part_hashes(dls).items() if k!='train' or not getattr(dls, 'replay', False)}
 
 # %% ../../nbs/33_keep.trained.ipynb #eb9ea5ec
+@functools.cache
 def _version(name):
     try: return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError: return 'not installed'
