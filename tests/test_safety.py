@@ -1,5 +1,5 @@
 "Nothing is lost, and nothing is mistaken for something else: a test for each fault that was found; test_histories.py looks for more"
-import contextlib,io,json,os,random,re,time,tracemalloc
+import contextlib,io,json,os,random,re,subprocess,sys,time,tracemalloc
 from types import SimpleNamespace
 import pytest, torch
 import numpy as np
@@ -224,6 +224,16 @@ def test_only_what_a_run_owns_moves(tmp_path, monkeypatch):
     assert sorted(o.name for o in tmp_path.iterdir() if not runs_module._name.fullmatch(o.name))==sorted({k.split('/')[0] for k in foreign}|{'older.1'})
     for bad in ('',' '):
         with pytest.raises(ValueError, match='is empty'): fit(make(), Resume(bad), n=1)
+
+def test_only_what_was_left_half_written_is_swept(tmp_path):
+    "What a killed process leaves goes after a while; a file, or a folder, of somebody else's with a name of that kind stays, and is no obstacle"
+    killed = f'import os\nfrom charrnn_fa.core import whole_file\nwith whole_file({str(tmp_path/"ck-1")!r}) as f: os._exit(9)'
+    assert subprocess.run([sys.executable,'-c',killed]).returncode==9 and len(list(tmp_path.glob('.ck-1.*.tmp')))==1
+    (tmp_path/'.thesis.tmp').write_text('years')
+    (tmp_path/'.cache.tmp').mkdir()
+    for o in tmp_path.iterdir(): os.utime(o, (0,0))
+    DirStore(tmp_path).put('ck-2', b'x')
+    assert sorted(os.listdir(tmp_path))==['.cache.tmp','.thesis.tmp','ck-2'] and (tmp_path/'.thesis.tmp').read_text()=='years'
 
 # Point 4
 def test_export(tmp_path):
