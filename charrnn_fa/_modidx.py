@@ -639,6 +639,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                             'charrnn_fa/gdrive/backed.py'),
                                           'charrnn_fa.gdrive.backed.BackedStore._away': ( 'gdrive.backed.html#backedstore._away',
                                                                                           'charrnn_fa/gdrive/backed.py'),
+                                          'charrnn_fa.gdrive.backed.BackedStore._here': ( 'gdrive.backed.html#backedstore._here',
+                                                                                          'charrnn_fa/gdrive/backed.py'),
                                           'charrnn_fa.gdrive.backed.BackedStore._may_send': ( 'gdrive.backed.html#backedstore._may_send',
                                                                                               'charrnn_fa/gdrive/backed.py'),
                                           'charrnn_fa.gdrive.backed.BackedStore._send': ( 'gdrive.backed.html#backedstore._send',
