@@ -321,3 +321,14 @@ def test_arch_beside_a_model_is_refused_in_a_run_that_began_with_it(capsys, monk
     for args in (f'{begin} --arch gru',f'{begin} --arch gru'.replace(' --from r', '')):
         rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
         assert rc==2 and 'leave out --arch' in err, err
+
+@pytest.mark.parametrize('run', ['seed=1','runs/n=5','lr=0.01'])
+def test_a_run_named_after_its_settings_keeps_its_name(run, capsys, monkeypatch, tmp_path):
+    "A message has options in place of the keywords of Python, not in place of what somebody typed"
+    err = in_process(f'sample {run}', capsys, monkeypatch, tmp_path)[2]
+    assert f'no trained model in {run}:' in err and f'--run {run}`' in err, err
+    (tmp_path/'t.txt').write_text(text)
+    train = f'train t.txt --run {run} --n-hid 8 --precision fp32 --epochs'
+    assert in_process(f'{train} .2', capsys, monkeypatch, tmp_path)[0]==0
+    err = in_process(f'{train} .2 --seed 3', capsys, monkeypatch, tmp_path)[2]
+    assert err.startswith(f'charrnn train: {run} ') and '--seed 0 in the run and 3 here' in err, err
