@@ -329,3 +329,14 @@ def test_half_a_character_is_printed_and_written(tmp_path, capsys):
     assert 'she ?' in capsys.readouterr().out and learn.to_html(tmp_path/'a.html').stat().st_size>1000
     assert learn.to_folder(tmp_path/'a').exists()
     draw_grid(['M0 0 L1 1'], titles=['\ud800']).save(tmp_path/'b.html')
+
+@pytest.mark.parametrize('text', ['12/4=3\n7+8=15\n', '3.14159', 'SGVsbG8/\n', 'Пушкин.\n'], ids=['sums','digits','base64','names'])
+def test_what_is_no_drawing(text, capsys):
+    "Characters of an alphabet of drawings, without those that every drawing has: a sample is shown as text, and a page of the model writes"
+    vocab = CharVocab.from_text(text)
+    assert alphabet_of(text) is None and alphabet_of(vocab) is None
+    Sample(text)._ipython_display_()
+    assert capsys.readouterr().out.strip()==text.strip()
+    tm = TrainedModel(CharRNN(len(vocab), 'rnn', n_hid=4, n_emb=4).eval(), vocab, dict(corpus='sums'))
+    assert 'A small network writes Sums' in page_html(tm) and '"alphabet": null' in page_html(tm)
+    with pytest.raises(ValueError, match='not trained on drawings'): tm.draw(1)
