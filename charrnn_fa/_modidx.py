@@ -1490,6 +1490,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'charrnn_fa.share.page.page_ready': ('share.page.html#page_ready', 'charrnn_fa/share/page.py'),
                                        'charrnn_fa.share.page.write_page': ('share.page.html#write_page', 'charrnn_fa/share/page.py')},
             'charrnn_fa.share.weights': { 'charrnn_fa.share.weights._beside': ('share.weights.html#_beside', 'charrnn_fa/share/weights.py'),
+                                          'charrnn_fa.share.weights._check_finite': ( 'share.weights.html#_check_finite',
+                                                                                      'charrnn_fa/share/weights.py'),
                                           'charrnn_fa.share.weights._from_power': ( 'share.weights.html#_from_power',
                                                                                     'charrnn_fa/share/weights.py'),
                                           'charrnn_fa.share.weights._layer': ('share.weights.html#_layer', 'charrnn_fa/share/weights.py'),
