@@ -336,6 +336,19 @@ def test_a_damaged_model_is_named_and_not_used(tmp_path):
     tm,out = quiet(load_run, tmp_path)
     assert 'NaN' in out and all(o.isfinite().all() for o in tm.model.parameters())
 
+@pytest.mark.parametrize('how', ['save_trained','to_folder'])
+def test_a_model_that_was_put_into_a_run_that_goes_on(how, tmp_path):
+    "By hand, beside the checkpoints: it is the model of the run until the run is made longer"
+    run,learn = tmp_path/'run',make()
+    fit(learn, Resume(run, every=20), fit='steps', steps=40)
+    if how=='to_folder': learn.to_folder(run)
+    else: learn.save_trained(run/MODEL_FILE)
+    old = load_run(run)
+    assert 'step' not in old.info and old.sample('she', 30, seed=1)==learn.sample('she', 30, seed=1)
+    longer = make()
+    fit(longer, Resume(run, every=20, more=1), fit='steps', steps=40)
+    assert load_run(run).sample('she', 30, seed=1)==longer.sample('she', 30, seed=1)!=old.sample('she', 30, seed=1)
+
 def test_a_run_that_diverged_keeps_its_best(tmp_path):
     class Spoil(Callback):
         def after_step(self):
