@@ -128,6 +128,22 @@ def test_a_process_that_loses_its_run_while_it_uploads_to_a_bucket():
     b.give_back()
     assert b.store.get(MODEL_FILE)==b'again' and [o.name for o in b.store.list()]==[MODEL_FILE]
 
+class Refused(Exception):
+    "What `s3fs` lets through when there is no network: none of Python's own errors"
+
+def test_a_bucket_that_is_away(tmp_path, capsys):
+    "It is a `StoreError` whatever the file system raises; training goes on without it, and ends"
+    store,learn = open_store('memory://away'),make()
+    def away(*args, **kwargs): raise Refused('Could not connect')
+    class Off(Callback):
+        def after_step(self):
+            if self.train_iter==20: store.fs = SimpleNamespace(**{o:away for o in ('ls','mv','rm_file','cat_file','pipe_file','makedirs')}, invalidate_cache=lambda: None)
+    fit(learn, [Resume(store, every=10), Off()], n=1)
+    out = capsys.readouterr().out
+    assert learn.train_iter==len(learn.dls.train) and 'could not be stored' in out and 'could not be removed' in out and 'Could not connect' in out
+    for f in (store.list, lambda: store.get('ck-1'), lambda: store.put('ck-1', b''), lambda: store.delete('ck-1')):
+        with pytest.raises(StoreError, match='memory://away: Could not connect'): f()
+
 @pytest.mark.parametrize('same', [True,False])
 def test_trained_between_looking_and_claiming(same, tmp_path):
     "Another process trains, and ends, after this one has looked for a checkpoint and before it claims the run: what it has kept is resumed, or refused"
