@@ -1473,6 +1473,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'charrnn_fa.share.page': { 'charrnn_fa.share.page.TrainedModel.to_html': ( 'share.page.html#trainedmodel.to_html',
                                                                                        'charrnn_fa/share/page.py'),
                                        'charrnn_fa.share.page._asset': ('share.page.html#_asset', 'charrnn_fa/share/page.py'),
+                                       'charrnn_fa.share.page._check_own': ('share.page.html#_check_own', 'charrnn_fa/share/page.py'),
                                        'charrnn_fa.share.page._check_prompt': ('share.page.html#_check_prompt', 'charrnn_fa/share/page.py'),
                                        'charrnn_fa.share.page._copied': ('share.page.html#_copied', 'charrnn_fa/share/page.py'),
                                        'charrnn_fa.share.page._fill': ('share.page.html#_fill', 'charrnn_fa/share/page.py'),

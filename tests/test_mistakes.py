@@ -274,6 +274,19 @@ def test_a_page_needs_a_place(capsys, monkeypatch, tmp_path):
     for f in (fresh().to_folder,load_run(tmp_path/'r').to_folder): pytest.raises(ValueError, f, tmp_path/'t.txt').match('is a file')
     assert (tmp_path/'t.txt').read_text()==text
 
+@pytest.mark.parametrize('name', ['README.md','index.html'])
+def test_a_folder_with_a_page_or_a_readme_of_ones_own(name, capsys, monkeypatch, tmp_path):
+    "It is not replaced; what was written here before is"
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'docs').mkdir()
+    (tmp_path/'docs'/name).write_text('my thesis')
+    rc,out,err = in_process('html r docs', capsys, monkeypatch, tmp_path)
+    assert rc==2 and f'docs/{name} is there already' in err and [o.name for o in (tmp_path/'docs').iterdir()]==[name], err
+    for f in (fresh().to_folder,load_run(tmp_path/'r').to_folder): pytest.raises(ValueError, f, tmp_path/'docs').match('there already')
+    assert (tmp_path/'docs'/name).read_text()=='my thesis'
+    for title in ('one','two'): assert in_process(f'html r site --title {title}', capsys, monkeypatch, tmp_path)[0]==0
+    assert '# two' in (tmp_path/'site/README.md').read_text() and '<title>two' in (tmp_path/'site/index.html').read_text()
+
 said_in = [('She said naïve things about the café.\n','latin-1','cp1252'), ('sea shells by the sea shore, naïve\n','latin-1','cp1252'), ('the café is open\n','cp1252','cp1252'),
     ('“café”\n','cp1252','cp1252'), ('naïve ','latin-1','cp1252'), ('Fährt der Zug über München, fragte Jürgen?\n','iso-8859-15','cp1252'),
     ('Привет, как дела? Все хорошо, спасибо большое. ','cp1251','cp1251'), ('Dobrý den, bydlím v Praze. Kůň pěkně běží přes řeku.\n','cp1250','cp1250'),

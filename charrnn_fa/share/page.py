@@ -148,6 +148,15 @@ def check_place(
     if not str(to).strip(): raise ValueError('The name of the file to write is empty: give one that ends in .html, or a folder')
     if page and p.is_dir(): raise ValueError(f"{to} is a folder: name a file in it, such as {p/'model.html'}")
     if not page and p.exists() and not p.is_dir(): raise ValueError(f'{to} is a file: name a folder, or a page that ends in .html')
+    if not page: _check_own(p)
+
+_marks = {'index.html':b'id="weights"', 'README.md':b'tags: [charrnn_fa'}      # what is in those that are written here
+
+def _check_own(p):
+    "Refuse a folder with a page or a README of somebody else's: they would be replaced"
+    for nm,mark in _marks.items():
+        if (p/nm).is_file() and mark not in (p/nm).read_bytes():
+            raise ValueError(f"{p/nm} is there already, and would be replaced: name a folder of its own, such as {p/'model'}, or move the file away")
 
 # %% ../../nbs/82_share.page.ipynb #12d46113
 @patch
