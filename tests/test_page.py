@@ -342,4 +342,7 @@ def test_from_a_shell(tmp_path, capsys):
     assert main(['html', str(tmp_path/'run'), str(tmp_path/'me.html'), '--title', 'T & U', '--json'])==0
     res,page = json.loads(capsys.readouterr().out),(tmp_path/'me.html').read_text(encoding='utf-8')
     assert res['bytes']==len(page.encode()) and '<title>T &amp; U</title>' in page
+    assert main(['html', str(tmp_path/'run'), str(tmp_path/'exact'), '--dtype', 'float32'])==0         # a folder has a page, too
+    assert '"dtype": "float32"' in (tmp_path/'exact/index.html').read_text(encoding='utf-8') and '"int8"' not in (tmp_path/'exact/index.html').read_text(encoding='utf-8')
+    capsys.readouterr()
     assert main(['html', str(tmp_path/'nothing'), str(tmp_path/'me.html')])==2 and 'charrnn html: There is no trained model' in capsys.readouterr().err

@@ -65,7 +65,7 @@ def to_html(self:CharLearner,
 
 # %% ../../nbs/84_share.learner.ipynb #170ac6a0
 @patch
-@delegates(page_html, but=['tm','dtype'])
+@delegates(page_html, but=['tm'])
 def to_folder(self:CharLearner,
     path, # Folder to write into; it is made
     **kwargs
