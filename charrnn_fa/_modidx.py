@@ -1579,6 +1579,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'charrnn_fa.shell.read.evaluate_run': ('shell.read.html#evaluate_run', 'charrnn_fa/shell/read.py'),
                                        'charrnn_fa.shell.read.list_run': ('shell.read.html#list_run', 'charrnn_fa/shell/read.py'),
                                        'charrnn_fa.shell.read.named_corpus': ('shell.read.html#named_corpus', 'charrnn_fa/shell/read.py'),
+                                       'charrnn_fa.shell.read.refuse_idle': ('shell.read.html#refuse_idle', 'charrnn_fa/shell/read.py'),
                                        'charrnn_fa.shell.read.run_model': ('shell.read.html#run_model', 'charrnn_fa/shell/read.py'),
                                        'charrnn_fa.shell.read.run_source': ('shell.read.html#run_source', 'charrnn_fa/shell/read.py'),
                                        'charrnn_fa.shell.read.sample_run': ('shell.read.html#sample_run', 'charrnn_fa/shell/read.py'),

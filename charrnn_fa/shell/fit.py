@@ -194,6 +194,7 @@ def doctor_run(
     force_text:bool=False, # Take the run's own text even if it has changed since
 )->dict: # `findings`, `yardsticks`, `valid_nats`, checks that `passed` and `failed`
     "Examine a run: is its loss good for this text, and if not, why?"
+    refuse_idle(corpus, force_text)
     with contextlib.redirect_stdout(sys.stderr):
         check_run(run)
         _,tree = newest_checkpoint(run)
