@@ -353,3 +353,11 @@ def test_an_option_that_would_do_nothing_is_refused(args, says, capsys, monkeypa
     rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
     assert rc==2 and not out and says in err and len(err.splitlines())==1, err
     assert in_process('evaluate r t.txt --encoding latin-1 --newline lf', capsys, monkeypatch, tmp_path)[0]==0
+
+def test_the_hash_of_a_start_is_compared(capsys, monkeypatch, tmp_path):
+    "Also where the run goes on, and the file is not read again"
+    trained(tmp_path, capsys, monkeypatch)
+    begin = f"train t.txt --run s --from r/model.safetensors --epochs .2 --sha256 {file_sha256(tmp_path/'r/model.safetensors')}"
+    for _ in range(2): assert in_process(begin, capsys, monkeypatch, tmp_path)[0]==0
+    rc,out,err = in_process(begin[:-64]+'0'*64, capsys, monkeypatch, tmp_path)
+    assert rc==2 and '--sha256 '+'0'*64 in err, err

@@ -105,7 +105,7 @@ def _restarted(a, dls, tree):
     "The model of a checkpoint, arguments that go with it, and what the run has recorded of its start"
     start = tree['start']
     refuse_sizes('A trained model', n_hid=a.n_hid, n_layers=a.n_layers, n_cells=a.n_cells)
-    other = [f'{k}={a[k]} here, {start[k]} in the run' for k in _start_opts if a[k] is not None and a[k]!=start[k]]
+    other = [f'{k}={a[k]} here, {start[k]} in the run' for k in (*_start_opts,'sha256') if a[k] is not None and a[k]!=start[k]]
     if other: raise ValueError(f'{a.run} was started with other settings: {", ".join(other)}')
     if dls.vocab.hash!=tree['vocab_hash']: raise ValueError(f'{a.run} was trained on a different text, with other characters: choose another `run`')
     model = trained_model(tree).model
