@@ -537,6 +537,19 @@ def test_other_metrics_on_resume(tmp_path):
     assert {len(o) for o in rows}=={6} and len(rows)==4 and rows[0][3]=='bits_per_char'
     assert {len(o) for o in learn.recorder.values}=={4} and np.isnan(learn.recorder.values[0][2]) and learn.recorder.values[0][3]>0
 
+def test_the_table_of_another_run_stays(tmp_path):
+    "Two runs write into one `history.csv` in turn: the one that is resumed takes its own rows out, and leaves the other's"
+    def go(name, lr, *cbs):
+        learn = make()
+        learn.path = tmp_path
+        with learn.no_bar(): quiet(learn.fit_one_cycle, 3, lr, cbs=[Resume(tmp_path/name, every=10), CSVLogger(append=True), *cbs])
+        return (tmp_path/'history.csv').read_text()
+    with pytest.raises(RuntimeError): go('a', 1e-2, Break(70))
+    begun = (tmp_path/'history.csv').read_text()
+    other = go('b', 2e-2).removeprefix(begun)
+    rows  = go('a', 1e-2).removeprefix(other).splitlines()
+    assert begun.count('\n')==2 and other.count('\n')==4 and len(rows)==4 and rows[:2]==begun.splitlines()
+
 # A longer run
 def test_longer(tmp_path):
     "A new segment from the best weights; killed, it is resumed bit for bit; the same cell again finds it finished; a model of the new segment replaces the old one"
