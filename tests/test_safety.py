@@ -265,6 +265,9 @@ def test_export(tmp_path):
     assert got.sample('she', 20, seed=1)==learn.sample('she', 20, seed=1) and got.resume.more==1
     for f in (lambda: got.fit(1), lambda: got.fit_steps(3), lambda: got.fit_minutes(.1), got.evaluate, got.doctor, got.lr_find, got.validate):
         with pytest.raises(ValueError, match='holds no text'): f()
+    fn = got.save_trained(tmp_path/'m.safetensors')                      # a page, a folder and a file need the model alone
+    assert load_trained(fn).sample('she', 20, seed=1)==learn.sample('she', 20, seed=1) and load_trained(fn).info['split']==dls.split
+    assert '"Loss"' not in got.to_html(tmp_path/'m.html').read_text() and load_trained(got.to_folder(tmp_path/'m')/MODEL_FILE).info['corpus']==dls.corpus_name
     got.remove_cb(got.resume)
     got.dls = CharDataLoaders.from_text(text, vocab=got.vocab, bs=4, seq_len=16, device='cpu')
     fit(got, n=1)
