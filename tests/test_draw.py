@@ -340,3 +340,9 @@ def test_what_is_no_drawing(text, capsys):
     tm = TrainedModel(CharRNN(len(vocab), 'rnn', n_hid=4, n_emb=4).eval(), vocab, dict(corpus='sums'))
     assert 'A small network writes Sums' in page_html(tm) and '"alphabet": null' in page_html(tm)
     with pytest.raises(ValueError, match='not trained on drawings'): tm.draw(1)
+
+def test_what_lies_beyond_the_sheet():
+    "Strokes that were not brought to the grid, such as QuickDraw's from 0 to 255: what is on the sheet is shown, nothing comes back in on the other side"
+    d = Drawing([np.array([[-3,-3],[255,255]]), np.array([[100,10]])])
+    assert d.braille()==Drawing([np.array([[0,0],[63,63]])]).braille() and repr(draw_grid([d]))
+    with pytest.raises(ValueError, match='use `snap` first'): d.text

@@ -91,7 +91,9 @@ def braille(self:Drawing
     "The drawing in Braille dots, for a terminal"
     g = ALPHABETS[self.alphabet]['grid']
     on = np.zeros((-(-g//4)*4, -(-g//2)*2), bool)
-    for s in self.strokes: on[tuple(stroke_pixels(s).T[::-1])] = True
+    for s in self.strokes:
+        p = stroke_pixels(s)
+        on[tuple(p[((p>=0)&(p<g)).all(1)].T[::-1])] = True                              # what lies beyond the sheet is left out, as in the SVG
     bits = np.array([[1,8],[2,16],[4,32],[64,128]])                                     # Unicode's numbering of the dots
     cells = (on.reshape(len(on)//4, 4, -1, 2)*bits[:,None]).sum((1,3))                  # (lines, characters)
     return '\n'.join(''.join(chr(0x2800+c) for c in row) for row in cells)
