@@ -346,3 +346,12 @@ def test_what_lies_beyond_the_sheet():
     d = Drawing([np.array([[-3,-3],[255,255]]), np.array([[100,10]])])
     assert d.braille()==Drawing([np.array([[0,0],[63,63]])]).braille() and repr(draw_grid([d]))
     with pytest.raises(ValueError, match='use `snap` first'): d.text
+
+def test_names_in_capitals(tmp_path):
+    "As some programs write them"
+    (tmp_path/'A.SVG').write_text('<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0 L10 10"/></svg>')
+    line = '{"drawing":[[[0,10],[0,10]]]}\n'
+    (tmp_path/'B.NDJSON').write_text(line)
+    (tmp_path/'C.NDJSON.GZ').write_bytes(gzip.compress(line.encode()))
+    one = get_drawings(tmp_path/'A.SVG')
+    assert len(one)==1 and get_drawings(tmp_path)==[*one]*3
