@@ -355,3 +355,13 @@ def test_names_in_capitals(tmp_path):
     (tmp_path/'C.NDJSON.GZ').write_bytes(gzip.compress(line.encode()))
     one = get_drawings(tmp_path/'A.SVG')
     assert len(one)==1 and get_drawings(tmp_path)==[*one]*3
+
+def test_a_drawing_that_cannot_be_measured(knows_two):
+    "It tells nothing about the unit that was held: an empty sheet has no width, say"
+    learn,_ = knows_two
+    drawn = []
+    def _measure(d):
+        drawn.append(d)
+        return float('nan') if len(drawn)%50==0 else len(d)
+    unit,more = learn.find_unit(_measure, max_len=60, temperature=1, value=3., tries=2)
+    assert len(drawn)==4*128 and np.isfinite(more) and more!=0
