@@ -657,3 +657,15 @@ def test_a_damaged_checkpoint_is_told_of_once(tmp_path):
     said,bad = [],set()
     e,tree = newest_checkpoint(Moving(tmp_path/'run'), said.append, bad)
     assert e.name==older[-2].name and bad=={last.name} and len(said)==1 and last.name in said[0]
+
+def test_a_file_in_the_home_folder(tmp_path, monkeypatch):
+    "`~` is the home folder for what is written and read as it is for a run, not the name of a folder here"
+    (tmp_path/'here').mkdir()
+    monkeypatch.chdir(tmp_path/'here')
+    monkeypatch.setenv('HOME', str(tmp_path))
+    learn = make()
+    fn = learn.save_trained('~/m.safetensors')
+    made = [fn, quiet(learn.to_html, '~/m.html')[0], quiet(learn.to_folder, '~/m')[0]/MODEL_FILE, draw_grid([faces(1)[0]]).save('~/d.html')]
+    assert all(o.is_relative_to(tmp_path) and o.exists() for o in made) and not os.listdir('.')
+    assert load_trained('~/m.safetensors').sample('she', 20, seed=1)==learn.sample('she', 20, seed=1)
+    with pytest.raises(ValueError, match='is a folder'): learn.to_html('~/m')

@@ -127,7 +127,7 @@ def save(self:Drawings,
     path # An `.html` file to write
 )->Path: # The file
     "Write the grid as one HTML file that needs nothing else"
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix!='.html': raise ValueError(f'{path.name} must end in .html')
     write_bytes(path, f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta name="color-scheme" content="light dark"><title>Drawings</title><body style="margin:1rem">{self._repr_html_()}</body></html>\n'.encode('utf-8', 'replace'))

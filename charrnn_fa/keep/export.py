@@ -20,8 +20,9 @@ def save_trained(self:CharLearner,
     **info # Further facts to keep with it: numbers, strings, lists, dictionaries
 )->Path: # The file
     "Write the model alone to one file; takes what `model_bytes` takes"
+    path = Path(path).expanduser()
     write_bytes(path, model_bytes(self, **info))
-    return Path(path)
+    return path
 
 # %% ../../nbs/34b_keep.export.ipynb #b6728085
 class NoText:

@@ -146,7 +146,7 @@ def load_trained(
     sha256:str=None, # Hash that the file must have
 )->TrainedModel: # Model, vocabulary and what was saved with them
     "Build a trained model from its file; a damaged or foreign one raises a CheckpointError"
-    fn = url_file(path, sha256) if re.match('https?://', str(path)) else Path(path)
+    fn = url_file(path, sha256) if re.match('https?://', str(path)) else Path(path).expanduser()
     if sha256 and (got := file_sha256(fn))!=sha256.lower(): raise CheckpointError(f'{path} is another file than expected: its sha256 is {got}, not {sha256}')
     try: return trained_model(from_bytes(fn.read_bytes()), model, device)
     except CheckpointError as e: raise CheckpointError(f'{path} is {e}') from None

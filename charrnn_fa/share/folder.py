@@ -42,7 +42,7 @@ def _file(tm):
 # %% ../../nbs/83_share.folder.ipynb #7801f8c4
 def _folder(path, tm, title, page):
     "Write the three files"
-    path = Path(path)
+    path = Path(path).expanduser()
     write_page(page, path/'index.html')
     fn = path/MODEL_FILE
     write_bytes(fn, _file(tm))

@@ -132,7 +132,7 @@ def write_page(
     fn # File to write
 )->Path: # The file
     "Write a page and say how large it is"
-    fn,data = Path(fn),page.encode('utf-8', 'replace')
+    fn,data = Path(fn).expanduser(),page.encode('utf-8', 'replace')
     write_bytes(fn, data)
     big = '' if len(data)<5_000_000 else ': too large for some mail; a smaller `n_hid` makes it smaller'
     print(f'{fn}: {len(data)/1e6:.2f} MB{big}')
@@ -144,7 +144,7 @@ def check_place(
     page:bool=True, # Whether one page is to be written there, or a folder of files
 ):
     "Refuse a place where it cannot be written"
-    p = Path(to)
+    p = Path(to).expanduser()
     if not str(to).strip(): raise ValueError('The name of the file to write is empty: give one that ends in .html, or a folder')
     if page and p.is_dir(): raise ValueError(f"{to} is a folder: name a file in it, such as {p/'model.html'}")
     if not page and p.exists() and not p.is_dir(): raise ValueError(f'{to} is a file: name a folder, or a page that ends in .html')
