@@ -326,6 +326,14 @@ def test_a_full_disk_is_named(tmp_path):
     with pytest.raises(OSError, match='a.html'):
         with whole_file(tmp_path/'a.html') as f: raise OSError(28, 'No space left on device')
 
+def test_a_name_of_many_bytes(tmp_path):
+    "As long as the system allows, in characters of three bytes; where it does not, the error names the file, not the one beside it"
+    fn = tmp_path/f"{'語'*83}.html"
+    write_bytes(fn, b'page')
+    assert fn.read_bytes()==b'page'
+    with pytest.raises(OSError) as e: write_bytes(tmp_path/f"{'語'*90}.html", b'page')
+    assert e.value.filename==str(tmp_path/f"{'語'*90}.html")
+
 def test_the_warning_comes_back(tmp_path, monkeypatch, capsys):
     class Full(DirStore):
         def put(self, name, data):
