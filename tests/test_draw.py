@@ -342,7 +342,7 @@ def test_what_is_no_drawing(text, capsys):
     with pytest.raises(ValueError, match='not trained on drawings'): tm.draw(1)
 
 def test_what_lies_beyond_the_sheet():
-    "Strokes that were not brought to the grid, such as QuickDraw's from 0 to 255: what is on the sheet is shown, nothing comes back in on the other side"
+    "Strokes that were not brought to the grid, such as QuickDraw's from 0 to 255: what is on the sheet is shown, and nothing on the other side"
     d = Drawing([np.array([[-3,-3],[255,255]]), np.array([[100,10]])])
     assert d.braille()==Drawing([np.array([[0,0],[63,63]])]).braille() and repr(draw_grid([d]))
     with pytest.raises(ValueError, match='use `snap` first'): d.text

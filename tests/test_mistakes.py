@@ -346,8 +346,9 @@ def test_a_run_named_after_its_settings_keeps_its_name(run, capsys, monkeypatch,
     err = in_process(f'{train} .2 --seed 3', capsys, monkeypatch, tmp_path)[2]
     assert err.startswith(f'charrnn train: {run} ') and '--seed 0 in the run and 3 here' in err, err
 
-@pytest.mark.parametrize('args,says', [('evaluate r --encoding latin-1','--encoding would'), ('evaluate r --glob *.md --newline lf','--glob, --newline would'),
-    ('evaluate r t.txt --force-text','--force-text is about'), ('doctor r t.txt --force-text','--force-text is about')])
+@pytest.mark.parametrize('args,says', [('evaluate r --encoding latin-1','--encoding would'),
+    ('evaluate r --glob *.md --newline lf','--glob, --newline would'), ('evaluate r t.txt --force-text','--force-text is about'),
+    ('doctor r t.txt --force-text','--force-text is about')])
 def test_an_option_that_would_do_nothing_is_refused(args, says, capsys, monkeypatch, tmp_path):
     trained(tmp_path, capsys, monkeypatch)
     rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)

@@ -31,7 +31,7 @@ class BackedStore:
     def quota(self): return self.far.quota()
     @property
     def waiting(self): return [o.name for o in self._here()]
-    def _here(self): return [o for o in self.near.list() if not (self.near.path/o.name).is_dir()]        # the folder of gdrive:a holds that of gdrive:a/b
+    def _here(self): return [o for o in self.near.list() if not (self.near.path/o.name).is_dir()]   # the folder of gdrive:a holds that of gdrive:a/b
     def _away(self): return time.monotonic()<self._next
 
 # %% ../../nbs/41_gdrive.backed.ipynb #14505adb

@@ -140,7 +140,7 @@ class FsspecStore:
     def __str__(self): return self.url
     def _do(self, what, f, *args, **kwargs):
         try: return f(*args, **kwargs)
-        except Exception as e:                                        # each file system lets errors of its own through: those of botocore, HTTP statuses
+        except Exception as e:                                        # each file system lets errors of its own through, such as botocore's
             raise StoreError(f'Cannot {what} in {self.url}: {str(e) or type(e).__name__}', **(_why(e) if isinstance(e,OSError) else {})) from e
 
     def _at(self, o): return f"{self.root.rstrip('/')}/{plain_name(o)}"

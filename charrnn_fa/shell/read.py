@@ -108,7 +108,8 @@ def refuse_idle(
     "Raise `ValueError` for an option that would do nothing"
     if corpus and force_text: raise ValueError(f"`force_text` is about the run's own text, and {corpus} is read as it is: leave out one of them")
     idle = [f'`{k}`' for k,v in kwargs.items() if v!=_reading.get(k)]
-    if idle and not corpus: raise ValueError(f"{', '.join(idle)} would say how to read another text, and the run's own is read as it was in training: name the other text")
+    if idle and not corpus: raise ValueError(f"{', '.join(idle)} would say how to read another text, and the run's own is read as in training: "
+        'name the other text')
 
 def evaluate_run(
     run:str, # A folder, or another store
