@@ -178,15 +178,16 @@ def _run(f, opts):
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())    # else the interpreter complains when it flushes
         return 141
-    except (ValueError,OSError,MemoryError) as e: return _mistake(f, e)
+    except (ValueError,OSError,MemoryError) as e: return _mistake(f, e, opts)
     except RuntimeError as e:
         if 'memory' not in str(e): raise
-        return _mistake(f, e)
+        return _mistake(f, e, opts)
     except KeyboardInterrupt: return 130
 
 # %% ../nbs/90_cli.ipynb #d26e15fc
-def _mistake(f, e):
-    print(f'charrnn {f.__name__}: {as_options(str(e) or type(e).__name__, f)}', file=sys.stderr)
+def _mistake(f, e, opts):
+    typed = [o for o in opts.values() if isinstance(o,str) and '=' in o]                  # a run called lr=0.01 keeps its name
+    print(f'charrnn {f.__name__}: {as_options(str(e) or type(e).__name__, f, typed)}', file=sys.stderr)
     return 2
 
 def _finish(res, as_json):

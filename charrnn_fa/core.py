@@ -28,7 +28,7 @@ def whole_file(
     "Write a whole file or none: a temporary file beside `path`, synced, then renamed over it; an error inside leaves what was there"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f'.{path.name[:100]}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp')
+    tmp = path.with_name(f'.{path.name[:50]}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp')         # a name may have 255 bytes, a character four
     try:
         fd = os.open(tmp, os.O_WRONLY|os.O_CREAT|os.O_EXCL|getattr(os,'O_BINARY',0), 0o600 if private else 0o666)
         with open(fd, 'wb') as f:
@@ -38,7 +38,7 @@ def whole_file(
         if before: before()
         os.replace(tmp, path)
     except OSError as e:
-        if e.errno and not e.filename: e.filename = str(path)             # no room, say: a write does not know of the name
+        if e.errno and e.filename in (None,str(tmp)): e.filename = str(path)             # no room, say: a write does not know of the name
         raise
     finally: tmp.unlink(missing_ok=True)
     _sync_dir(path.parent)

@@ -329,3 +329,39 @@ def test_half_a_character_is_printed_and_written(tmp_path, capsys):
     assert 'she ?' in capsys.readouterr().out and learn.to_html(tmp_path/'a.html').stat().st_size>1000
     assert learn.to_folder(tmp_path/'a').exists()
     draw_grid(['M0 0 L1 1'], titles=['\ud800']).save(tmp_path/'b.html')
+
+@pytest.mark.parametrize('text', ['12/4=3\n7+8=15\n', '3.14159', 'SGVsbG8/\n', 'Пушкин.\n'], ids=['sums','digits','base64','names'])
+def test_what_is_no_drawing(text, capsys):
+    "Characters of an alphabet of drawings, without those that every drawing has: a sample is shown as text, and a page of the model writes"
+    vocab = CharVocab.from_text(text)
+    assert alphabet_of(text) is None and alphabet_of(vocab) is None
+    Sample(text)._ipython_display_()
+    assert capsys.readouterr().out.strip()==text.strip()
+    tm = TrainedModel(CharRNN(len(vocab), 'rnn', n_hid=4, n_emb=4).eval(), vocab, dict(corpus='sums'))
+    assert 'A small network writes Sums' in page_html(tm) and '"alphabet": null' in page_html(tm)
+    with pytest.raises(ValueError, match='not trained on drawings'): tm.draw(1)
+
+def test_what_lies_beyond_the_sheet():
+    "Strokes that were not brought to the grid, such as QuickDraw's from 0 to 255: what is on the sheet is shown, and nothing on the other side"
+    d = Drawing([np.array([[-3,-3],[255,255]]), np.array([[100,10]])])
+    assert d.braille()==Drawing([np.array([[0,0],[63,63]])]).braille() and repr(draw_grid([d]))
+    with pytest.raises(ValueError, match='use `snap` first'): d.text
+
+def test_names_in_capitals(tmp_path):
+    "As some programs write them"
+    (tmp_path/'A.SVG').write_text('<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0 L10 10"/></svg>')
+    line = '{"drawing":[[[0,10],[0,10]]]}\n'
+    (tmp_path/'B.NDJSON').write_text(line)
+    (tmp_path/'C.NDJSON.GZ').write_bytes(gzip.compress(line.encode()))
+    one = get_drawings(tmp_path/'A.SVG')
+    assert len(one)==1 and get_drawings(tmp_path)==[*one]*3
+
+def test_a_drawing_that_cannot_be_measured(knows_two):
+    "It tells nothing about the unit that was held: an empty sheet has no width, say"
+    learn,_ = knows_two
+    drawn = []
+    def _measure(d):
+        drawn.append(d)
+        return float('nan') if len(drawn)%50==0 else len(d)
+    unit,more = learn.find_unit(_measure, max_len=60, temperature=1, value=3., tries=2)
+    assert len(drawn)==4*128 and np.isfinite(more) and more!=0

@@ -1,5 +1,5 @@
 "The Drive store against a Drive on loopback that breaks down: one fault at a time, and all of them at random"
-import contextlib, hashlib, os, random, re, signal, subprocess, sys, threading, time
+import contextlib, hashlib, os, random, re, signal, subprocess, sys, threading, time, warnings
 import pytest, warm
 from charrnn_fa.gdrive.backed import *
 from charrnn_fa.gdrive.store import *
@@ -314,6 +314,18 @@ def test_what_waits_outlives_the_process(srv, tmp_path):
     assert [o.name for o in store.list()]==['ck-1'] and store.get('ck-1')==b'one'
     store.close()
     assert intact(srv, 'ck-1', b'one') and not store.waiting
+
+def test_a_run_in_the_folder_of_another(srv, tmp_path, monkeypatch):
+    "gdrive:charrnn and gdrive:charrnn/run1, on one machine: what is put into either is sent, and what is deleted goes"
+    monkeypatch.setenv('CHARRNN_CACHE', str(tmp_path))
+    kw = dict(token=DriveToken('the-id','the-secret','the-refresh-token'), root=srv.base, token_uri=f'{srv.base}/token', pause=(0.002,0.05))
+    inner,outer = open_drive('charrnn/run1', **kw),open_drive('charrnn', **kw)
+    inner.put('ck-1', b'in')
+    with warnings.catch_warnings():
+        warnings.filterwarnings('error', 'Cannot')
+        for i in (1,2,3): outer.put(f'ck-{i}', b'out')
+        outer.delete('ck-1')
+    assert not outer.waiting and [o.name for o in outer.list()]==['ck-2','ck-3'] and intact(srv, 'ck-1', b'in') and intact(srv, 'ck-3', b'out')
 
 @contextlib.contextmanager
 def uploading(srv, f, secs=2.):

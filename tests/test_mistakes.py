@@ -274,6 +274,19 @@ def test_a_page_needs_a_place(capsys, monkeypatch, tmp_path):
     for f in (fresh().to_folder,load_run(tmp_path/'r').to_folder): pytest.raises(ValueError, f, tmp_path/'t.txt').match('is a file')
     assert (tmp_path/'t.txt').read_text()==text
 
+@pytest.mark.parametrize('name', ['README.md','index.html'])
+def test_a_folder_with_a_page_or_a_readme_of_ones_own(name, capsys, monkeypatch, tmp_path):
+    "It is not replaced; what was written here before is"
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'docs').mkdir()
+    (tmp_path/'docs'/name).write_text('my thesis')
+    rc,out,err = in_process('html r docs', capsys, monkeypatch, tmp_path)
+    assert rc==2 and f'docs/{name} is there already' in err and [o.name for o in (tmp_path/'docs').iterdir()]==[name], err
+    for f in (fresh().to_folder,load_run(tmp_path/'r').to_folder): pytest.raises(ValueError, f, tmp_path/'docs').match('there already')
+    assert (tmp_path/'docs'/name).read_text()=='my thesis'
+    for title in ('one','two'): assert in_process(f'html r site --title {title}', capsys, monkeypatch, tmp_path)[0]==0
+    assert '# two' in (tmp_path/'site/README.md').read_text() and '<title>two' in (tmp_path/'site/index.html').read_text()
+
 said_in = [('She said naïve things about the café.\n','latin-1','cp1252'), ('sea shells by the sea shore, naïve\n','latin-1','cp1252'), ('the café is open\n','cp1252','cp1252'),
     ('“café”\n','cp1252','cp1252'), ('naïve ','latin-1','cp1252'), ('Fährt der Zug über München, fragte Jürgen?\n','iso-8859-15','cp1252'),
     ('Привет, как дела? Все хорошо, спасибо большое. ','cp1251','cp1251'), ('Dobrý den, bydlím v Praze. Kůň pěkně běží přes řeku.\n','cp1250','cp1250'),
@@ -321,3 +334,31 @@ def test_arch_beside_a_model_is_refused_in_a_run_that_began_with_it(capsys, monk
     for args in (f'{begin} --arch gru',f'{begin} --arch gru'.replace(' --from r', '')):
         rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
         assert rc==2 and 'leave out --arch' in err, err
+
+@pytest.mark.parametrize('run', ['seed=1','runs/n=5','lr=0.01'])
+def test_a_run_named_after_its_settings_keeps_its_name(run, capsys, monkeypatch, tmp_path):
+    "A message has options in place of the keywords of Python, not in place of what somebody typed"
+    err = in_process(f'sample {run}', capsys, monkeypatch, tmp_path)[2]
+    assert f'no trained model in {run}:' in err and f'--run {run}`' in err, err
+    (tmp_path/'t.txt').write_text(text)
+    train = f'train t.txt --run {run} --n-hid 8 --precision fp32 --epochs'
+    assert in_process(f'{train} .2', capsys, monkeypatch, tmp_path)[0]==0
+    err = in_process(f'{train} .2 --seed 3', capsys, monkeypatch, tmp_path)[2]
+    assert err.startswith(f'charrnn train: {run} ') and '--seed 0 in the run and 3 here' in err, err
+
+@pytest.mark.parametrize('args,says', [('evaluate r --encoding latin-1','--encoding would'),
+    ('evaluate r --glob *.md --newline lf','--glob, --newline would'), ('evaluate r t.txt --force-text','--force-text is about'),
+    ('doctor r t.txt --force-text','--force-text is about')])
+def test_an_option_that_would_do_nothing_is_refused(args, says, capsys, monkeypatch, tmp_path):
+    trained(tmp_path, capsys, monkeypatch)
+    rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
+    assert rc==2 and not out and says in err and len(err.splitlines())==1, err
+    assert in_process('evaluate r t.txt --encoding latin-1 --newline lf', capsys, monkeypatch, tmp_path)[0]==0
+
+def test_the_hash_of_a_start_is_compared(capsys, monkeypatch, tmp_path):
+    "Also where the run goes on, and the file is not read again"
+    trained(tmp_path, capsys, monkeypatch)
+    begin = f"train t.txt --run s --from r/model.safetensors --epochs .2 --sha256 {file_sha256(tmp_path/'r/model.safetensors')}"
+    for _ in range(2): assert in_process(begin, capsys, monkeypatch, tmp_path)[0]==0
+    rc,out,err = in_process(begin[:-64]+'0'*64, capsys, monkeypatch, tmp_path)
+    assert rc==2 and '--sha256 '+'0'*64 in err, err

@@ -316,6 +316,15 @@ def test_rounding_costs_nothing_that_shows(shakespeare):
     full,small = evaluate_codes(learn.model, valid).nats,evaluate_codes(rounded_model(learn.model), valid).nats
     assert full<3 and abs(small-full)<0.002
 
+@pytest.mark.parametrize('dtype', ['int8','float32'])
+@pytest.mark.parametrize('bad', [math.nan,math.inf])
+def test_a_broken_model_is_refused(dtype, bad):
+    "Wherever the number is that is not finite: the page could not read it"
+    for nm,_ in lively('mingru', 2).model.named_parameters():
+        tm = lively('mingru', 2)
+        tm.model.get_parameter(nm).data.view(-1)[0] = bad
+        with pytest.raises(ValueError, match='not finite'): page_html(tm, dtype=dtype)
+
 def test_size():
     m = CharRNN(65, 'lstm', **choose_size(1_000_000))
     assert n_params(m)==954_433 and len(page_html(trained(m, map(chr, range(32,97)))).encode())<1_600_000
@@ -333,4 +342,8 @@ def test_from_a_shell(tmp_path, capsys):
     assert main(['html', str(tmp_path/'run'), str(tmp_path/'me.html'), '--title', 'T & U', '--json'])==0
     res,page = json.loads(capsys.readouterr().out),(tmp_path/'me.html').read_text(encoding='utf-8')
     assert res['bytes']==len(page.encode()) and '<title>T &amp; U</title>' in page
+    assert main(['html', str(tmp_path/'run'), str(tmp_path/'exact'), '--dtype', 'float32'])==0         # a folder has a page, too
+    page = (tmp_path/'exact/index.html').read_text(encoding='utf-8')
+    assert '"dtype": "float32"' in page and '"int8"' not in page
+    capsys.readouterr()
     assert main(['html', str(tmp_path/'nothing'), str(tmp_path/'me.html')])==2 and 'charrnn html: There is no trained model' in capsys.readouterr().err

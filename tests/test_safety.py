@@ -1,5 +1,5 @@
 "Nothing is lost, and nothing is mistaken for something else: a test for each fault that was found; test_histories.py looks for more"
-import contextlib,io,json,os,random,re,time,tracemalloc
+import contextlib,io,json,os,random,re,subprocess,sys,time,tracemalloc
 from types import SimpleNamespace
 import pytest, torch
 import numpy as np
@@ -128,6 +128,23 @@ def test_a_process_that_loses_its_run_while_it_uploads_to_a_bucket():
     b.give_back()
     assert b.store.get(MODEL_FILE)==b'again' and [o.name for o in b.store.list()]==[MODEL_FILE]
 
+class Refused(Exception):
+    "What `s3fs` lets through when there is no network: none of Python's own errors"
+
+def test_a_bucket_that_is_away(tmp_path, capsys):
+    "It is a `StoreError` whatever the file system raises; training goes on without it, and ends"
+    store,learn = open_store('memory://away'),make()
+    def away(*args, **kwargs): raise Refused('Could not connect')
+    class Off(Callback):
+        def after_step(self):
+            if self.train_iter!=20: return
+            store.fs = SimpleNamespace(**{o:away for o in ('ls','mv','rm_file','cat_file','pipe_file','makedirs')}, invalidate_cache=lambda: None)
+    fit(learn, [Resume(store, every=10), Off()], n=1)
+    out = capsys.readouterr().out
+    assert learn.train_iter==len(learn.dls.train) and 'could not be stored' in out and 'could not be removed' in out and 'Could not connect' in out
+    for f in (store.list, lambda: store.get('ck-1'), lambda: store.put('ck-1', b''), lambda: store.delete('ck-1')):
+        with pytest.raises(StoreError, match='memory://away: Could not connect'): f()
+
 @pytest.mark.parametrize('same', [True,False])
 def test_trained_between_looking_and_claiming(same, tmp_path):
     "Another process trains, and ends, after this one has looked for a checkpoint and before it claims the run: what it has kept is resumed, or refused"
@@ -225,6 +242,16 @@ def test_only_what_a_run_owns_moves(tmp_path, monkeypatch):
     for bad in ('',' '):
         with pytest.raises(ValueError, match='is empty'): fit(make(), Resume(bad), n=1)
 
+def test_only_what_was_left_half_written_is_swept(tmp_path):
+    "What a killed process leaves goes after a while; a file, or a folder, of somebody else's with a name of that kind stays, and is no obstacle"
+    killed = f'import os\nfrom charrnn_fa.core import whole_file\nwith whole_file({str(tmp_path/"ck-1")!r}) as f: os._exit(9)'
+    assert subprocess.run([sys.executable,'-c',killed]).returncode==9 and len(list(tmp_path.glob('.ck-1.*.tmp')))==1
+    (tmp_path/'.thesis.tmp').write_text('years')
+    (tmp_path/'.cache.tmp').mkdir()
+    for o in tmp_path.iterdir(): os.utime(o, (0,0))
+    DirStore(tmp_path).put('ck-2', b'x')
+    assert sorted(os.listdir(tmp_path))==['.cache.tmp','.thesis.tmp','ck-2'] and (tmp_path/'.thesis.tmp').read_text()=='years'
+
 # Point 4
 def test_export(tmp_path):
     "After a fit with Resume, with it as a lasting callback, and where something cannot be pickled"
@@ -239,6 +266,10 @@ def test_export(tmp_path):
     assert got.sample('she', 20, seed=1)==learn.sample('she', 20, seed=1) and got.resume.more==1
     for f in (lambda: got.fit(1), lambda: got.fit_steps(3), lambda: got.fit_minutes(.1), got.evaluate, got.doctor, got.lr_find, got.validate):
         with pytest.raises(ValueError, match='holds no text'): f()
+    fn = got.save_trained(tmp_path/'m.safetensors')                      # a page, a folder and a file need the model alone
+    assert load_trained(fn).sample('she', 20, seed=1)==learn.sample('she', 20, seed=1) and load_trained(fn).info['split']==dls.split
+    assert '"Loss"' not in got.to_html(tmp_path/'m.html').read_text()
+    assert load_trained(got.to_folder(tmp_path/'m')/MODEL_FILE).info['corpus']==dls.corpus_name
     got.remove_cb(got.resume)
     got.dls = CharDataLoaders.from_text(text, vocab=got.vocab, bs=4, seq_len=16, device='cpu')
     fit(got, n=1)
@@ -297,6 +328,14 @@ def test_a_full_disk_is_named(tmp_path):
     with pytest.raises(OSError, match='a.html'):
         with whole_file(tmp_path/'a.html') as f: raise OSError(28, 'No space left on device')
 
+def test_a_name_of_many_bytes(tmp_path):
+    "As long as the system allows, in characters of three bytes; where it does not, the error names the file, not the one beside it"
+    fn = tmp_path/f"{'語'*83}.html"
+    write_bytes(fn, b'page')
+    assert fn.read_bytes()==b'page'
+    with pytest.raises(OSError) as e: write_bytes(tmp_path/f"{'語'*90}.html", b'page')
+    assert e.value.filename==str(tmp_path/f"{'語'*90}.html")
+
 def test_the_warning_comes_back(tmp_path, monkeypatch, capsys):
     class Full(DirStore):
         def put(self, name, data):
@@ -325,6 +364,19 @@ def test_a_damaged_model_is_named_and_not_used(tmp_path):
     write_bytes(p, model_bytes(learn))
     tm,out = quiet(load_run, tmp_path)
     assert 'NaN' in out and all(o.isfinite().all() for o in tm.model.parameters())
+
+@pytest.mark.parametrize('how', ['save_trained','to_folder'])
+def test_a_model_that_was_put_into_a_run_that_goes_on(how, tmp_path):
+    "By hand, beside the checkpoints: it is the model of the run until the run is made longer"
+    run,learn = tmp_path/'run',make()
+    fit(learn, Resume(run, every=20), fit='steps', steps=40)
+    if how=='to_folder': learn.to_folder(run)
+    else: learn.save_trained(run/MODEL_FILE)
+    old = load_run(run)
+    assert 'step' not in old.info and old.sample('she', 30, seed=1)==learn.sample('she', 30, seed=1)
+    longer = make()
+    fit(longer, Resume(run, every=20, more=1), fit='steps', steps=40)
+    assert load_run(run).sample('she', 30, seed=1)==longer.sample('she', 30, seed=1)!=old.sample('she', 30, seed=1)
 
 def test_a_run_that_diverged_keeps_its_best(tmp_path):
     class Spoil(Callback):
@@ -498,6 +550,19 @@ def test_other_metrics_on_resume(tmp_path):
     assert {len(o) for o in rows}=={6} and len(rows)==4 and rows[0][3]=='bits_per_char'
     assert {len(o) for o in learn.recorder.values}=={4} and np.isnan(learn.recorder.values[0][2]) and learn.recorder.values[0][3]>0
 
+def test_the_table_of_another_run_stays(tmp_path):
+    "Two runs write into one `history.csv` in turn: the one that is resumed takes its own rows out, and leaves the other's"
+    def go(name, lr, *cbs):
+        learn = make()
+        learn.path = tmp_path
+        with learn.no_bar(): quiet(learn.fit_one_cycle, 3, lr, cbs=[Resume(tmp_path/name, every=10), CSVLogger(append=True), *cbs])
+        return (tmp_path/'history.csv').read_text()
+    with pytest.raises(RuntimeError): go('a', 1e-2, Break(70))
+    begun = (tmp_path/'history.csv').read_text()
+    other = go('b', 2e-2).removeprefix(begun)
+    rows  = go('a', 1e-2).removeprefix(other).splitlines()
+    assert begun.count('\n')==2 and other.count('\n')==4 and len(rows)==4 and rows[:2]==begun.splitlines()
+
 # A longer run
 def test_longer(tmp_path):
     "A new segment from the best weights; killed, it is resumed bit for bit; the same cell again finds it finished; a model of the new segment replaces the old one"
@@ -602,3 +667,15 @@ def test_a_damaged_checkpoint_is_told_of_once(tmp_path):
     said,bad = [],set()
     e,tree = newest_checkpoint(Moving(tmp_path/'run'), said.append, bad)
     assert e.name==older[-2].name and bad=={last.name} and len(said)==1 and last.name in said[0]
+
+def test_a_file_in_the_home_folder(tmp_path, monkeypatch):
+    "`~` is the home folder for what is written and read as it is for a run, not the name of a folder here"
+    (tmp_path/'here').mkdir()
+    monkeypatch.chdir(tmp_path/'here')
+    monkeypatch.setenv('HOME', str(tmp_path))
+    learn = make()
+    fn = learn.save_trained('~/m.safetensors')
+    made = [fn, quiet(learn.to_html, '~/m.html')[0], quiet(learn.to_folder, '~/m')[0]/MODEL_FILE, draw_grid([faces(1)[0]]).save('~/d.html')]
+    assert all(o.is_relative_to(tmp_path) and o.exists() for o in made) and not os.listdir('.')
+    assert load_trained('~/m.safetensors').sample('she', 20, seed=1)==learn.sample('she', 20, seed=1)
+    with pytest.raises(ValueError, match='is a folder'): learn.to_html('~/m')

@@ -116,18 +116,18 @@ def _read_drawings(x, n, recognized):
     if not isinstance(x,(str,os.PathLike)): return list(x)[:n]
     s = str(x)
     if s.startswith(('http://','https://')): s = str(url_file(s))
-    fs = sorted(o for o in Path(s).glob('**/*') if o.name.endswith(('.svg','.ndjson','.ndjson.gz'))) if Path(s).is_dir() else [Path(s)]
+    fs = sorted(o for o in Path(s).glob('**/*') if o.name.lower().endswith(('.svg','.ndjson','.ndjson.gz'))) if Path(s).is_dir() else [Path(s)]
     if not fs or not fs[0].exists(): raise CorpusError(f'{s} is not an .svg or .ndjson file, nor a folder with some (looked in {Path.cwd()})')
     res = []
     for f in fs:
-        if f.suffix=='.svg': res.append(_sound_svg(f))
+        if f.suffix.lower()=='.svg': res.append(_sound_svg(f))
         else: res += _lines_of(f, n, recognized)
     return res[:n]
 
 def _lines_of(f, n, recognized):
     "Strokes of the first `n` drawings in an ndjson file, compressed or not"
     try:
-        with (gzip.open if f.suffix=='.gz' else open)(f, 'rt', encoding='utf-8') as o: return _ndjson(o, n, recognized)
+        with (gzip.open if f.suffix.lower()=='.gz' else open)(f, 'rt', encoding='utf-8') as o: return _ndjson(o, n, recognized)
     except (gzip.BadGzipFile, EOFError, UnicodeDecodeError) as e: raise CorpusError(f'{f} could not be read ({e}): download it again') from None
 
 # %% ../../nbs/76_draw.files.ipynb #776078b8

@@ -168,7 +168,8 @@ def find_unit(self:CharLearner|TrainedModel,
     def _measured(v, i):
         texts = _steered(self.model, self.vocab, text, on, on*v, max_len, seed+i, alike=True, temperature=temperature)
         return np.array([measure(Drawing(t[1:], a['name'])) for t in texts], float)                       # (n_hid,)
-    more = np.mean([_measured(value, i)-_measured(-value, i) for i in range(tries)], axis=0)
+    more = np.array([_measured(value, i)-_measured(-value, i) for i in range(tries)])                     # (tries, n_hid)
+    more = np.where(np.isnan(more), 0, more).mean(0)                                                      # what could not be measured tells nothing
     unit = int(np.abs(more).argmax())
     return unit,float(more[unit])
 

@@ -91,7 +91,9 @@ def braille(self:Drawing
     "The drawing in Braille dots, for a terminal"
     g = ALPHABETS[self.alphabet]['grid']
     on = np.zeros((-(-g//4)*4, -(-g//2)*2), bool)
-    for s in self.strokes: on[tuple(stroke_pixels(s).T[::-1])] = True
+    for s in self.strokes:
+        p = stroke_pixels(s)
+        on[tuple(p[((p>=0)&(p<g)).all(1)].T[::-1])] = True                              # what lies beyond the sheet is left out, as in the SVG
     bits = np.array([[1,8],[2,16],[4,32],[64,128]])                                     # Unicode's numbering of the dots
     cells = (on.reshape(len(on)//4, 4, -1, 2)*bits[:,None]).sum((1,3))                  # (lines, characters)
     return '\n'.join(''.join(chr(0x2800+c) for c in row) for row in cells)
@@ -125,7 +127,7 @@ def save(self:Drawings,
     path # An `.html` file to write
 )->Path: # The file
     "Write the grid as one HTML file that needs nothing else"
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix!='.html': raise ValueError(f'{path.name} must end in .html')
     write_bytes(path, f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta name="color-scheme" content="light dark"><title>Drawings</title><body style="margin:1rem">{self._repr_html_()}</body></html>\n'.encode('utf-8', 'replace'))

@@ -39,7 +39,8 @@ def alphabet_of(
     "The alphabet that a text or vocabulary of drawings is written in"
     if isinstance(x,str) and x in ALPHABETS: return ALPHABETS[x]
     chars = set(getattr(x, 'itos', x))
-    return first(a for a in ALPHABETS.values() if chars&{a['up'],a['close']} and chars<=set(letters(a)))
+    def _fits(a): return chars<=set(letters(a)) and chars&{a['up'],a['close']} and all(chars&set(a[k]) for k in ('cols','rows') if a[k])
+    return first(a for a in ALPHABETS.values() if _fits(a))
 
 # %% ../../nbs/74_draw.strokes.ipynb #6d660c10
 def as_alphabet(

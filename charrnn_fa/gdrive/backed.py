@@ -30,7 +30,8 @@ class BackedStore:
     def __reduce__(self): return BackedStore, (self.far,self.near,self.again)
     def quota(self): return self.far.quota()
     @property
-    def waiting(self): return [o.name for o in self.near.list()]
+    def waiting(self): return [o.name for o in self._here()]
+    def _here(self): return [o for o in self.near.list() if not (self.near.path/o.name).is_dir()]   # the folder of gdrive:a holds that of gdrive:a/b
     def _away(self): return time.monotonic()<self._next
 
 # %% ../../nbs/41_gdrive.backed.ipynb #14505adb
@@ -68,7 +69,7 @@ def flush(self:BackedStore)->dict: # An `Entry` for each name that was sent
     sent = {}
     if not self._may_send(): return sent
     try:
-        for o in sorted(self.near.list(), key=lambda o: o.created, reverse=True):
+        for o in sorted(self._here(), key=lambda o: o.created, reverse=True):
             sent[o.name] = self._send(o.name, self.near.get(o))
             self.near.delete(o)
         for o in sorted(self._doomed):
@@ -103,7 +104,7 @@ def list(self:BackedStore)->list:
             if self._last is None: raise
             self._went(e)
     found = {k:v for k,v in self._last.items() if k not in self._doomed}
-    found.update({o.name:o for o in self.near.list()})
+    found.update({o.name:o for o in self._here()})
     return [v for k,v in sorted(found.items())]
 
 # %% ../../nbs/41_gdrive.backed.ipynb #fd780e73

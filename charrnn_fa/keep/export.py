@@ -20,13 +20,15 @@ def save_trained(self:CharLearner,
     **info # Further facts to keep with it: numbers, strings, lists, dictionaries
 )->Path: # The file
     "Write the model alone to one file; takes what `model_bytes` takes"
+    path = Path(path).expanduser()
     write_bytes(path, model_bytes(self, **info))
-    return Path(path)
+    return path
 
 # %% ../../nbs/34b_keep.export.ipynb #b6728085
 class NoText:
     "What an exported learner has instead of loaders: it makes loaders for other texts, and says so where its own are asked for"
-    def __init__(self, dls): self._empty = dls.new_empty()
+    hashes = {}                                           # of no part
+    def __init__(self, dls): self._empty,self.corpus_name,self.split = dls.new_empty(),getattr(dls, 'corpus_name', None),getattr(dls, 'split', None)
     def cpu(self):
         self._empty.cpu()
         return self

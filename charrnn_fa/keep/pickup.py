@@ -209,10 +209,11 @@ def _write_best(self:PickUp, cb, name):
 @patch
 def _retell(self:PickUp):
     "Write the rows of the epochs before into table and files again"
-    for cb in self.learn.cbs:
-        if isinstance(cb,CSVLogger) and cb.append: drop_last_part(cb)
     # an earlier version did not note the time of an epoch after which a callback ended the fit
-    for i,(v,t) in enumerate(zip_longest(self.learn.recorder.values, self.times, fillvalue='')): self.learn.logger([i,*v,t])
+    rows = [[i,*v,t] for i,(v,t) in enumerate(zip_longest(self.learn.recorder.values, self.times, fillvalue=''))]
+    for cb in self.learn.cbs:
+        if isinstance(cb,CSVLogger) and cb.append: drop_last_part(cb, rows)
+    for o in rows: self.learn.logger(o)
     step,n = self.tree['step'],self.learn.last_step                  # as a fit of minutes has decided it by now
     longer = self.words['more'].format(self.segment+1)
     where  = f'step {step:,} of {n:,}' if n<math.inf else f"step {step:,}, epoch {self.tree['epoch']+1} of {self.tree['n_epoch']}"

@@ -106,15 +106,19 @@ def _rows(values, was, now):
 
 # %% ../../nbs/34_keep.state.ipynb #bcb6d4bb
 def drop_last_part(
-    cb:CSVLogger # In `before_fit`, one that appends
+    cb:CSVLogger, # In `before_fit`, one that appends
+    rows:list # The rows of this run so far, which will be written again below the header of a moment ago
 ):
-    "Take the last header but one, with its rows, out of the file of a `CSVLogger`; the last header was written a moment ago"
+    "Take the last part that begins with the first of `rows`, and headers without a row, out of the file of a `CSVLogger`; parts of other fits stay"
     cb.file.flush()
     lines = (cb.path/cb.fname).read_text().splitlines(keepends=True)
     heads = [i for i,o in enumerate(lines) if o.startswith('epoch,')]
+    *parts,now = [lines[i:j] for i,j in zip(heads, [*heads[1:],None])]
+    first = [str(o) for o in rows[0][:2]] if rows else None                     # epoch and training loss
+    own   = [i for i,o in enumerate(parts) if len(o)>1 and o[1].split(',')[:2]==first][-1:]
     cb.file.seek(0)
     cb.file.truncate()
-    cb.file.writelines(lines[:heads[-2] if len(heads)>1 else heads[-1]]+lines[heads[-1]:])
+    cb.file.writelines(sum([o for i,o in enumerate(parts) if len(o)>1 and i not in own], lines[:heads[0]])+now)
     cb.file.flush()
 
 # %% ../../nbs/34_keep.state.ipynb #7603570e

@@ -6,7 +6,7 @@
 __all__ = ['Entry', 'StoreError', 'plain_name', 'DirStore', 'FsspecStore', 'register_store', 'open_store']
 
 # %% ../../nbs/30_keep.store.ipynb #14c64bd1
-import errno,shutil,time,uuid
+import errno,re,shutil,time,uuid
 from dataclasses import dataclass
 from urllib.request import url2pathname
 from fastcore.all import *
@@ -112,13 +112,15 @@ def _entry(self:DirStore, p):
     return Entry(p.name, st.st_size, st.st_mtime, p.name)
 
 # %% ../../nbs/30_keep.store.ipynb #bf379112
+_half = re.compile(r'\..+\.\d+-[0-9a-f]{8}\.tmp')                    # as `whole_file` names what is not whole yet; `.notes.tmp` is somebody's own
+
 @patch
 def _sweep(self:DirStore, idle=60.):
-    "Remove, once, temporary files that nothing has been written to for `idle` seconds"
+    "Remove, once, temporary files of `whole_file` that nothing has been written to for `idle` seconds"
     if self._swept: return
     self._swept = True
     for p in self.path.glob('.*.tmp') if self.path.exists() else ():
-        if (o := self._entry(p)) and time.time()-o.created>idle: p.unlink(missing_ok=True)
+        if _half.fullmatch(p.name) and (o := self._entry(p)) and time.time()-o.created>idle: p.unlink(missing_ok=True)
 
 # %% ../../nbs/30_keep.store.ipynb #fac52cde
 class FsspecStore:
@@ -138,7 +140,8 @@ class FsspecStore:
     def __str__(self): return self.url
     def _do(self, what, f, *args, **kwargs):
         try: return f(*args, **kwargs)
-        except OSError as e: raise StoreError(f'Cannot {what} in {self.url}: {e}', **_why(e)) from e
+        except Exception as e:                                        # each file system lets errors of its own through, such as botocore's
+            raise StoreError(f'Cannot {what} in {self.url}: {str(e) or type(e).__name__}', **(_why(e) if isinstance(e,OSError) else {})) from e
 
     def _at(self, o): return f"{self.root.rstrip('/')}/{plain_name(o)}"
 

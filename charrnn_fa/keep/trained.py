@@ -7,7 +7,7 @@ __all__ = ['model_state', 'part_hashes', 'bare_names', 'load_weights', 'TrainedM
            'load_trained', 'load_run', 'TextChanged', 'text_of_run', 'recorded_hashes']
 
 # %% ../../nbs/33_keep.trained.ipynb #0603d7c2
-import functools,importlib.metadata,math,os,platform,re
+import functools,importlib.metadata,os,platform,re
 import torch, torch.nn as nn
 from fastcore.all import *
 from ..core import *
@@ -46,6 +46,7 @@ def part_hashes(
 
 def _source_hashes(dls):
     "Hashes of those parts that can be read again at the source"
+    if (known := getattr(dls, 'hashes', None)) is not None: return known                  # an exported learner has no text
     return {k:o for k,o in part_hashes(dls).items() if k!='train' or not getattr(dls, 'replay', False)}
 
 # %% ../../nbs/33_keep.trained.ipynb #eb9ea5ec
@@ -146,7 +147,7 @@ def load_trained(
     sha256:str=None, # Hash that the file must have
 )->TrainedModel: # Model, vocabulary and what was saved with them
     "Build a trained model from its file; a damaged or foreign one raises a CheckpointError"
-    fn = url_file(path, sha256) if re.match('https?://', str(path)) else Path(path)
+    fn = url_file(path, sha256) if re.match('https?://', str(path)) else Path(path).expanduser()
     if sha256 and (got := file_sha256(fn))!=sha256.lower(): raise CheckpointError(f'{path} is another file than expected: its sha256 is {got}, not {sha256}')
     try: return trained_model(from_bytes(fn.read_bytes()), model, device)
     except CheckpointError as e: raise CheckpointError(f'{path} is {e}') from None
@@ -155,19 +156,21 @@ def load_trained(
 def _finite(tree): return all(o.isfinite().all() for o in tree['model'].values() if o.is_floating_point())
 
 def _model_file(store):
-    "The tree of a run's `model.safetensors` if it is there and sound; says why it is not used otherwise"
-    if not any(o.name==MODEL_FILE for o in store.list()): return None
+    "The tree of a run's `model.safetensors` if it is there and sound, and when it was written; says why it is not used otherwise"
+    e = next((o for o in store.list() if o.name==MODEL_FILE), None)
+    if e is None: return None,0.
     try: tree = from_bytes(store.get(MODEL_FILE))
-    except (CheckpointError,StoreError) as e: why = str(e)
+    except (CheckpointError,StoreError) as err: why = str(err)
     else:
-        if isinstance(tree.get('model'),dict) and _finite(tree): return tree
+        if isinstance(tree.get('model'),dict) and _finite(tree): return tree,e.created
         why = 'it has weights that are NaN or infinite'
     print(f'{MODEL_FILE} in {store} cannot be used ({why}): taking the newest sound checkpoint instead')
+    return None,0.
 
 # %% ../../nbs/33_keep.trained.ipynb #a4f5dca0
-def _later(e, tree):
+def _later(e, tree, at):
     "Whether a checkpoint is from after the run's `model.safetensors` was saved"
-    return step_and_phase(e.name)[0]>tree.get('run_steps', math.inf)
+    return step_and_phase(e.name)[0]>tree['run_steps'] if 'run_steps' in tree else e.created>at
 
 def load_run(
     store, # A store, or what `open_store` takes
@@ -177,10 +180,10 @@ def load_run(
 )->TrainedModel: # Samples and evaluates
     "The model of a run: that of its `model.safetensors`, or of its newest sound checkpoint while there is none or the run goes on"
     store = open_store(store)
-    tree  = None if best else _model_file(store)
-    if tree and not any(_later(o, tree) for o in checkpoints(store)): return trained_model(tree, model, device)
+    tree,at = (None,0.) if best else _model_file(store)
+    if tree and not any(_later(o, tree, at) for o in checkpoints(store)): return trained_model(tree, model, device)
     e,ck = best_checkpoint(store) if best else newest_checkpoint(store)
-    if ck and (tree is None or _later(e, tree)): tree = ck             # else those that came later are damaged
+    if ck and (tree is None or _later(e, tree, at)): tree = ck             # else those that came later are damaged
     if tree: return trained_model(tree, model, device)
     raise ValueError(f'There is no trained model in {store}: train one there first')
 

@@ -42,7 +42,7 @@ def _file(tm):
 # %% ../../nbs/83_share.folder.ipynb #7801f8c4
 def _folder(path, tm, title, page):
     "Write the three files"
-    path = Path(path)
+    path = Path(path).expanduser()
     write_page(page, path/'index.html')
     fn = path/MODEL_FILE
     write_bytes(fn, _file(tm))
@@ -52,7 +52,7 @@ def _folder(path, tm, title, page):
 
 # %% ../../nbs/83_share.folder.ipynb #8cec7859
 @patch
-@delegates(page_html, but=['tm','dtype'])
+@delegates(page_html, but=['tm'])
 def to_folder(self:TrainedModel,
     path, # Folder to write into; it is made
     **kwargs

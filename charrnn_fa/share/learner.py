@@ -16,6 +16,7 @@ from ..use.evaluation import *
 from ..use.sampling import *
 from ..use.copies import *
 from ..keep.trained import *
+from ..keep.export import *
 from .page import *
 from .folder import *
 
@@ -47,7 +48,8 @@ def _of_learner(learn):
     return TrainedModel(bare_model(learn.model), learn.vocab, {k:v for k,v in model_state(learn).items() if k not in ('model','vocab')})
 
 def _measured(learn, tm):
-    "A model, measured on a learner's text"
+    "A model, measured on a learner's text, if it has one"
+    if isinstance(learn.dls,NoText): return tm
     train,valid = (getattr(o, 'codes', ()) for o in learn.dls.loaders[:2])
     return measured(tm, train, valid, getattr(learn.dls, 'split', None))
 
@@ -65,7 +67,7 @@ def to_html(self:CharLearner,
 
 # %% ../../nbs/84_share.learner.ipynb #170ac6a0
 @patch
-@delegates(page_html, but=['tm','dtype'])
+@delegates(page_html, but=['tm'])
 def to_folder(self:CharLearner,
     path, # Folder to write into; it is made
     **kwargs

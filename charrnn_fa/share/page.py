@@ -132,7 +132,7 @@ def write_page(
     fn # File to write
 )->Path: # The file
     "Write a page and say how large it is"
-    fn,data = Path(fn),page.encode('utf-8', 'replace')
+    fn,data = Path(fn).expanduser(),page.encode('utf-8', 'replace')
     write_bytes(fn, data)
     big = '' if len(data)<5_000_000 else ': too large for some mail; a smaller `n_hid` makes it smaller'
     print(f'{fn}: {len(data)/1e6:.2f} MB{big}')
@@ -144,10 +144,19 @@ def check_place(
     page:bool=True, # Whether one page is to be written there, or a folder of files
 ):
     "Refuse a place where it cannot be written"
-    p = Path(to)
+    p = Path(to).expanduser()
     if not str(to).strip(): raise ValueError('The name of the file to write is empty: give one that ends in .html, or a folder')
     if page and p.is_dir(): raise ValueError(f"{to} is a folder: name a file in it, such as {p/'model.html'}")
     if not page and p.exists() and not p.is_dir(): raise ValueError(f'{to} is a file: name a folder, or a page that ends in .html')
+    if not page: _check_own(p)
+
+_marks = {'index.html':b'id="weights"', 'README.md':b'tags: [charrnn_fa'}      # what is in those that are written here
+
+def _check_own(p):
+    "Refuse a folder with a page or a README of somebody else's: they would be replaced"
+    for nm,mark in _marks.items():
+        if (p/nm).is_file() and mark not in (p/nm).read_bytes():
+            raise ValueError(f"{p/nm} is there already, and would be replaced: name a folder of its own, such as {p/'model'}, or move the file away")
 
 # %% ../../nbs/82_share.page.ipynb #12d46113
 @patch

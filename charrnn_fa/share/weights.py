@@ -16,12 +16,17 @@ from ..models import *
 from ..counted import *
 
 # %% ../../nbs/81_share.weights.ipynb #c9675aac
+def _check_finite(ws):
+    "Refuse weights that a browser could not even read: JSON has no NaN"
+    if not all(torch.isfinite(o).all() for o in ws):
+        raise ValueError('There are weights that are not finite: this model was broken in training (train it again with a lower learning rate)')
+
 def quantise(
     w:torch.Tensor # Weights, float, shape (n_out, n_in)
 )->tuple: # Whole numbers, int8, shape (n_out, n_in), and a scale per row, float32, shape (n_out,)
     "Round weights to 255 levels per output row"
     w = w.detach().float().cpu()
-    if not torch.isfinite(w).all(): raise ValueError('There are weights that are not finite: this model was broken in training (train it again with a lower learning rate)')
+    _check_finite([w])
     s = w.abs().amax(1)/127
     return (w/s.clamp_min(1e-30)[:,None]).round().to(torch.int8),s
 
@@ -145,6 +150,7 @@ def page_model(
     "Round a model, or leave its counts out, so that it fits into a page"
     model,note = bare_model(model),''
     if not isinstance(model,(CharRNN,Counted)): raise ValueError(f'A page is made of a CharRNN, and this is a {type(model).__name__}: train one of the cells {", ".join(CELLS)}')
+    _check_finite(model.state_dict().values())
     if isinstance(model,Counted):
         n = len(pack_weights(model, dtype)[1])
         if n>n_max or not count_arrays(model.counts):

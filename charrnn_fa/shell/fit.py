@@ -105,7 +105,7 @@ def _restarted(a, dls, tree):
     "The model of a checkpoint, arguments that go with it, and what the run has recorded of its start"
     start = tree['start']
     refuse_sizes('A trained model', n_hid=a.n_hid, n_layers=a.n_layers, n_cells=a.n_cells)
-    other = [f'{k}={a[k]} here, {start[k]} in the run' for k in _start_opts if a[k] is not None and a[k]!=start[k]]
+    other = [f'{k}={a[k]} here, {start[k]} in the run' for k in (*_start_opts,'sha256') if a[k] is not None and a[k]!=start[k]]
     if other: raise ValueError(f'{a.run} was started with other settings: {", ".join(other)}')
     if dls.vocab.hash!=tree['vocab_hash']: raise ValueError(f'{a.run} was trained on a different text, with other characters: choose another `run`')
     model = trained_model(tree).model
@@ -194,6 +194,7 @@ def doctor_run(
     force_text:bool=False, # Take the run's own text even if it has changed since
 )->dict: # `findings`, `yardsticks`, `valid_nats`, checks that `passed` and `failed`
     "Examine a run: is its loss good for this text, and if not, why?"
+    refuse_idle(corpus, force_text)
     with contextlib.redirect_stdout(sys.stderr):
         check_run(run)
         _,tree = newest_checkpoint(run)

@@ -92,8 +92,11 @@ _without = dict(unknown=("pass unknown='skip' .*?a character to use instead, or"
 def as_options(
     msg:str, # What the library says
     f, # Function of the command
+    typed=(), # What somebody typed, such as `'runs/lr=0.01'`, which is no keyword argument
 )->str: # The same in one line
     "A message with the options of a command in place of keyword arguments"
+    own = {chr(0xf0000+i):o for i,o in enumerate(sorted(typed, key=len, reverse=True))}      # stands in their place meanwhile
+    for c,o in own.items(): msg = msg.replace(o, c)
     msg = re.sub(r' \([^()]*(Resume\([^()]*)?\bforce=[^()]*\)?[^()]*\)', '', ' '.join(msg.split()))     # `force` of `Resume` has no option
     msg = re.sub(r'Resume\(\.\.\., more=\d+\)', '--more', msg)
     for k,(advice,rest) in _without.items():
@@ -102,5 +105,6 @@ def as_options(
     def _given(m): return f"{opts[m[1]]} '{m[3]}'" if set(m[3]) & set('*? ') else f'{opts[m[1]]} {m[3]}'
     def _setting(m): return opts.get(m[1], m[1].removeprefix('n_'))+' '
     msg = re.sub(r'\b(?:plan|layout|model|same) (\w+) (?=(?:up to )?\S+ (?:\w+ )?in the run)', _setting, msg)       # of a comparison with a run, what differs
-    for k,opt in opts.items(): msg = re.sub(rf"\b({k})=(['\"]?)([^\s'\",)]+)\2", _given, msg).replace(f'`{k}`', opt)
+    for k,opt in opts.items(): msg = re.sub(rf"(?<![\w/\\.-])({k})=(['\"]?)([^\s'\",)]+)\2", _given, msg).replace(f'`{k}`', opt)
+    for c,o in own.items(): msg = msg.replace(c, o)
     return msg

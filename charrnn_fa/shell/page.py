@@ -42,7 +42,7 @@ def html_run(
     if page: tm = page_ready(tm, dtype)
     tm = _measured(tm)
     with contextlib.redirect_stdout(sys.stdout if show else sys.stderr):
-        fn  = tm.to_html(to, dtype=dtype, **kwargs) if page else tm.to_folder(to, **kwargs)/'index.html'
+        fn  = tm.to_html(to, dtype=dtype, **kwargs) if page else tm.to_folder(to, dtype=dtype, **kwargs)/'index.html'
         res = dict(file=str(fn), bytes=fn.stat().st_size)
         if not page:
             res['sha256'] = file_sha256(fn.with_name(MODEL_FILE))
