@@ -24,7 +24,7 @@ test: setup cached
 	$(path) tests/in_sync.sh
 	$(path) chkstyle nbs tests bench
 	$(path) OMP_NUM_THREADS=1 nbdev-test
-	$(path) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile tests
+	$(path) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 
 # The core of the suite on every Python from 3.10 on that is to be found, each in an environment of its own
 test-all: cached

@@ -6,6 +6,12 @@ import pytest
 root = Path(__file__).parent.parent
 skipped = '.git','.venv','.venv-colab','_proc','_docs','build','dist','runs','__pycache__','.pytest_cache','.hypothesis','*.egg-info'
 
+longest = 'doctor cli docs histories resume_kill colab_pins drive jupyter distributed colab look page drive_resume resume core bar'.split()
+
+def pytest_collection_modifyitems(items):
+    "Files that take minutes come first, since what is left alone at the end is waited for by both processes; in a file the order stays"
+    items.sort(key=lambda o: longest.index(nm) if (nm := o.path.stem.removeprefix('test_')) in longest else len(longest))
+
 @pytest.fixture
 def project(tmp_path):
     "A copy of the project, without what is built in it"
