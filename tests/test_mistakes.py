@@ -1,5 +1,5 @@
 "What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
-import copy,json,pickle,re,shlex,signal,traceback
+import copy,json,pickle,re,shlex,shutil,signal,traceback
 import pytest
 from charrnn_fa.everything import *
 from test_cli import in_process
@@ -286,6 +286,15 @@ def test_a_folder_with_a_page_or_a_readme_of_ones_own(name, capsys, monkeypatch,
     assert (tmp_path/'docs'/name).read_text()=='my thesis'
     for title in ('one','two'): assert in_process(f'html r site --title {title}', capsys, monkeypatch, tmp_path)[0]==0
     assert '# two' in (tmp_path/'site/README.md').read_text() and '<title>two' in (tmp_path/'site/index.html').read_text()
+
+def test_the_folder_of_another_run_is_no_place_for_a_page(capsys, monkeypatch, tmp_path):
+    "Its `model.safetensors` would be replaced; in that of the run itself a page may be"
+    trained(tmp_path, capsys, monkeypatch)
+    shutil.copytree(tmp_path/'r', tmp_path/'other')
+    had = {o.name:o.read_bytes() for o in (tmp_path/'other').iterdir()}
+    rc,out,err = in_process('html r other', capsys, monkeypatch, tmp_path)
+    assert rc==2 and 'other is a run of its own' in err and {o.name:o.read_bytes() for o in (tmp_path/'other').iterdir()}==had, err
+    assert in_process('html r r', capsys, monkeypatch, tmp_path)[0]==0 and (tmp_path/'r/index.html').exists()
 
 said_in = [('She said naïve things about the café.\n','latin-1','cp1252'), ('sea shells by the sea shore, naïve\n','latin-1','cp1252'), ('the café is open\n','cp1252','cp1252'),
     ('“café”\n','cp1252','cp1252'), ('naïve ','latin-1','cp1252'), ('Fährt der Zug über München, fragte Jürgen?\n','iso-8859-15','cp1252'),

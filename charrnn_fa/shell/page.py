@@ -28,6 +28,12 @@ def _measured(tm):
     return measured(tm, train, valid, tm.info['split'])
 
 # %% ../../nbs/87_shell.page.ipynb #13b7c361
+def _check_other(run, to):
+    "Refuse the folder of another run: its model would be replaced"
+    if not to.is_dir() or not any(o.name!=MODEL_FILE and is_run_file(o.name) for o in to.iterdir()): return
+    own = Path(run).expanduser()
+    if not (own.is_dir() and own.samefile(to)): raise ValueError(f'{to} is a run of its own, whose {MODEL_FILE} would be replaced: name another folder')
+
 def html_run(
     run:str, # A folder, or another store
     to:str, # File to write, if it ends in .html, else a folder
@@ -38,6 +44,7 @@ def html_run(
     "Write a run's model as a page or a folder; takes what `page_html` takes"
     page = Path(to).suffix.lower() in ('.html','.htm')
     check_place(to, page)
+    if not page: _check_other(run, Path(to).expanduser())
     tm = run_model(run)
     if page: tm = page_ready(tm, dtype)
     tm = _measured(tm)
