@@ -322,6 +322,20 @@ def test_save_load_and_export(tmp_path):
     assert same(learn.model, back.model) and back.sample('she', 20, seed=1)==learn.sample('she', 20, seed=1)
     assert len(learn.dls.train)>0 and learn.opt is not None                         # export puts back what it takes out
 
+@pytest.mark.parametrize('counts', [None,3])
+def test_an_exported_learner_reads_the_texts_that_it_is_given(counts, tmp_path, capsys):
+    learn = make(verse, path=tmp_path, counts=counts, cbs=[ShowSamples(), ShowLoss()])
+    quiet(learn, lambda: learn.fit(1, 1e-2))
+    learn.export('whole.pkl')
+    back,text = load_learner(tmp_path/'whole.pkl'),verse[:600]
+    for f in (lambda o: o.get_preds(dl=o.dls.test_dl([text]))[0], lambda o: torch.tensor(o.validate(dl=o.dls.test_dl([text]))),
+        lambda o: torch.tensor(o.evaluate(o.dls.test_dl([text])).nats), lambda o: torch.tensor(o.loss_by(text).nats),
+        lambda o: torch.tensor([*o.memory(text, upto=4).loss.values()]), lambda o: torch.tensor(len(o.memorised(text, source=verse).copies.longest))):
+        for _ in range(2): assert torch.equal(quiet(back, lambda: f(back)), quiet(learn, lambda: f(learn)))
+    back.show_results(dl=back.dls.test_dl([text]), max_n=1)
+    with pytest.raises(ValueError, match='pass it as source='): back.memorised(text)
+    assert same(load_trained(back.save_trained(tmp_path/'m.safetensors')).model, learn.model)
+
 def test_schedules():
     for verb,args in dict(fit=[1], fit_one_cycle=[1], fit_flat_cos=[1], fit_sgdr=[1,1], fit_steps=[9]).items():
         learn = make()

@@ -67,7 +67,7 @@ def known_yardsticks(
     n_max:int=5_000_000, # A longer text is not counted, unless it was before: it would take longer than a person waits
 )->Yardsticks: # None where there is nothing to count, or too much
     "The yardsticks of a text that is counted in a moment"
-    codes = [getattr(o, 'codes', ()) for o in dls.loaders[:2]]
+    codes = [getattr(o, 'codes', ()) for o in getattr(dls, 'loaders', ())[:2]]
     if len(codes)<2 or min(map(len, codes))<2: return None
     return yardsticks(dls) if len(codes[0])<=n_max or hasattr(dls,'_yardsticks') else None
 

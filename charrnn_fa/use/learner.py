@@ -27,7 +27,7 @@ def _part(dls, dl):
     "What to call the text of a loader in a result"
     split = split_name(dls)
     names = ['training part', 'validation part', 'test part']
-    i = first(i for i,o in enumerate(dls.loaders) if o is dl)
+    i = first(i for i,o in enumerate(getattr(dls, 'loaders', ())) if o is dl)
     if i is None: return 'another text'
     if i==1 and split: return split
     return (names[i] if i<3 else f'part {i}')+(f', {split}' if split else '')
