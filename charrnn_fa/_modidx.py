@@ -2208,6 +2208,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                              'charrnn_fa/train/yardstick.py'),
                                             'charrnn_fa.train.yardstick.Yardsticks.passed': ( 'train.yardstick.html#yardsticks.passed',
                                                                                               'charrnn_fa/train/yardstick.py'),
+                                            'charrnn_fa.train.yardstick.countable': ( 'train.yardstick.html#countable',
+                                                                                      'charrnn_fa/train/yardstick.py'),
                                             'charrnn_fa.train.yardstick.epoch_losses': ( 'train.yardstick.html#epoch_losses',
                                                                                          'charrnn_fa/train/yardstick.py'),
                                             'charrnn_fa.train.yardstick.known_yardsticks': ( 'train.yardstick.html#known_yardsticks',

@@ -193,6 +193,18 @@ def test_no_validation_part():
     with pytest.raises(ValueError, match='no window'): dls.valid.one_batch()
     assert learn.evaluate(0).n>0
 
+@pytest.mark.parametrize('arch', ['gru','own'])
+def test_a_fit_on_all_of_the_text(arch, capsys):
+    "With nothing held back: fits by the clock, the doctor in both its forms, the plot; nothing is counted or compared"
+    dls = unsplit()
+    v   = len(dls.vocab)
+    learn = char_learner(dls, nn.Sequential(nn.Embedding(v, 16), nn.Linear(16, v)) if arch=='own' else arch, n_hid=None if arch=='own' else 16, precision='fp32')
+    quiet(learn, lambda: learn.fit_minutes(0.01))
+    quiet(learn, lambda: learn.fit_steps(310, cbs=Doctor(every=5)))
+    ax  = learn.plot_yardsticks()
+    res = learn.doctor()
+    assert res.failed=={} and res.yardsticks is None and not ax.texts and set(res.names)<={'valid_differs','no_memory','small_text'}
+
 def test_what_was_evaluated_is_named():
     learn = make(verse)
     assert learn.evaluate().split=='nanogpt' and learn.evaluate(learn.dls.valid).split=='nanogpt'
