@@ -1614,6 +1614,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'charrnn_fa.text.corpus._folder_docs': ( 'text.corpus.html#_folder_docs',
                                                                                  'charrnn_fa/text/corpus.py'),
                                         'charrnn_fa.text.corpus._glob_re': ('text.corpus.html#_glob_re', 'charrnn_fa/text/corpus.py'),
+                                        'charrnn_fa.text.corpus._hidden': ('text.corpus.html#_hidden', 'charrnn_fa/text/corpus.py'),
                                         'charrnn_fa.text.corpus._looks_like_path': ( 'text.corpus.html#_looks_like_path',
                                                                                      'charrnn_fa/text/corpus.py'),
                                         'charrnn_fa.text.corpus._meant': ('text.corpus.html#_meant', 'charrnn_fa/text/corpus.py'),

@@ -86,12 +86,16 @@ def _no_match(p, names, glob):
     return f"0 of {plural(len(names), 'file')} in {p} match glob={glob!r}; there are {there}: pass another, such as glob='**/*{text}'"
 
 # %% ../../nbs/02_text.corpus.ipynb #dab6e1e5
+def _hidden(path, glob):
+    "Whether a path leads through a name that begins with a dot, and the glob asks for no such: it is a copy of Jupyter's, in `.ipynb_checkpoints`, or notes of a system"
+    return any(o[:1]=='.' for o in path.split('/')) and not re.search(r'(^|/)\.', glob)
+
 def _zip_docs(p, glob):
     "The documents in a `.zip`"
     try:
         with zipfile.ZipFile(p) as z: infos = [o for o in z.infolist() if not (o.is_dir() or o.filename.startswith('__MACOSX/'))]
     except zipfile.BadZipFile as e: raise CorpusError(f'{p} is not a zip file ({e}): fetch or pack it again') from None
-    res = infos if len(infos)==1 else [o for o in infos if _glob_re(glob).fullmatch(o.filename)]
+    res = infos if len(infos)==1 else [o for o in infos if _glob_re(glob).fullmatch(o.filename) and not _hidden(o.filename, glob)]
     if not res: raise CorpusError(_no_match(p, [o.filename for o in infos], glob))
     locked = [o.filename for o in res if o.flag_bits&1]
     if locked: raise CorpusError(f'{p} has {plural(len(locked), "encrypted file")} ({locked[0]}): unpack it with its password and pass the folder')
@@ -106,7 +110,7 @@ def _file_docs(p, glob='**/*'):
 # %% ../../nbs/02_text.corpus.ipynb #4cd407d4
 def _folder_docs(p, glob):
     "The documents in a folder"
-    fs = sorted(o for o in p.glob(glob) if o.is_file())
+    fs = sorted(o for o in p.glob(glob) if o.is_file() and not _hidden(o.relative_to(p).as_posix(), glob))
     if not fs: raise CorpusError(_no_match(p, [o.name for o in p.rglob('*') if o.is_file()], glob))
     return [d for o in fs for d in _file_docs(o)]
 
