@@ -1,5 +1,5 @@
 "What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
-import copy,json,pickle,re,shlex,signal,traceback
+import copy,json,pickle,re,shlex,signal,tarfile,traceback
 import pytest
 from charrnn_fa.everything import *
 from test_cli import in_process
@@ -92,6 +92,14 @@ def test_what_is_not_text_is_said(kind, tmp_path):
     (tmp_path/'a.txt').write_bytes(pictures[kind]+bytes(range(256))*4)
     with pytest.raises(CorpusError) as e: get_corpus(tmp_path/'a.txt')
     assert 'not text' in str(e.value) and 'latin' not in str(e.value), e.value
+
+@pytest.mark.parametrize('mode', ['w','w:gz'])
+def test_a_tar_archive_is_not_text(mode, tmp_path):
+    "Its headers are ASCII and zeros, and were read as a text"
+    (tmp_path/'a.txt').write_text('she sells '*50)
+    p = tmp_path/('a.tar' if mode=='w' else 'a.tar.gz')
+    with tarfile.open(p, mode) as z: z.add(tmp_path/'a.txt', 'a.txt')
+    with pytest.raises(CorpusError, match='tar archive .unpack it.*not text'): get_corpus(p)
 
 def test_text_with_a_mark_or_one_zero_is_text(tmp_path):
     for i,b in enumerate((b'BM is a firm, and II* a figure\n', 'naïve'.encode('utf-16'), b'one zero\0 here\n'*20)):
