@@ -101,6 +101,21 @@ def test_a_tar_archive_is_not_text(mode, tmp_path):
     with tarfile.open(p, mode) as z: z.add(tmp_path/'a.txt', 'a.txt')
     with pytest.raises(CorpusError, match='tar archive .unpack it.*not text'): get_corpus(p)
 
+def test_how_a_text_is_read_is_not_ignored(tmp_path):
+    "An option that comes too late is refused; that of a text in memory counts"
+    text = 'she sells\r\n'*200
+    kw = dict(bs=2, seq_len=8, device='cpu')
+    vocab = CharDataLoaders.from_text(text, newline='lf', **kw).vocab
+    assert '\r' not in vocab and vocab.hash==CharDataLoaders.from_corpus(text, newline='lf', **kw).vocab.hash
+    assert CharDataLoaders.from_text(text, vocab=vocab, unknown='skip', newline='lf', **kw).vocab is vocab
+    (tmp_path/'a.txt').write_bytes(text.encode())
+    found = get_corpus(tmp_path/'a.txt', newline='lf')
+    for o,more,says in ((get_corpus(tmp_path/'a.txt'),dict(newline='lf'),'give newline'), (found,dict(encoding='latin-1', sep='|'),'give encoding, sep'),
+        (get_stream(found),dict(newline='lf'),'give newline'), (Corpus('text', text=text),dict(glob='*.md'),'give glob')):
+        with pytest.raises(CorpusError, match=says): CharDataLoaders.from_corpus(o, **more, **kw)
+    for o in (found,tmp_path/'a.txt'):
+        for more in (dict(), dict(vocab=vocab, unknown='skip')): assert '\r' not in CharDataLoaders.from_corpus(o, newline='lf', **more, **kw).vocab
+
 def test_text_with_a_mark_or_one_zero_is_text(tmp_path):
     for i,b in enumerate((b'BM is a firm, and II* a figure\n', 'naïve'.encode('utf-16'), b'one zero\0 here\n'*20)):
         (tmp_path/f'{i}.txt').write_bytes(b)

@@ -168,7 +168,11 @@ def get_corpus(
     url:str=None, # Another address to fetch a named corpus from; its hash is checked all the same
 )->Corpus: # The documents, of which only the first bytes were read
     "Find a text; an empty one, a missing file or a folder without files raises `CorpusError`"
-    if isinstance(x,Corpus): return x
+    if isinstance(x,Corpus):
+        mine = dict(glob=(glob,'**/*.txt'), encoding=(encoding,None), newline=(newline,'keep'), sep=(sep,'\n\n'), url=(url,None))
+        lost = [k for k,(v,usual) in mine.items() if v not in (usual,getattr(x, k, usual))]
+        if lost: raise CorpusError(f'{x} was found already, and is read as it was told then: give {", ".join(lost)} to the `get_corpus` that finds it')
+        return x
     if not isinstance(x,(str,os.PathLike)): raise CorpusError(f'{type(x).__name__} is not a corpus: pass a str, a path, an address or a name')
     if isinstance(x,str) and not x: raise CorpusError('The text is empty: 0 characters; pass a longer one, or the path of a file')
     kw = dict(encoding=encoding, newline=newline, sep=sep)
