@@ -165,6 +165,25 @@ def test_a_module_of_ones_own():
     assert tm.neurons(said[:60]).values['c1'].shape==(60,6) and tm.surprise(said[:60]).bits.shape==(59,) and tm.looks_back(said[:20]).pull.shape==(19,)
     with pytest.raises(ValueError, match='no `reset`'): TrainedModel(nn.Sequential(nn.Embedding(len(vocab),len(vocab))), vocab, {}).neurons(said[:60])
 
+class Named(nn.Module):
+    "A recurrent layer that is given its state by position, or by name"
+    def __init__(self, kind, name):
+        super().__init__()
+        self.emb,self.rnn,self.head,self.name,self.h = nn.Embedding(len(vocab), 4),kind(4, 6, batch_first=True),nn.Linear(6, len(vocab)),name,None
+    def reset(self): self.h = None
+    def forward(self, x):
+        out,self.h = self.rnn(self.emb(x), **{self.name:self.h}) if self.name else self.rnn(self.emb(x), self.h)
+        return self.head(out)
+
+@pytest.mark.parametrize('kind', [nn.LSTM,nn.GRU])
+def test_gates_where_the_state_is_given_by_name(kind):
+    codes,gates = vocab.encode(said[:60]),[]
+    for nm in (None,'hx'):
+        torch.manual_seed(1)
+        gates.append(trace(Named(kind, nm), codes, gates=True).gates)
+    assert gates[0].keys()==gates[1].keys()
+    for k,g in gates[0].items(): assert np.array_equal(g, gates[1][k])
+
 def test_auc_is_the_share_of_pairs():
     rng = np.random.default_rng(0)
     x,f = rng.integers(0, 5, (60,3)).astype(float),(rng.random(60)<0.4).astype(float)          # with many ties
