@@ -254,3 +254,10 @@ def test_replay_is_the_share_that_was_asked_for(n, share):
     dls = CharDataLoaders.from_corpus(('new words, '*4000)[:n], bs=1, seq_len=8, split=0.1, device='cpu', vocab=CharVocab('new words,Z'), unknown='skip')
     codes = np.asarray(with_replay(dls, 'Z'*50, share).train.codes)
     assert abs((codes==dls.vocab.stoi['Z']).mean()-share)<2/len(codes)
+
+def test_yardsticks_of_a_text_with_replay_are_its_own():
+    "Also where those of the text alone were worked out before, as every fit does"
+    a,b = (make(new_text, n_hid=16).dls for _ in range(2))
+    was = yardsticks(a)
+    got,want = (yardsticks(with_replay(o, old_text, 0.5)) for o in (a,b))
+    assert got.ngram==want.ngram!=was.ngram and yardsticks(a) is was
