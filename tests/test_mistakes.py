@@ -116,6 +116,14 @@ def test_how_a_text_is_read_is_not_ignored(tmp_path):
     for o in (found,tmp_path/'a.txt'):
         for more in (dict(), dict(vocab=vocab, unknown='skip')): assert '\r' not in CharDataLoaders.from_corpus(o, newline='lf', **more, **kw).vocab
 
+def test_whole_numbers_of_any_type():
+    "1.0 epochs are one, and top_k=2.0 keeps two characters: they are whole numbers, and no mistake"
+    text  = 'she sells sea shells. '*40
+    learn = char_learner(CharDataLoaders.from_text(text, bs=2, seq_len=8, device='cpu'), 'gru', n_hid=8, precision='fp32')
+    learn.fit(1.0)
+    assert len(learn.recorder.losses)==len(learn.dls.train)
+    assert learn.sample('she', 20, seed=1, top_k=2.0)==learn.sample('she', 20, seed=1, top_k=2)
+
 def test_text_with_a_mark_or_one_zero_is_text(tmp_path):
     for i,b in enumerate((b'BM is a firm, and II* a figure\n', 'naïve'.encode('utf-16'), b'one zero\0 here\n'*20)):
         (tmp_path/f'{i}.txt').write_bytes(b)

@@ -173,7 +173,7 @@ def _release(self:CharLearner, guard):
 @patch
 @spell_checked(Learner.fit)
 def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
-    checked_number(n_epoch, 'n_epoch', whole=True)             # nan epochs would train nothing, infinitely many never end
+    n_epoch = checked_number(n_epoch, 'n_epoch', whole=True)   # nan epochs would train nothing, infinitely many never end
     was = self.logger
     if was is print: self.logger = self._print_row           # without a bar fastai prints raw lists
     preflight(self)
