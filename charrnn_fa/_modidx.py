@@ -1405,6 +1405,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'charrnn_fa/look/surprise.py'),
                                           'charrnn_fa.look.surprise.count_class': ( 'look.surprise.html#count_class',
                                                                                     'charrnn_fa/look/surprise.py'),
+                                          'charrnn_fa.look.surprise.counted_codes': ( 'look.surprise.html#counted_codes',
+                                                                                      'charrnn_fa/look/surprise.py'),
                                           'charrnn_fa.look.surprise.line_means': ( 'look.surprise.html#line_means',
                                                                                    'charrnn_fa/look/surprise.py'),
                                           'charrnn_fa.look.surprise.match_class': ( 'look.surprise.html#match_class',

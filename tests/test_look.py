@@ -118,6 +118,12 @@ def plain_lstm(model, codes):
         out.append((h,c,i_,f,o))
     return [torch.stack(o).numpy() for o in zip(*out)]
 
+def test_the_text_to_count_on_may_be_a_text():
+    "as everywhere else, and need not be its codes"
+    tm,codes = trained('gru'),vocab.encode(said)
+    assert tm.loss_by(said[:900], train=said).tables==tm.loss_by(said[:900], train=codes).tables
+    assert tm.memory(said[:900], train=said, upto=4).ngram==tm.memory(said[:900], train=codes, upto=4).ngram!={}
+
 def test_trace_of_an_lstm_is_the_equations():
     m,codes = made(n_hid=6),vocab.encode(said[:80])
     t = trace(m, codes, gates=True)

@@ -124,6 +124,12 @@ def test_whole_numbers_of_any_type():
     assert len(learn.recorder.losses)==len(learn.dls.train)
     assert learn.sample('she', 20, seed=1, top_k=2.0)==learn.sample('she', 20, seed=1, top_k=2)
 
+def test_what_is_no_text_is_not_evaluated(tmp_path):
+    text  = 'she sells sea shells. '*40
+    learn = char_learner(CharDataLoaders.from_text(text, bs=2, seq_len=8, device='cpu'), 'gru', n_hid=8, precision='fp32')
+    for o in (Corpus('mine', text=text),tmp_path/'a.txt',[text]):
+        with pytest.raises(TypeError, match='neither a text nor a loader'): learn.evaluate(o)
+
 def test_text_with_a_mark_or_one_zero_is_text(tmp_path):
     for i,b in enumerate((b'BM is a firm, and II* a figure\n', 'naïve'.encode('utf-16'), b'one zero\0 here\n'*20)):
         (tmp_path/f'{i}.txt').write_bytes(b)
