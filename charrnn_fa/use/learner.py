@@ -106,7 +106,9 @@ def _refuse_guards(learn, cbs, name, fit):
 def fine_tune(self:CharLearner, epochs, *args, **kwargs):
     "fastai's, which is two fits; with a `Resume` it is refused before the first, since the second would find another run"
     _refuse_guards(self, kwargs.get('cbs'), 'fine_tune', 'fit_one_cycle')
-    return Learner.fine_tune(self, epochs, *args, **kwargs)
+    self.head_first = True
+    try: return Learner.fine_tune(self, epochs, *args, **kwargs)
+    finally: self.head_first = False
 
 # %% ../../nbs/27_use.learner.ipynb #89d6da57
 @patch
@@ -131,8 +133,11 @@ def fine_tune_minutes(self:CharLearner,
         else: self.fit_steps(max(1, round(share*n)), lr, cbs=cbs, **kwargs)
     if head:
         self.freeze()
+        self.head_first = True
         try: _fit(head, lr)
-        finally: self.unfreeze()
+        finally:
+            self.head_first = False
+            self.unfreeze()
     _fit(1-head, slice(lr/spread, lr) if spread!=1 else lr)
 
 def _most_steps(learn, minutes, passes):
