@@ -142,11 +142,11 @@ def suited_shape(
 
 # %% ../nbs/10_data.ipynb #c3612e93
 def _say_fate(x, vocab, unknown, kwargs):
-    "Print what becomes of characters that are not in the vocabulary; returns the corpus"
-    if not isinstance(x,(CharStream,Corpus)): x = get_corpus(x, **kwargs)
+    "Print what becomes of characters that are not in the vocabulary; returns the corpus, and what of `kwargs` is left to do"
+    if not isinstance(x,CharStream): x,kwargs = get_corpus(x, **kwargs),{}
     pieces = [x.text] if isinstance(x,CharStream) else x.chunks()
     print(vocab.fate(vocab.strangers(pieces), unknown))
-    return x
+    return x,kwargs
 
 # %% ../nbs/10_data.ipynb #9c1e3de9
 def _check_parts(split, stream, splits):
@@ -171,7 +171,7 @@ def from_corpus(cls:CharDataLoaders,
     **kwargs
 )->CharDataLoaders: # Training and validation loader, and a test loader where the split has one
     "Read, encode, split and batch a corpus"
-    if vocab is not None and unknown!='error': x = _say_fate(x, vocab, unknown, kwargs)
+    if vocab is not None and unknown!='error': x,kwargs = _say_fate(x, vocab, unknown, kwargs)
     stream = get_stream(x, vocab=vocab, unknown=unknown, **kwargs)
     if not len(stream): raise ValueError('The text is empty: 0 characters. Give at least a few thousand')
     stream,splits = in_pieces(stream, PositionSplitter(split)(stream))                    # slices: fastai makes a list of anything else
@@ -194,8 +194,8 @@ def from_text(cls:CharDataLoaders,
     "Loaders from a text in memory, which is never taken for a path or name"
     if not isinstance(text,str): raise TypeError(f'text is {"bytes: decode them" if isinstance(text,bytes) else f"a {type(text).__name__}, not a string"}')
     if len(text)<300 and os.path.isfile(text): raise ValueError(f'{text!r} is the name of a file: `from_corpus` reads it, and `from_text` takes the text itself')
-    vocab = CharVocab.from_text(text)
-    return cls.from_corpus(CharStream(vocab.encode(text), vocab), **kwargs)
+    reading = {k:kwargs.pop(k) for k in ('encoding','newline','sep') if k in kwargs}
+    return cls.from_corpus(Corpus('text', text=text, **reading), **kwargs)
 
 # %% ../nbs/10_data.ipynb #db679157
 @patch(cls_method=True)

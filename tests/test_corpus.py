@@ -121,6 +121,20 @@ def test_zip(tmp_path):
     with pytest.raises(CorpusError, match='0 of 3 files'): get_corpus(p, glob='*.txt')
     assert left(tmp_path)==['a.zip']
 
+def test_hidden_copies_are_no_part_of_a_text(tmp_path):
+    "What Jupyter and macOS put beside a file would be read twice, or as a text; asked for by name, it is there"
+    d = tmp_path/'d'
+    for nm,b in {'a.txt':b'one', 'sub/b.txt':b'two', '.ipynb_checkpoints/a-checkpoint.txt':b'one', 'sub/._b.txt':b'\0\5\x16\7', '.old/c.txt':b'three'}.items():
+        (d/nm).parent.mkdir(parents=True, exist_ok=True)
+        (d/nm).write_bytes(b)
+    with zipfile.ZipFile(tmp_path/'d.zip', 'w') as z:
+        for o in d.rglob('*.txt'): z.write(o, o.relative_to(d))
+    for o in (d,tmp_path/'d.zip'):
+        assert get_corpus(o, sep='|').text=='one|two' and get_corpus(o, glob='.old/*.txt').text=='three'
+    (tmp_path/'.config').mkdir()
+    (tmp_path/'.config'/'a.txt').write_text('mine')
+    assert get_corpus(tmp_path/'.config').text=='mine'
+
 def test_broken_archives(tmp_path):
     (tmp_path/'a.zip').write_bytes(b'PK no')
     (tmp_path/'a.gz').write_bytes(b'plain')

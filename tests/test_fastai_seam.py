@@ -4,7 +4,7 @@
 |---|---|
 | `fit`, `fit_one_cycle`, `fit_flat_cos`, `fit_sgdr`, `lr_find` with each suggestion | as everywhere; `lr_find` leaves no trace |
 | `get_preds` | windows in the order of the text, so that `decode(targs.flatten())` reads as the text |
-| `validate` | as everywhere; in the middle of an epoch the epoch goes on as it was |
+| `validate` | as everywhere; in the middle of a fit the fit goes on as it was, and after a fit its record is kept |
 | `show_batch`, `show_results`, `decode_batch` | texts, newlines visible |
 | `Interpretation` | items are windows; those that were picked out are read with the text before them |
 | `freeze`, `freeze_to`, `unfreeze`, `fine_tune`, slices of learning rates | embedding, each recurrent layer, head; norms train on unless `train_bn=False`, as everywhere |
@@ -19,7 +19,8 @@
 | `WandbCallback` | with `valid_dl=dls.valid`, or `log_preds=False`: by itself it would pick single characters |
 | `TensorBoardCallback` | with `trace_model=False`: a model that carries a state cannot be traced |
 """
-import sys
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from types import ModuleType,SimpleNamespace
 import pytest, torch, torch.nn as nn
@@ -192,6 +193,18 @@ def test_no_validation_part():
     with pytest.raises(ValueError, match='no window'): dls.valid.one_batch()
     assert learn.evaluate(0).n>0
 
+@pytest.mark.parametrize('arch', ['gru','own'])
+def test_a_fit_on_all_of_the_text(arch, capsys):
+    "With nothing held back: fits by the clock, the doctor in both its forms, the plot; nothing is counted or compared"
+    dls = unsplit()
+    v   = len(dls.vocab)
+    learn = char_learner(dls, nn.Sequential(nn.Embedding(v, 16), nn.Linear(16, v)) if arch=='own' else arch, n_hid=None if arch=='own' else 16, precision='fp32')
+    quiet(learn, lambda: learn.fit_minutes(0.01))
+    quiet(learn, lambda: learn.fit_steps(310, cbs=Doctor(every=5)))
+    ax  = learn.plot_yardsticks()
+    res = learn.doctor()
+    assert res.failed=={} and res.yardsticks is None and not ax.texts and set(res.names)<={'valid_differs','no_memory','small_text'}
+
 def test_what_was_evaluated_is_named():
     learn = make(verse)
     assert learn.evaluate().split=='nanogpt' and learn.evaluate(learn.dls.valid).split=='nanogpt'
@@ -233,6 +246,71 @@ def test_validation_in_an_epoch_is_the_validation_after_it():
     got = dict(cb.got)[7]
     assert got==pytest.approx([float(o) for o in learn.validate()], abs=1e-6)
 
+class Impatient:
+    "A lock that fails where fastai's would wait for ever"
+    def __init__(self): self.lock = threading.Lock()
+    def __enter__(self):
+        if not self.lock.acquire(timeout=1): raise RuntimeError('waits for itself')
+    def __exit__(self, *args): self.lock.release()
+
+class Between(Callback):
+    "Reads once at an event outside of the steps"
+    order = 70
+    def __init__(self, how, event): self.how,self.event,self.got,self.busy = how,event,[],False
+    def __call__(self, event):
+        if event!=self.event or self.busy: return
+        self.busy = True
+        try: self.got.append(self.how(self.learn))
+        finally: self.busy = False
+
+reads = dict(validate=lambda o: float(o.validate()[0]), preds=lambda o: o.get_preds()[0][1,2,3].item(), train=lambda o: float(o.validate(0)[0]))
+
+@pytest.mark.parametrize('event', ['before_fit','before_epoch','before_train','after_train','before_validate','after_validate','after_epoch','after_fit'])
+@pytest.mark.parametrize('how', reads)
+def test_reading_between_two_epochs_changes_nothing(how, event):
+    "Nor does it wait for ever; metrics of the training part, too, are those of the epoch"
+    a,b = make(dropout=0.2),make(dropout=0.2)
+    cb  = Between(reads[how], event)
+    for learn,cbs in ((a,None), (b,cb)):
+        learn.lock,learn.recorder.train_metrics = Impatient(),True
+        set_seed(1)
+        quiet(learn, lambda: learn.fit_steps(2*len(learn.dls.train), 1e-2, average=0.9, cbs=cbs))
+    assert len(cb.got)==(1 if 'fit' in event else 2) and same(a.model, b.model)
+    assert losses(a)==losses(b) and [o[:-1] for o in a.recorder.values]==[o[:-1] for o in b.recorder.values] and len(a.recorder.values)==2
+
+@pytest.mark.parametrize('how', reads)
+def test_a_lasting_callback_reads_when_somebody_reads(how):
+    learn = make(cbs=Between(lambda o: o.get_preds()[0].shape, 'after_epoch'))
+    learn.lock = Impatient()
+    quiet(learn, lambda: learn.fit(1))
+    quiet(learn, lambda: reads[how](learn))
+    assert len(learn.between.got)==2 and not learn.lock.lock.locked()
+
+@pytest.mark.parametrize('verb', [lambda o: o.validate(), lambda o: o.get_preds(), lambda o: o.show_results(max_n=1), lambda o: o.summary()])
+def test_a_fit_stays_on_record(verb, capsys):
+    learn = make()
+    quiet(learn, lambda: learn.fit(2, 1e-2))
+    was = losses(learn),list(learn.recorder.lrs),list(learn.recorder.values),list(learn.recorder.iters)
+    quiet(learn, lambda: verb(learn))
+    assert (losses(learn),learn.recorder.lrs,learn.recorder.values,learn.recorder.iters)==was
+    assert len(was[0])==2*len(learn.dls.train)
+
+def test_what_fails_at_the_beginning_of_a_validation_locks_nothing():
+    class Bad(Callback):
+        def before_fit(self): raise ValueError('not today')
+    learn = make()
+    logger,learn.lock = learn.logger,Impatient()
+    for f in (learn.validate, learn.get_preds):
+        with pytest.raises(ValueError, match='not today'): f(cbs=Bad())
+        assert learn.logger is logger and learn.create_mbar and not any(isinstance(o,Bad) for o in learn.cbs)
+    assert quiet(learn, learn.validate)
+
+def test_threads_read_one_after_the_other():
+    learn = make(verse)
+    want  = quiet(learn, lambda: learn.get_preds()[0])
+    with learn.no_bar(), ThreadPoolExecutor(4) as ex: got = list(ex.map(lambda _: learn.get_preds()[0], range(8)))
+    assert all(torch.equal(o, want) for o in got)
+
 def test_a_datablock_without_a_named_split_resumes_and_is_saved(tmp_path):
     learn = char_learner(unsplit(), 'gru', n_hid=16, precision='fp32')
     quiet(learn, lambda: learn.fit(1, cbs=Resume(tmp_path/'run')))
@@ -255,6 +333,20 @@ def test_save_load_and_export(tmp_path):
     back = load_learner(tmp_path/'whole.pkl')
     assert same(learn.model, back.model) and back.sample('she', 20, seed=1)==learn.sample('she', 20, seed=1)
     assert len(learn.dls.train)>0 and learn.opt is not None                         # export puts back what it takes out
+
+@pytest.mark.parametrize('counts', [None,3])
+def test_an_exported_learner_reads_the_texts_that_it_is_given(counts, tmp_path, capsys):
+    learn = make(verse, path=tmp_path, counts=counts, cbs=[ShowSamples(), ShowLoss()])
+    quiet(learn, lambda: learn.fit(1, 1e-2))
+    learn.export('whole.pkl')
+    back,text = load_learner(tmp_path/'whole.pkl'),verse[:600]
+    for f in (lambda o: o.get_preds(dl=o.dls.test_dl([text]))[0], lambda o: torch.tensor(o.validate(dl=o.dls.test_dl([text]))),
+        lambda o: torch.tensor(o.evaluate(o.dls.test_dl([text])).nats), lambda o: torch.tensor(o.loss_by(text).nats),
+        lambda o: torch.tensor([*o.memory(text, upto=4).loss.values()]), lambda o: torch.tensor(len(o.memorised(text, source=verse).copies.longest))):
+        for _ in range(2): assert torch.equal(quiet(back, lambda: f(back)), quiet(learn, lambda: f(learn)))
+    back.show_results(dl=back.dls.test_dl([text]), max_n=1)
+    with pytest.raises(ValueError, match='pass it as source='): back.memorised(text)
+    assert same(load_trained(back.save_trained(tmp_path/'m.safetensors')).model, learn.model)
 
 def test_schedules():
     for verb,args in dict(fit=[1], fit_one_cycle=[1], fit_flat_cos=[1], fit_sgdr=[1,1], fit_steps=[9]).items():

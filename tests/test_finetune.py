@@ -254,3 +254,21 @@ def test_replay_is_the_share_that_was_asked_for(n, share):
     dls = CharDataLoaders.from_corpus(('new words, '*4000)[:n], bs=1, seq_len=8, split=0.1, device='cpu', vocab=CharVocab('new words,Z'), unknown='skip')
     codes = np.asarray(with_replay(dls, 'Z'*50, share).train.codes)
     assert abs((codes==dls.vocab.stoi['Z']).mean()-share)<2/len(codes)
+
+def test_yardsticks_of_a_text_with_replay_are_its_own():
+    "Also where those of the text alone were worked out before, as every fit does"
+    a,b = (make(new_text, n_hid=16).dls for _ in range(2))
+    was = yardsticks(a)
+    got,want = (yardsticks(with_replay(o, old_text, 0.5)) for o in (a,b))
+    assert got.ngram==want.ngram!=was.ngram and yardsticks(a) is was
+
+@pytest.mark.parametrize('verb', [lambda o, cb: o.fine_tune(1, 1e-3, freeze_epochs=1, cbs=cb), lambda o, cb: o.fine_tune_minutes(5, head=0.5, passes=2, cbs=cb)])
+def test_the_doctor_lets_a_head_be_trained_first(verb, capsys):
+    "What fine-tuning freezes for a while is no fault; what somebody freezes is"
+    a,cb = fit(make(old_text, n_hid=16)),Doctor(every=5, share=100)
+    b = make(new_text, a)
+    with b.no_bar(), b.no_logging(): verb(b, cb)
+    assert 'frozen' not in capsys.readouterr().out and not b.head_first and all(p.requires_grad for p in b.model.parameters())
+    b.freeze()
+    with b.no_bar(), b.no_logging(): b.fit_steps(20, cbs=cb)
+    assert 'frozen' in cb.findings.names

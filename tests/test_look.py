@@ -118,6 +118,12 @@ def plain_lstm(model, codes):
         out.append((h,c,i_,f,o))
     return [torch.stack(o).numpy() for o in zip(*out)]
 
+def test_the_text_to_count_on_may_be_a_text():
+    "as everywhere else, and need not be its codes"
+    tm,codes = trained('gru'),vocab.encode(said)
+    assert tm.loss_by(said[:900], train=said).tables==tm.loss_by(said[:900], train=codes).tables
+    assert tm.memory(said[:900], train=said, upto=4).ngram==tm.memory(said[:900], train=codes, upto=4).ngram!={}
+
 def test_trace_of_an_lstm_is_the_equations():
     m,codes = made(n_hid=6),vocab.encode(said[:80])
     t = trace(m, codes, gates=True)
@@ -164,6 +170,25 @@ def test_a_module_of_ones_own():
     tm = TrainedModel(Cells(len(vocab)), vocab, {})
     assert tm.neurons(said[:60]).values['c1'].shape==(60,6) and tm.surprise(said[:60]).bits.shape==(59,) and tm.looks_back(said[:20]).pull.shape==(19,)
     with pytest.raises(ValueError, match='no `reset`'): TrainedModel(nn.Sequential(nn.Embedding(len(vocab),len(vocab))), vocab, {}).neurons(said[:60])
+
+class Named(nn.Module):
+    "A recurrent layer that is given its state by position, or by name"
+    def __init__(self, kind, name):
+        super().__init__()
+        self.emb,self.rnn,self.head,self.name,self.h = nn.Embedding(len(vocab), 4),kind(4, 6, batch_first=True),nn.Linear(6, len(vocab)),name,None
+    def reset(self): self.h = None
+    def forward(self, x):
+        out,self.h = self.rnn(self.emb(x), **{self.name:self.h}) if self.name else self.rnn(self.emb(x), self.h)
+        return self.head(out)
+
+@pytest.mark.parametrize('kind', [nn.LSTM,nn.GRU])
+def test_gates_where_the_state_is_given_by_name(kind):
+    codes,gates = vocab.encode(said[:60]),[]
+    for nm in (None,'hx'):
+        torch.manual_seed(1)
+        gates.append(trace(Named(kind, nm), codes, gates=True).gates)
+    assert gates[0].keys()==gates[1].keys()
+    for k,g in gates[0].items(): assert np.array_equal(g, gates[1][k])
 
 def test_auc_is_the_share_of_pairs():
     rng = np.random.default_rng(0)

@@ -1,5 +1,5 @@
 "What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
-import copy,json,pickle,re,shlex,shutil,signal,traceback
+import copy,json,pickle,re,shlex,shutil,signal,tarfile,traceback
 import pytest
 from charrnn_fa.everything import *
 from test_cli import in_process
@@ -92,6 +92,43 @@ def test_what_is_not_text_is_said(kind, tmp_path):
     (tmp_path/'a.txt').write_bytes(pictures[kind]+bytes(range(256))*4)
     with pytest.raises(CorpusError) as e: get_corpus(tmp_path/'a.txt')
     assert 'not text' in str(e.value) and 'latin' not in str(e.value), e.value
+
+@pytest.mark.parametrize('mode', ['w','w:gz'])
+def test_a_tar_archive_is_not_text(mode, tmp_path):
+    "Its headers are ASCII and zeros, and were read as a text"
+    (tmp_path/'a.txt').write_text('she sells '*50)
+    p = tmp_path/('a.tar' if mode=='w' else 'a.tar.gz')
+    with tarfile.open(p, mode) as z: z.add(tmp_path/'a.txt', 'a.txt')
+    with pytest.raises(CorpusError, match='tar archive .unpack it.*not text'): get_corpus(p)
+
+def test_how_a_text_is_read_is_not_ignored(tmp_path):
+    "An option that comes too late is refused; that of a text in memory counts"
+    text = 'she sells\r\n'*200
+    kw = dict(bs=2, seq_len=8, device='cpu')
+    vocab = CharDataLoaders.from_text(text, newline='lf', **kw).vocab
+    assert '\r' not in vocab and vocab.hash==CharDataLoaders.from_corpus(text, newline='lf', **kw).vocab.hash
+    assert CharDataLoaders.from_text(text, vocab=vocab, unknown='skip', newline='lf', **kw).vocab is vocab
+    (tmp_path/'a.txt').write_bytes(text.encode())
+    found = get_corpus(tmp_path/'a.txt', newline='lf')
+    for o,more,says in ((get_corpus(tmp_path/'a.txt'),dict(newline='lf'),'give newline'), (found,dict(encoding='latin-1', sep='|'),'give encoding, sep'),
+        (get_stream(found),dict(newline='lf'),'give newline'), (Corpus('text', text=text),dict(glob='*.md'),'give glob')):
+        with pytest.raises(CorpusError, match=says): CharDataLoaders.from_corpus(o, **more, **kw)
+    for o in (found,tmp_path/'a.txt'):
+        for more in (dict(), dict(vocab=vocab, unknown='skip')): assert '\r' not in CharDataLoaders.from_corpus(o, newline='lf', **more, **kw).vocab
+
+def test_whole_numbers_of_any_type():
+    "1.0 epochs are one, and top_k=2.0 keeps two characters: they are whole numbers, and no mistake"
+    text  = 'she sells sea shells. '*40
+    learn = char_learner(CharDataLoaders.from_text(text, bs=2, seq_len=8, device='cpu'), 'gru', n_hid=8, precision='fp32')
+    learn.fit(1.0)
+    assert len(learn.recorder.losses)==len(learn.dls.train)
+    assert learn.sample('she', 20, seed=1, top_k=2.0)==learn.sample('she', 20, seed=1, top_k=2)
+
+def test_what_is_no_text_is_not_evaluated(tmp_path):
+    text  = 'she sells sea shells. '*40
+    learn = char_learner(CharDataLoaders.from_text(text, bs=2, seq_len=8, device='cpu'), 'gru', n_hid=8, precision='fp32')
+    for o in (Corpus('mine', text=text),tmp_path/'a.txt',[text]):
+        with pytest.raises(TypeError, match='neither a text nor a loader'): learn.evaluate(o)
 
 def test_text_with_a_mark_or_one_zero_is_text(tmp_path):
     for i,b in enumerate((b'BM is a firm, and II* a figure\n', 'naïve'.encode('utf-16'), b'one zero\0 here\n'*20)):

@@ -65,7 +65,7 @@ def doctor(self:CharLearner,
         self.model.to(loader_device(self.dls))
         p   = Patient(self)
         res = examine(p, checks)
-    if 'code_range' not in res.names and len(self.dls.loaders)>1: res.yardsticks = yardsticks(self.dls)
+    if 'code_range' not in res.names and countable(self.dls): res.yardsticks = yardsticks(self.dls)
     loss = last_valid(self)
     if loss is not None and not {'dtype','crash','output_shape','head_size','loss_axes'} & set(res.names):
         loss = p.nats([loss])                                         # a loss in another unit is not held against yardsticks

@@ -136,7 +136,7 @@ def check_valid(p):
 def check_leak(p):
     "Whether validation repeats the training text"
     dls = p.learn.dls
-    if len(dls.loaders)<2 or yardsticks(dls).trigram<0.3: return      # a text that is so regular repeats itself anyway
+    if not countable(dls) or yardsticks(dls).trigram<0.3: return      # a text that is so regular repeats itself anyway
     codes,train,n = np.asarray(dls.valid.codes),train_text(p, 20_000_000),48
     at  = np.linspace(0, len(codes)-n, 100).astype(int) if len(codes)>=n else []
     hit = [p.learn.vocab.decode(codes[i:i+n]) in train for i in at]

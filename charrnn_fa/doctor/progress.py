@@ -74,9 +74,9 @@ def check_overfitting(p):
 @check(slow=True)
 def check_plateau(p):
     "Whether the training loss stands at a yardstick"
-    at,ys = p.stands(),yardsticks(p.learn.dls)
+    at = p.stands()
     if at is None: return
-    what,worth = at
+    (what,worth),ys = at,yardsticks(p.learn.dls)
     saw = f'after {p.trained:,} steps the loss is {p.level:.3f}; letter frequencies give {ys.unigram:.3f}, pairs of letters {ys.bigram:.3f}'
     if what!='nothing' and exhausted(ys, worth): return Finding('nothing_more', f'{saw}, the best n-gram {ys.ngram:.3f}',
         'there is nothing more in this text that counting can find: the network has learnt it', '', 'remark')
@@ -129,7 +129,7 @@ def _one_hot_layer(p):
 def check_one_hot(p):
     "Whether one-hot codes go into weights that start near 0, where training has not come far"
     # 300 steps: before that, every network is at the start; 0.5: between torch's own start, about 0.04, and N(0,1)
-    if p.trained<300 or isinstance(p.model,CharRNN) or p.level<yardsticks(p.learn.dls).ngram: return
+    if p.trained<300 or isinstance(p.model,CharRNN) or not countable(p.learn.dls) or p.level<yardsticks(p.learn.dls).ngram: return
     at,cols,std = _one_hot_layer(p) or (None,None,1.)
     if std>0.5: return
     return Finding('one_hot', f'one-hot codes go into {dotted(at)}[:,{cols}], of spread {std:.2f}; after {p.trained:,} steps the loss is {p.level:.3f}',

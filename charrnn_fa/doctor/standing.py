@@ -49,7 +49,7 @@ def exhausted(
 @patch
 def stands(self:Patient):
     "What training stands at, and what that is worth; None if it has come further, or too few steps were made"
-    if self.trained<100: return
+    if self.trained<100 or not countable(self.learn.dls): return
     lrs = [float(o) for o in self.learn.recorder.lrs[-len(self.recorded):]]
     losses = self.nats(self.recorded)
     # a loss in an unknown unit still shows whether it falls

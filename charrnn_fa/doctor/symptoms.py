@@ -37,6 +37,7 @@ def check_frozen(p):
     n,total = sum(o.numel() for _,o in bad),sum(o.numel() for o in p.model.parameters())
     owner = bad[0][0].rpartition('.')[0]
     by_learner = getattr(p.learn.opt, 'frozen_idx', 0)>0
+    if by_learner and p.learn.head_first: return                      # `fine_tune` has its reasons
     return Finding('frozen', f'{n:,} of {total:,} numbers are frozen: {_names([nm for nm,_ in bad])}',
         'they have `requires_grad=False`, so no step ever changes them',
         'learn.unfreeze()' if by_learner else f'{dotted("" if every else owner)}.requires_grad_(True)', 'broken' if n>total/2 else 'slow', final=every)

@@ -118,6 +118,7 @@ def _deep(d):
     return d.deep
 
 def _rule_good(d):
+    if not countable(d.dls): return
     n,now = d.train_iter,np.mean(d.losses[-d.every:])
     early = 100<=n<2*len(d.dls.train) and d.losses[0]>_low(d).unigram     # what begins below letter frequencies has learnt before
     if now>=0 and not (early and now<min(0.3*_lnv(d), 0.5*_low(d).bigram) and now<0.5*yardsticks(d.dls).ngram and now<0.5*_deep(d)): return
@@ -132,7 +133,7 @@ def _warming(d):
 
 def _rule_plateau(d):
     n = len(d.losses)
-    if not 140<=n<1000 or _warming(d) or {'nan','lr_high'} & set(d.findings.names): return
+    if not 140<=n<1000 or not countable(d.dls) or _warming(d) or {'nan','lr_high'} & set(d.findings.names): return
     lrs = d.recorder.lrs[-n:]
     if not standing(d.losses, _low(d), lrs): return
     with preserved(d.learn), torch.enable_grad(): level = Patient(d.learn, model=copy_model(bare_model(d.model))).level
@@ -213,11 +214,11 @@ def plot_yardsticks(self:CharLearner,
     "Training and validation loss of the last fit, with the yardsticks of the text as named lines"
     import matplotlib.pyplot as plt
     if not getattr(self.recorder, 'losses', None): raise ValueError('There is no loss to plot yet: train first, with learn.fit_minutes(2) say')
-    ax,ys,rec,ep = ax or plt.subplots(figsize=(8,5))[1],yardsticks(self.dls),self.recorder,epoch_losses(self)
+    ax,rec,ep = ax or plt.subplots(figsize=(8,5))[1],self.recorder,epoch_losses(self)
     ls = [float(o) for o in rec.losses]
     ax.plot(range(skip, len(ls)), ls[skip:], lw=1, label='training')
     if len(ep): ax.plot(rec.iters[-len(ep):], ep[:,1], 'o-', label='validation')
-    for nm,o in ys.named():
+    for nm,o in yardsticks(self.dls).named() if countable(self.dls) else ():
         ax.axhline(o, color='gray', lw=0.8, ls='--')
         ax.annotate(f'{nm} {o:.2f}', (0.99,o), xycoords=('axes fraction','data'), ha='right', va='bottom', fontsize=8, color='gray')
     ax.set(xlabel='step', ylabel='nats per character')

@@ -39,7 +39,7 @@ def part_hashes(
 )->dict: # `train` and `valid`, a `stream_hash` each
     "Hashes of the text's parts; each is computed once for a loader, since it reads the whole text"
     res = {}
-    for nm,dl in zip(('train','valid'), dls.loaders):
+    for nm,dl in zip(('train','valid'), getattr(dls, 'loaders', ())):
         if getattr(dl,'_hash',(None,))[0] is not dl.codes: dl._hash = dl.codes,stream_hash(dl.codes)
         res[nm] = dl._hash[1]
     return res

@@ -70,7 +70,7 @@ class Memory(View):
 @patch
 def memory(self:CharLearner|TrainedModel,
     text:str=None, # What to read; the validation part by default
-    train=None, # Codes to count n-grams on; those of a learner by default
+    train=None, # Text, or its codes, to count n-grams on; those of a learner by default
     upto:int=1024, # Longest context
     places:int=400, # Places to predict at
 )->Memory: # A view; `.loss` and `.ngram` hold the numbers
@@ -79,7 +79,7 @@ def memory(self:CharLearner|TrainedModel,
     if len(codes)<3: raise ValueError(f'A text of {plural(len(codes), "character")} is too short to leave any out: give at least 3')
     if upto<1: raise ValueError(f'upto={upto} must be at least 1 character')
     ks = tuple(2**i for i in range(20) if 2**i<=min(upto, len(codes)-2))
-    if train is None and hasattr(self,'dls'): train = self.dls.train.codes
+    train = counted_codes(self, train)
     ls = ngram_losses(train, codes, len(self.vocab)) if train is not None else []
     return Memory(ks, context_losses(self.model, codes, ks, places), {i-1:o for i,o in enumerate(ls) if i>1})
 

@@ -242,6 +242,7 @@ def memorised(self:CharLearner|TrainedModel,
     run:int=20, # Copied runs of so many characters are marked
 )->Marked: # A view; `.copies` holds the figures
     "A sample with what stands word for word in the training text marked"
-    if source is None and not hasattr(self,'dls'): raise ValueError('A trained model has no training text with it: pass it as source=')
-    source = ifnone(source, CharStream(self.dls.train.codes, self.vocab) if hasattr(self,'dls') else None)
+    codes = nested_attr(self, 'dls.train.codes')
+    if source is None and codes is None: raise ValueError('A trained model has no training text with it: pass it as source=')
+    source = ifnone(source, CharStream(codes, self.vocab))
     return Marked(str(sample), _memorised(sample, source, run))

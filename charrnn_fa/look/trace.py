@@ -27,13 +27,15 @@ class Trace(AttrDict):
     "What units held after each of n characters: arrays of shape (n, units) by name, such as `h1`; `gates` by name and layer"
 
 def _note(log, m):
-    def _hook(m, inp, out):
+    def _hook(m, inp, named, out):
         state = out[1] if isinstance(m,(nn.RNNBase,MinGRU,Ensemble)) else out                # (layers, rows, n), or (rows, n) of a cell
         hs = [o if o.dim()==3 else o[None] for o in tuplify(state)]
-        x  = inp[0][:,-1] if inp[0].dim()==3 else inp[0]
-        was = first(tuplify(inp[1])) if len(inp)>1 and inp[1] is not None else torch.full_like(hs[0], 0.5 if isinstance(m,MinGRU) else 0.)
+        x  = inp[0] if inp else named['input']
+        x  = x[:,-1] if x.dim()==3 else x
+        was = inp[1] if len(inp)>1 else named.get('hx')                                      # as torch calls it
+        was = first(tuplify(was)) if was is not None else torch.full_like(hs[0], 0.5 if isinstance(m,MinGRU) else 0.)
         log.append((x.float().clone(), was.float().view_as(hs[0]).clone(), [o.float().clone() for o in hs]))
-    return m.register_forward_hook(_hook)
+    return m.register_forward_hook(_hook, with_kwargs=True)
 
 def _rows_of(codes, rows, warm):
     "Rows of a text side by side, each behind the `warm` characters before it; shape (rows, warm+length)"

@@ -86,12 +86,16 @@ def _no_match(p, names, glob):
     return f"0 of {plural(len(names), 'file')} in {p} match glob={glob!r}; there are {there}: pass another, such as glob='**/*{text}'"
 
 # %% ../../nbs/02_text.corpus.ipynb #dab6e1e5
+def _hidden(path, glob):
+    "Whether a path leads through a name that begins with a dot, and the glob asks for no such: it is a copy of Jupyter's, in `.ipynb_checkpoints`, or notes of a system"
+    return any(o[:1]=='.' for o in path.split('/')) and not re.search(r'(^|/)\.', glob)
+
 def _zip_docs(p, glob):
     "The documents in a `.zip`"
     try:
         with zipfile.ZipFile(p) as z: infos = [o for o in z.infolist() if not (o.is_dir() or o.filename.startswith('__MACOSX/'))]
     except zipfile.BadZipFile as e: raise CorpusError(f'{p} is not a zip file ({e}): fetch or pack it again') from None
-    res = infos if len(infos)==1 else [o for o in infos if _glob_re(glob).fullmatch(o.filename)]
+    res = infos if len(infos)==1 else [o for o in infos if _glob_re(glob).fullmatch(o.filename) and not _hidden(o.filename, glob)]
     if not res: raise CorpusError(_no_match(p, [o.filename for o in infos], glob))
     locked = [o.filename for o in res if o.flag_bits&1]
     if locked: raise CorpusError(f'{p} has {plural(len(locked), "encrypted file")} ({locked[0]}): unpack it with its password and pass the folder')
@@ -106,7 +110,7 @@ def _file_docs(p, glob='**/*'):
 # %% ../../nbs/02_text.corpus.ipynb #4cd407d4
 def _folder_docs(p, glob):
     "The documents in a folder"
-    fs = sorted(o for o in p.glob(glob) if o.is_file())
+    fs = sorted(o for o in p.glob(glob) if o.is_file() and not _hidden(o.relative_to(p).as_posix(), glob))
     if not fs: raise CorpusError(_no_match(p, [o.name for o in p.rglob('*') if o.is_file()], glob))
     return [d for o in fs for d in _file_docs(o)]
 
@@ -164,7 +168,11 @@ def get_corpus(
     url:str=None, # Another address to fetch a named corpus from; its hash is checked all the same
 )->Corpus: # The documents, of which only the first bytes were read
     "Find a text; an empty one, a missing file or a folder without files raises `CorpusError`"
-    if isinstance(x,Corpus): return x
+    if isinstance(x,Corpus):
+        mine = dict(glob=(glob,'**/*.txt'), encoding=(encoding,None), newline=(newline,'keep'), sep=(sep,'\n\n'), url=(url,None))
+        lost = [k for k,(v,usual) in mine.items() if v not in (usual,getattr(x, k, usual))]
+        if lost: raise CorpusError(f'{x} was found already, and is read as it was told then: give {", ".join(lost)} to the `get_corpus` that finds it')
+        return x
     if not isinstance(x,(str,os.PathLike)): raise CorpusError(f'{type(x).__name__} is not a corpus: pass a str, a path, an address or a name')
     if isinstance(x,str) and not x: raise CorpusError('The text is empty: 0 characters; pass a longer one, or the path of a file')
     kw = dict(encoding=encoding, newline=newline, sep=sep)

@@ -29,6 +29,7 @@ def not_text(
 )->str: # What it is, or None
     "What a file that is not a text is, as its first bytes tell"
     kind = next((o for magic,o in NOT_TEXT.items() if head.startswith(magic)), None)
+    if kind is None and head[257:262]==b'ustar': kind = 'a tar archive (unpack it, and pass the folder)'
     if kind: return kind
     odd = len(head.translate(None, bytes([*range(9,14), 27, *range(32,256)])))             # control characters, but for tabs, line ends and colours
     try: head[:-4].decode('utf-8')

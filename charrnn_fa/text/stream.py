@@ -153,9 +153,9 @@ def get_stream(
     **kwargs
 )->CharStream: # The text in codes
     "Read a corpus and encode it"
+    if isinstance(x,CharStream) and kwargs: raise CorpusError(f'{x!r} is encoded already: give {", ".join(kwargs)} where it is read')
     if isinstance(x,CharStream): return x if vocab is None or vocab.hash==x.vocab.hash else _in_vocab(x, vocab, unknown)
-    corpus = x if isinstance(x,Corpus) else get_corpus(x, **kwargs)
-    codes,vocab = encode_corpus(corpus, vocab, unknown=unknown)
+    codes,vocab = encode_corpus(corpus := get_corpus(x, **kwargs), vocab, unknown=unknown)
     return CharStream(codes, vocab, corpus.name, _source(corpus, unknown))
 
 def _in_vocab(stream, vocab, unknown):

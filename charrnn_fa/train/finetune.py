@@ -124,4 +124,5 @@ def with_replay(
     ds  = Datasets(CharStream(np.concatenate(parts), vocab), [[CharNumericalize(vocab)]], dl_type=CharStreamDL)
     res = copy(dls)
     res.loaders,res.replay = [dls.train.new(ds), *dls.loaders[1:]],True
+    vars(res).pop('_yardsticks', None)                    # they were counted on the new text alone
     return res

@@ -6,7 +6,7 @@
 __all__ = ['CharLearner']
 
 # %% ../../nbs/19_train.learner.ipynb #31efdec5
-import contextlib,math
+import contextlib,math,threading
 import torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
@@ -36,7 +36,8 @@ def _listens(cb, event_name):
 # %% ../../nbs/19_train.learner.ipynb #d62a4e05
 class CharLearner(Learner):
     "A fastai `Learner` for character streams"
-    in_epoch = False                                    # whether an epoch of training is under way
+    under_way = None                                    # the thread in which a fit is under way, or a validation
+    head_first = False                                  # whether the head is trained alone for now, and the rest after it
     _heard = None                                       # callbacks, and which of them listen to what
     _xtra  = None                                       # as `GetAttr` takes it to be where it does not find it, after a search that takes 5 us
     def __init__(self,
@@ -111,15 +112,13 @@ def row_steps(self:CharLearner):
 # %% ../../nbs/19_train.learner.ipynb #b5a10004
 @patch
 def all_batches(self:CharLearner):
-    self.n_iter,self.in_epoch = self.row_steps() if self.training else len(self.dl),self.training
+    self.n_iter = self.row_steps() if self.training else len(self.dl)
     i = self._passes_done()
-    try:
-        while i<(self.passes if self.training else 1):  # `Minutes` may still change how many there are
-            if self.training and self.train_iter>=self.last_step: return
-            if i and not getattr(self.dl, 'pos', 0): reset_state(self.model)   # the text begins again
-            self._one_pass(i)
-            i += 1
-    finally: self.in_epoch = False
+    while i<(self.passes if self.training else 1):      # `Minutes` may still change how many there are
+        if self.training and self.train_iter>=self.last_step: return
+        if i and not getattr(self.dl, 'pos', 0): reset_state(self.model)       # the text begins again
+        self._one_pass(i)
+        i += 1
 
 # %% ../../nbs/19_train.learner.ipynb #b5a10020
 @patch
@@ -175,7 +174,7 @@ def _release(self:CharLearner, guard):
 @patch
 @spell_checked(Learner.fit)
 def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
-    checked_number(n_epoch, 'n_epoch', whole=True)             # nan epochs would train nothing, infinitely many never end
+    n_epoch = checked_number(n_epoch, 'n_epoch', whole=True)   # nan epochs would train nothing, infinitely many never end
     was = self.logger
     if was is print: self.logger = self._print_row           # without a bar fastai prints raw lists
     preflight(self)
@@ -185,9 +184,9 @@ def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
         if is_emulated(self.precision, loader_device(self.dls)): say(f'Computing in {self.precision}, which is emulated here: fp32 is faster')
         cbs = L(o for o in L(cbs) if not isinstance(o,MixedPrecision))
         if self.precision=='fp16': cbs.append(LossScale(**self.scaling))
-        self.last_step,self.first_epoch,self.passes = math.inf,0,1
+        self.last_step,self.first_epoch,self.passes,self.under_way = math.inf,0,1,threading.get_ident()
         try: return Learner.fit(self, n_epoch, lr=lr, wd=wd, cbs=cbs, **kwargs)
-        finally: self.logger,self._heard = was,None     # who listened in this fit is not kept: an export would take it along
+        finally: self.logger,self._heard,self.under_way = was,None,None       # who listened in this fit is not kept: an export would take it along
 
 # %% ../../nbs/19_train.learner.ipynb #6448d7dd
 @patch

@@ -39,6 +39,7 @@ def valid_seconds(
 )->float: # For all windows
     "Seconds of a validation pass on this machine"
     dl,dev = learn.dls.valid,next(learn.model.parameters()).device
+    if not len(dl): return 0.
     learn.model.eval()
     t = time.perf_counter()
     with torch.no_grad(), autocast(learn.precision, dev):

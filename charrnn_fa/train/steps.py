@@ -19,7 +19,7 @@ class StateReset(Callback):
     "Forget the model's state at the start of each pass over a stream"
     order = 1
     def _rewind(self):
-        if hasattr(self.dls.train,'pos'): self.dls.train.pos = 0
+        if hasattr(getattr(self.dls, 'train', None), 'pos'): self.dls.train.pos = 0      # an exported learner has no text, and reads those that it is given
         reset_state(self.model)
     def before_fit(self): self._rewind()
     def before_train(self):

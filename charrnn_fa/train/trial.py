@@ -105,20 +105,23 @@ def preserved(
         set_rng_state(rng)
 
 # %% ../../nbs/17_train.trial.ipynb #e8e3021c
-BATCH = 'dl training in_epoch iter n_iter xb yb pred loss loss_grad pct_train'.split()      # what a learner keeps of the batch it is at
+BATCH = 'dl training iter n_iter xb yb pred loss loss_grad pct_train'.split()      # what a learner keeps of the batch it is at
 
 @contextlib.contextmanager
 def aside(
-    learn # Learner in the middle of an epoch
+    learn # Learner in the middle of a fit
 ):
-    "Read some text inside; the epoch under way goes on as if that had not happened"
-    dl,bar = learn.dls.train,getattr(learn, 'progress', None)
-    was,log = {k:vars(learn)[k] for k in BATCH if k in vars(learn)},list(learn.recorder.log)
+    "Read some text inside; the fit under way goes on as if that had not happened"
+    dl,bar,rec = (getattr(o, k, None) for o,k in ((learn.dls,'train'), (learn,'progress'), (learn,'recorder')))
+    was,log = {k:vars(learn)[k] for k in BATCH if k in vars(learn)},getattr(rec, 'log', L())
+    mets = [(o,dict(vars(o))) for o in (*L(getattr(rec, 'loss', None)),*learn.metrics)]
+    if rec: rec.log = L()
     pos,pbar = dl.state_dict() if hasattr(dl,'state_dict') else None,getattr(bar, 'pbar', None)
     try:
         with averaged(learn), reading(learn.model): yield           # `validate` would put an average in place, and a step under way go on with that
     finally:
         vars(learn).update(was)
-        learn.recorder.log = L(log)
+        if rec: rec.log = log
+        for o,had in mets: vars(o).update(had)
         if pos: dl.load_state_dict(pos)
-        if bar: bar.pbar = pbar
+        if pbar: bar.pbar = pbar

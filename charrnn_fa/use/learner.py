@@ -27,7 +27,7 @@ def _part(dls, dl):
     "What to call the text of a loader in a result"
     split = split_name(dls)
     names = ['training part', 'validation part', 'test part']
-    i = first(i for i,o in enumerate(dls.loaders) if o is dl)
+    i = first(i for i,o in enumerate(getattr(dls, 'loaders', ())) if o is dl)
     if i is None: return 'another text'
     if i==1 and split: return split
     return (names[i] if i<3 else f'part {i}')+(f', {split}' if split else '')
@@ -44,6 +44,7 @@ def evaluate(self:CharLearner,
     if isinstance(on,str): return evaluate_codes(self.model, self.vocab.encode(on), **kwargs)
     if isinstance(on,int) and not 0<=on<len(self.dls.loaders): raise ValueError(f'There is no loader {on}: 0 is the training part, 1 the validation part, and 2 a test part where the split has one')
     dl = self.dls[ifnone(on,1)] if on is None or isinstance(on,int) else on
+    if not hasattr(dl,'codes'): raise TypeError(f'on={dl!r:.80} is neither a text nor a loader: of a file, pass `get_corpus(file).text`')
     check_loader(self, dl)
     if len(dl.codes)<2: raise ValueError(f'The {_part(self.dls, dl)} has {plural(len(dl.codes), "character")}, so there is nothing to predict: split the text, with `split=0.1` say')
     return evaluate_codes(self.model, dl.codes, _part(self.dls, dl), **kwargs)
@@ -105,7 +106,9 @@ def _refuse_guards(learn, cbs, name, fit):
 def fine_tune(self:CharLearner, epochs, *args, **kwargs):
     "fastai's, which is two fits; with a `Resume` it is refused before the first, since the second would find another run"
     _refuse_guards(self, kwargs.get('cbs'), 'fine_tune', 'fit_one_cycle')
-    return Learner.fine_tune(self, epochs, *args, **kwargs)
+    self.head_first = True
+    try: return Learner.fine_tune(self, epochs, *args, **kwargs)
+    finally: self.head_first = False
 
 # %% ../../nbs/27_use.learner.ipynb #89d6da57
 @patch
@@ -130,8 +133,11 @@ def fine_tune_minutes(self:CharLearner,
         else: self.fit_steps(max(1, round(share*n)), lr, cbs=cbs, **kwargs)
     if head:
         self.freeze()
+        self.head_first = True
         try: _fit(head, lr)
-        finally: self.unfreeze()
+        finally:
+            self.head_first = False
+            self.unfreeze()
     _fit(1-head, slice(lr/spread, lr) if spread!=1 else lr)
 
 def _most_steps(learn, minutes, passes):

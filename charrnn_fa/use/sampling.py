@@ -42,7 +42,7 @@ def next_probs(
     p = ((x-top)/temperature).softmax(-1)                                 # (bs, n_vocab)
     drop = torch.zeros_like(p, dtype=torch.bool)
     sortp,order = p.sort(dim=-1, descending=True, stable=True)
-    if top_k is not None: drop |= torch.zeros_like(drop).scatter(-1, order[:,top_k:], True)
+    if top_k is not None: drop |= torch.zeros_like(drop).scatter(-1, order[:,int(top_k):], True)
     if top_p is not None: drop |= torch.zeros_like(drop).scatter(-1, order, (sortp.cumsum(-1)-sortp)>=top_p)
     if min_p is not None: drop |= p<min_p*p.amax(-1, keepdim=True)
     p = p.masked_fill(drop, 0.)
