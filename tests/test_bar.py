@@ -54,8 +54,7 @@ def test_one_row_has_one_bar(tmp_path):
     "Of a fit of one row only its steps have a bar; of two rows, both"
     fits = {20:1, 60:2}
     all_outs = run(*[f"fit([(10**6,1)], {secs})\nprint('BARS', max(o.count('<progress') for o in pages))" for secs in fits], tmp_path=tmp_path)
-    for outs,most in zip(all_outs, fits.values(), strict=True):
-        assert len(tables(outs))==1 and f'BARS {most}' in printed(outs)
+    for outs,most in zip(all_outs, fits.values(), strict=True): assert len(tables(outs))==1 and f'BARS {most}' in printed(outs)
 
 def test_a_resumed_bar_knows_only_its_own_time(tmp_path):
     "At its start there is no time left to guess from; nothing was done yet"

@@ -6,8 +6,7 @@ from charrnn_fa.keep.trained import text_of_run
 
 code = 'import sys; from charrnn_fa.cli import main; sys.exit(main())'
 
-def charrnn(*args, **kw):
-    return warm.run([sys.executable,'-c',code,*map(str,args)], capture_output=True, text=True, timeout=300, **kw)
+def charrnn(*args, **kw): return warm.run([sys.executable,'-c',code,*map(str,args)], capture_output=True, text=True, timeout=300, **kw)
 
 @pytest.fixture(scope='module')
 def shells(tmp_path_factory):

@@ -15,7 +15,7 @@ gpu = 'nvidia-','cuda-','triton' # What torch from the registry brings along; Co
 def installed(tmp_path, name):
     "A wheel that stands for a package that Colab has, and that asks for nothing that isn't there; torch and its CUDA packages are 3 GB"
     base,whl = f'{name}-{frozen[name]}',tmp_path/f'{name}-{frozen[name]}-py3-none-any.whl'
-    info = {'METADATA':f'Metadata-Version: 2.1\nName: {name}\nVersion: {frozen[name]}\n', 'WHEEL':'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n', 'RECORD':''}
+    info = dict(METADATA=f'Metadata-Version: 2.1\nName: {name}\nVersion: {frozen[name]}\n', WHEEL='Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n', RECORD='')
     with zipfile.ZipFile(whl, 'w') as z:
         for k,v in info.items(): z.writestr(f'{base}.dist-info/{k}', v)
     return whl.as_uri()

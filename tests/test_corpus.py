@@ -129,8 +129,7 @@ def test_hidden_copies_are_no_part_of_a_text(tmp_path):
         (d/nm).write_bytes(b)
     with zipfile.ZipFile(tmp_path/'d.zip', 'w') as z:
         for o in d.rglob('*.txt'): z.write(o, o.relative_to(d))
-    for o in (d,tmp_path/'d.zip'):
-        assert get_corpus(o, sep='|').text=='one|two' and get_corpus(o, glob='.old/*.txt').text=='three'
+    for o in (d,tmp_path/'d.zip'): assert get_corpus(o, sep='|').text=='one|two' and get_corpus(o, glob='.old/*.txt').text=='three'
     (tmp_path/'.config').mkdir()
     (tmp_path/'.config'/'a.txt').write_text('mine')
     assert get_corpus(tmp_path/'.config').text=='mine'

@@ -16,7 +16,8 @@ def as_torchrun(n, args, cwd):
         s.bind(('127.0.0.1', 0))
         meet = dict(env, WORLD_SIZE=str(n), MASTER_ADDR='127.0.0.1', MASTER_PORT=str(s.getsockname()[1]))
     files = [[(cwd/f'{i}.{o}').open('w+') for o in ('out','err')] for i in range(n)]
-    ps,end = [warm.Popen(args, cwd=cwd, env=dict(meet, RANK=str(i), LOCAL_RANK=str(i)), stdout=a, stderr=b) for i,(a,b) in enumerate(files)],time.monotonic()+240
+    ps  = [warm.Popen(args, cwd=cwd, env=dict(meet, RANK=str(i), LOCAL_RANK=str(i)), stdout=a, stderr=b) for i,(a,b) in enumerate(files)]
+    end = time.monotonic()+240
     while any(p.poll() is None for p in ps) and not any(p.returncode for p in ps) and time.monotonic()<end: time.sleep(.05)
     for stop in (warm.Popen.terminate, warm.Popen.kill):
         for p in ps: stop(p)

@@ -295,6 +295,16 @@ def test_a_fit_stays_on_record(verb, capsys):
     assert (losses(learn),learn.recorder.lrs,learn.recorder.values,learn.recorder.iters)==was
     assert len(was[0])==2*len(learn.dls.train)
 
+@pytest.mark.parametrize('event', ['before_fit','after_step','after_epoch'])
+def test_a_summary_in_a_fit_is_refused(event):
+    "It is a fit of its own, whose events would call the callback again, and again"
+    class Asks(Callback): pass
+    setattr(Asks, event, lambda self: self.learn.summary())
+    learn = make()
+    learn.lock = Impatient()
+    with pytest.raises(RuntimeError, match='before the fit, or after it'): quiet(learn, lambda: learn.fit(1, 1e-2, cbs=Asks()))
+    assert 'Total params' in learn.summary()
+
 def test_what_fails_at_the_beginning_of_a_validation_locks_nothing():
     class Bad(Callback):
         def before_fit(self): raise ValueError('not today')

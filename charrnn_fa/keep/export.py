@@ -30,7 +30,6 @@ class NoTextError(ValueError,AttributeError):
 
 class NoText:
     "What an exported learner has instead of loaders: it makes loaders for other texts, and says so where its own are asked for"
-    hashes = {}                                           # of no part
     def __init__(self, dls): self._empty,self.corpus_name,self.split = dls.new_empty(),getattr(dls, 'corpus_name', None),getattr(dls, 'split', None)
     def cpu(self):
         self._empty.cpu()

@@ -46,7 +46,6 @@ def part_hashes(
 
 def _source_hashes(dls):
     "Hashes of those parts that can be read again at the source"
-    if (known := getattr(dls, 'hashes', None)) is not None: return known                  # an exported learner has no text
     return {k:o for k,o in part_hashes(dls).items() if k!='train' or not getattr(dls, 'replay', False)}
 
 # %% ../../nbs/33_keep.trained.ipynb #eb9ea5ec

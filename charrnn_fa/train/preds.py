@@ -16,7 +16,7 @@ from .bar import *
 from .trial import *
 from .learner import *
 
-# %% ../../nbs/19b_train.preds.ipynb #aaa72c38
+# %% ../../nbs/19b_train.preds.ipynb #aaa72c37
 class _Contexts(ContextManagers):
     "Leaves what it has entered where the next cannot be entered: a lock would stay locked"
     def __enter__(self):
@@ -40,6 +40,7 @@ def _alone(learn):
             learn.under_way = None
             rec.update(was)
 
+# %% ../../nbs/19b_train.preds.ipynb #aaa72c38
 @patch
 def validate(self:CharLearner, ds_idx=1, dl=None, cbs=None):
     "Losses and metrics on a loader; a fit under way goes on as if this had not happened"
@@ -80,6 +81,7 @@ def gather_args(self:CharLearner)->dict: # Facts by name, all as text
 @patch
 def summary(self:CharLearner):
     "fastai's table of layers, with the whole model's parameters in its totals"
+    if self.under_way==threading.get_ident(): raise RuntimeError("summary reads a batch in a fit of its own, whose events would call it again: call it before the fit, or after it")
     n,on = sum(o.numel() for o in self.model.parameters()),n_params(self.model)
     with _alone(self): res = Learner.summary(self)
     for nm,v in (('',n), ('trainable ',on), ('non-trainable ',n-on)): res = re.sub(f'Total {nm}params: [\\d,]+', f'Total {nm}params: {v:,}', res)
