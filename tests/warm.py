@@ -106,11 +106,12 @@ class Popen(subprocess.Popen):
             if pid: self._handle_exitstatus(st)
         return self.returncode
 
-def run(args, capture_output=False, timeout=None, check=False, **kwargs):
+def run(args, capture_output=False, timeout=None, check=False, input=None, **kwargs):
     "`subprocess.run` of a `Popen`"
     if capture_output: kwargs.update(stdout=PIPE, stderr=PIPE)
+    if input is not None: kwargs.update(stdin=PIPE)
     with Popen(args, **kwargs) as p:
-        try: out,err = p.communicate(timeout=timeout)
+        try: out,err = p.communicate(input, timeout=timeout)
         except BaseException:
             p.kill()
             raise
