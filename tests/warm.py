@@ -106,8 +106,8 @@ class Popen(subprocess.Popen):
             if pid: self._handle_exitstatus(st)
         return self.returncode
 
-def run(args, capture_output=False, timeout=None, check=False, input=None, **kwargs):
-    "`subprocess.run` of a `Popen`"
+def run(args, capture_output=False, timeout=None, input=None, **kwargs):
+    "`subprocess.run` of a `Popen`, without `check`"
     if capture_output: kwargs.update(stdout=PIPE, stderr=PIPE)
     if input is not None: kwargs.update(stdin=PIPE)
     with Popen(args, **kwargs) as p:
@@ -115,7 +115,6 @@ def run(args, capture_output=False, timeout=None, check=False, input=None, **kwa
         except BaseException:
             p.kill()
             raise
-    if check and p.returncode: raise subprocess.CalledProcessError(p.returncode, args, out, err)
     return subprocess.CompletedProcess(args, p.returncode, out, err)
 
 if __name__=='__main__':
