@@ -54,14 +54,14 @@ def lines(a, vocab):
         mb    = sum(p.numel() for k,p in model.named_parameters() if 'emb' not in k)*4/1e6
         for rows,goal in goals.items():
             for kw in ({},dict(top_k=20, top_p=0.9)) if (cell,layers,counts)==('lstm',1,None) else ({},):
-                e,o,r = measure(model, vocab, rows, max(20, int(a.n/rows**0.5)), a.rounds, **kw)
+                e,o,r = measure(model, vocab, rows, a.n, a.rounds, **kw)
                 name  = f'{cell} {layers}x{a.n_hid}{" and counts" if counts else ""}{", filters" if kw else ""}'
                 yield f'| {name} | {rows} | {mb:.1f} | {e:,.0f} | {o:,.0f} | {mb*o/rows/1e3:.1f} | {r:.2f} | {judged(r, None if kw or counts else goal, less=False)} |',
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument('--rounds', type=int, default=9)
-    ap.add_argument('--n', type=int, default=300, help='characters a row, for one row; fewer for more rows')
+    ap.add_argument('--rounds', type=int, default=5)
+    ap.add_argument('--n', type=int, default=500, help='characters a row: as many as `sample` draws if it is not told')
     ap.add_argument('--n-hid', type=int, default=448)
     ap.add_argument('--out', help='file for the table')
     a,done = ap.parse_args(),[]
