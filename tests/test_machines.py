@@ -1,5 +1,5 @@
-"What this project does on machines that are not at hand: float16 and its scale, a device without float64"
-import hashlib,os,re,subprocess,sys
+"What this project does on machines that are not at hand: float16 and its scale, a device without float64; what it asks of the C library"
+import hashlib,os,platform,re,resource,subprocess,sys
 import numpy as np
 from types import SimpleNamespace
 import pytest, torch, warm
@@ -172,3 +172,47 @@ def test_bench_of_the_gpu_in_small(tmp_path):
     assert ('**below' in re.search('the library after.*', table)[0])==(nats['the library after']>nats['nanoGPT'])
     at,same,n = map(int, re.search(r'resumed at step (\d+) of 40 \| (\d+) of (\d+) tensors', table).groups())
     assert 0<at<40 and same==n>=5
+
+def page_faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+def resident():
+    "MB that this process holds"
+    return int(open('/proc/self/statm').read().split()[1])*resource.getpagesize()/1e6
+
+def faults_of(what, n=8):
+    "Pages that Linux had to hand out anew in the later ones of `n` rounds, the median"
+    res = []
+    for _ in range(n):
+        before = page_faults()
+        what()
+        res.append(page_faults()-before)
+    return sorted(res[n//2:])[n//4]
+
+def block(mb=200): torch.empty(mb*250_000).fill_(1.)
+
+glibc = pytest.mark.skipif(platform.libc_ver()[0]!='glibc' or 'LD_PRELOAD' in os.environ, reason='another C library hands out the memory')
+
+@glibc
+def test_a_step_gets_the_memory_of_the_last_one():
+    "Windows so large that each step asks for more than 32 MB at once"
+    class Count(Callback):
+        def before_fit(self): self.seen = []
+        def after_batch(self): self.seen.append(page_faults())
+    dls = CharDataLoaders.from_text('she sells sea shells by the sea shore. '*3000, bs=64, seq_len=64, device='cpu')
+    learn,count = char_learner(dls, 'lstm', n_hid=448, precision='fp32'),Count()
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(12, cbs=count)
+    steps = sorted(b-a for a,b in zip(count.seen[4:], count.seen[5:]))
+    assert steps[len(steps)//2]<=100, steps
+
+@glibc
+def test_what_was_kept_is_given_back():
+    "Also where one fit is within another, and where it ends with an error"
+    assert faults_of(block)>=50
+    with kept_memory('cuda'): assert faults_of(block)>=50
+    with kept_memory('cpu'):
+        with kept_memory('cpu'): pass
+        assert faults_of(block)<=20
+        with pytest.raises(KeyError), kept_memory('cpu'): raise KeyError
+        block(400)
+        most = resident()
+    assert resident()<most-300

@@ -179,7 +179,7 @@ def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     if was is print: self.logger = self._print_row           # without a bar fastai prints raw lists
     preflight(self)
     check_loader(self, self.dls.train)
-    with self.guarded(cbs):
+    with self.guarded(cbs), kept_memory(loader_device(self.dls)):
         self.choose_precision(cbs)
         if is_emulated(self.precision, loader_device(self.dls)): say(f'Computing in {self.precision}, which is emulated here: fp32 is faster')
         cbs = L(o for o in L(cbs) if not isinstance(o,MixedPrecision))

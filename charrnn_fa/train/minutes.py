@@ -174,7 +174,7 @@ def fit_minutes(self:CharLearner,
     check_minutes(minutes)
     self.minutes,start = minutes,time.perf_counter()
     try:
-        with self.guarded(kwargs.get('cbs')):
+        with self.guarded(kwargs.get('cbs')), kept_memory(loader_device(self.dls)):      # measured as it will be trained
             n = first(filter(None, [o.planned_steps(self, minutes) for o in self.guards]))
             if n:
                 # a run that is resumed brings its own decisions, of the number of threads, too
