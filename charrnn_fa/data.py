@@ -193,7 +193,7 @@ def from_text(cls:CharDataLoaders,
 )->CharDataLoaders: # As `from_corpus`
     "Loaders from a text in memory, which is never taken for a path or name"
     if not isinstance(text,str): raise TypeError(f'text is {"bytes: decode them" if isinstance(text,bytes) else f"a {type(text).__name__}, not a string"}')
-    if len(text)<300 and os.path.isfile(text): raise ValueError(f'{text!r} is the name of a file: `from_corpus` reads it, and `from_text` takes the text itself')
+    if names_file(text): raise ValueError(f'{text!r} is the name of a file: `from_corpus` reads it, and `from_text` takes the text itself')
     reading = {k:kwargs.pop(k) for k in ('encoding','newline','sep') if k in kwargs}
     return cls.from_corpus(Corpus('text', text=text, **reading), **kwargs)
 
@@ -206,8 +206,9 @@ def from_file(cls:CharDataLoaders,
     **kwargs
 )->CharDataLoaders: # As `from_corpus`
     "Loaders from one file"
-    if not Path(fn).is_file(): raise FileNotFoundError(f'There is no file {str(fn)!r} (looked in {Path.cwd()})')
-    return cls.from_corpus(Path(fn), **kwargs)
+    p = Path(fn).expanduser()
+    if not p.is_file(): raise FileNotFoundError(f'There is no file {str(fn)!r} (looked in {Path.cwd()})')
+    return cls.from_corpus(p, **kwargs)
 
 # %% ../nbs/10_data.ipynb #3e752ca2
 @patch(cls_method=True)
@@ -219,5 +220,6 @@ def from_folder(cls:CharDataLoaders,
     **kwargs
 )->CharDataLoaders: # As `from_corpus`
     "Loaders from all the files of a folder that match `glob`, one after the other"
-    if not Path(path).is_dir(): raise NotADirectoryError(f'There is no folder {str(path)!r} (looked in {Path.cwd()})')
-    return cls.from_corpus(Path(path), glob=glob, **kwargs)
+    p = Path(path).expanduser()
+    if not p.is_dir(): raise NotADirectoryError(f'There is no folder {str(path)!r} (looked in {Path.cwd()})')
+    return cls.from_corpus(p, glob=glob, **kwargs)

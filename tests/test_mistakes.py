@@ -129,6 +129,8 @@ def test_what_is_no_text_is_not_evaluated(tmp_path):
     learn = char_learner(CharDataLoaders.from_text(text, bs=2, seq_len=8, device='cpu'), 'gru', n_hid=8, precision='fp32')
     for o in (Corpus('mine', text=text),tmp_path/'a.txt',[text]):
         with pytest.raises(TypeError, match='neither a text nor a loader'): learn.evaluate(o)
+    (tmp_path/'a.txt').write_text(text)
+    with pytest.raises(ValueError, match='a.txt.* is the name of a file.*get_corpus'): learn.evaluate(str(tmp_path/'a.txt'))
 
 def test_text_with_a_mark_or_one_zero_is_text(tmp_path):
     for i,b in enumerate((b'BM is a firm, and II* a figure\n', 'naïve'.encode('utf-16'), b'one zero\0 here\n'*20)):

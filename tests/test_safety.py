@@ -679,3 +679,7 @@ def test_a_file_in_the_home_folder(tmp_path, monkeypatch):
     assert all(o.is_relative_to(tmp_path) and o.exists() for o in made) and not os.listdir('.')
     assert load_trained('~/m.safetensors').sample('she', 20, seed=1)==learn.sample('she', 20, seed=1)
     with pytest.raises(ValueError, match='is a folder'): learn.to_html('~/m')
+    (tmp_path/'texts').mkdir()
+    (tmp_path/'texts'/'a.txt').write_text('she sells sea shells. '*40)
+    for dls in (CharDataLoaders.from_file('~/texts/a.txt', device='cpu'),CharDataLoaders.from_folder('~/texts', device='cpu')): assert len(dls.vocab)==7
+    with pytest.raises(ValueError, match='is the name of a file'): CharDataLoaders.from_text('~/texts/a.txt')

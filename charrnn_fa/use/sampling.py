@@ -119,6 +119,10 @@ def _stepper(model, run, batch, dev):
     return _step
 
 # %% ../../nbs/25_use.sampling.ipynb #f3e75b19
+def _pieces(x, most=1024):
+    "Codes `(batch, n)`, so many columns at a time: what a network computes for a whole book at once would fill the memory"
+    return [x[:,i:i+most] for i in range(0, x.shape[1], most)]
+
 def generate(
     model:nn.Module, # Codes to logits
     prompt:np.ndarray, # Codes to begin with, shape (n,), at least one
@@ -133,7 +137,7 @@ def generate(
         x = np.broadcast_to(np.asarray(prompt).astype(np.int64), (batch,len(prompt)))   # (batch, n)
         run = model if type(model) in _steppers else in_rows(model, dev)
         reset_state(model)
-        if carriers(model) and x.shape[1]>1: run(torch.from_numpy(x[:,:-1].copy()).to(dev))
+        for o in _pieces(x[:,:-1]) if carriers(model) else (): run(torch.from_numpy(o.copy()).to(dev))
         step,c = _stepper(model, run, batch, dev),x[:,-1].copy()
         if not carriers(model):
             for i in range(x.shape[1]-1): step(x[:,i].copy())
