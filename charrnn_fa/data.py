@@ -7,7 +7,7 @@ __all__ = ['show_table', 'plot_top_losses', 'tensorboard_log', 'wandb_process', 
            'suited_shape']
 
 # %% ../nbs/10_data.ipynb #fca2dcfb
-import html, os, torch
+import html, torch
 from fastcore.all import *
 from fastai.data.all import *
 from fastai.interpret import dispatch    # from there, since its methods for any types have to be known before those for our types, or they win
