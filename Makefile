@@ -43,13 +43,14 @@ outputs: setup cached
 tutorials: setup cached
 	$(path) python docs/tutorials.py
 
-# What is claimed of quality and speed, beside its peers, into bench/results: about 24 minutes of two quiet cores.
+# What is claimed of quality and speed, beside its peers, into bench/results: about 25 minutes of two quiet cores.
 # A model that `charrnn train shakespeare --preset best --run runs/best` has left is scored with it
 bench: setup cached
 	mkdir -p bench/results
 	$(path) python bench/start.py --out bench/results/start.md
 	$(path) python bench/sampling.py --out bench/results/sampling.md
 	$(path) python bench/throughput.py --out bench/results/throughput.md
+	$(path) python bench/kept_memory.py --out bench/results/kept_memory.md
 	$(path) python bench/scaling.py --out bench/results
 	$(path) python bench/board.py --seconds 100 --adapt --out bench/results/board.md $(if $(wildcard runs/best/model.safetensors),--best runs/best/model.safetensors)
 

@@ -28,13 +28,17 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument('--corpus', default='shakespeare')
     ap.add_argument('--steps', type=int, default=12)
-    ap.add_argument('--rounds', type=int, default=9)
+    ap.add_argument('--rounds', type=int, default=5)
+    ap.add_argument('--out', help='file for the table')
     a = ap.parse_args()
-    print(machine(), '', '| lstm | rows x window | precision | ms without | ms with | times |', '|---|---|---|---|---|---|', sep='\n')
+    lines = [f'{machine()}; a bare loop, so that nothing else differs', '', '| lstm | rows x window | precision | ms without | ms with | times |', '|---|---|---|---|---|---|']
+    print(*lines, sep='\n')
     mid = lambda xs: sorted(xs)[len(xs)//2]
     for n,bs,t in ((448,16,32),(448,32,64),(448,64,64),(128,64,64)):
         for p in precisions('cpu'):
             ts = [*rounds_of(n, bs, t, p, a)]
-            print(f'| {n} | {bs} x {t} | {p} | {1e3*mid([o for o,_ in ts]):.1f} | {1e3*mid([o for _,o in ts]):.1f} | {mid([x/y for x,y in ts]):.2f} |', flush=True)
+            lines.append(f'| {n} | {bs} x {t} | {p} | {1e3*mid([o for o,_ in ts]):.1f} | {1e3*mid([o for _,o in ts]):.1f} | {mid([x/y for x,y in ts]):.2f} |')
+            print(lines[-1], flush=True)
+    save(lines, a.out)
 
 if __name__=='__main__': main()
