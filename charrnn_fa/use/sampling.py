@@ -85,7 +85,9 @@ class _Draw:
         if self.filters: return _probs(x.astype(np.float64), self.temp, **self.filters).cumsum(-1)
         e = x-x.max(-1, keepdims=True)
         e *= 1/self.temp
-        return np.exp(e, out=e).cumsum(-1, dtype=np.float64)
+        np.exp(e, out=e)
+        if len(e)<16: return e.cumsum(-1, dtype=np.float64)
+        return torch.from_numpy(e).cumsum(-1, dtype=torch.float64).numpy()   # the same sums; a third of numpy's time for 64 rows
 
     def __call__(self, x): # Logits, float32, shape (batch, n_vocab) -> codes, int64, shape (batch,)
         if self.temp<1e-6:
