@@ -1,22 +1,14 @@
 "Time of a training step with the memory of the last one kept, as a fit does on a CPU, and without, alternating in one process"
-import argparse, time
-import torch, torch.nn.functional as F
+import argparse
 from common import *
+from throughput import bare_steps
 from charrnn_fa.everything import *
 
 def rounds_of(n_hid, bs, seq_len, precision, a):
     "Seconds of a step without and with what was freed before, for each round"
     dls   = CharDataLoaders.from_corpus(a.corpus, bs=bs, seq_len=seq_len, device='cpu')
     model = CharRNN(len(dls.vocab), 'lstm', n_hid).train()
-    opt,batches = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True),[b for _,b in zip(range(a.steps), dls.train)]
-    def _steps():
-        start = time.perf_counter()
-        for x,y in batches:
-            with autocast(precision, 'cpu'): out = model(x)
-            F.cross_entropy(out.float().flatten(0,1), y.flatten()).backward()
-            opt.step()
-            opt.zero_grad()
-        return (time.perf_counter()-start)/len(batches)
+    def _steps(): return bare_steps(model, dls.train.new(), a.steps, precision)/a.steps
     _steps()
     for _ in range(a.rounds):
         without = _steps()

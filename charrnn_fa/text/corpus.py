@@ -160,7 +160,7 @@ def _find(x, glob, url):
 # %% ../../nbs/02_text.corpus.ipynb #ab408274
 def names_file(
     text:str # A text
-)->bool: # False for any longer one
+)->bool: # False for 300 characters or more, which no file is called
     "Whether a text is the name of a file that is there, and so most likely not meant as a text"
     return len(text)<300 and os.path.isfile(os.path.expanduser(text))
 

@@ -38,7 +38,6 @@ def next_probs(
     x = logits.detach().cpu().double().numpy()                            # there are devices without float64, and the draw is made here
     return torch.from_numpy(_probs(x, temperature, top_k=top_k, top_p=top_p, min_p=min_p))
 
-
 # %% ../../nbs/25_use.sampling.ipynb #6dded343
 def _tail(p, top_k=None, top_p=None, min_p=None): # Probabilities, float64, shape (bs, n_vocab) -> bool, of that shape
     "Which characters the filters cut off"
@@ -86,7 +85,7 @@ class _Draw:
         e = x-x.max(-1, keepdims=True)
         e *= 1/self.temp
         np.exp(e, out=e)
-        if len(e)<16: return e.cumsum(-1, dtype=np.float64)
+        if len(e)<16: return e.cumsum(-1, dtype=np.float64)                  # for a few rows, calling torch's takes longer than it saves
         return torch.from_numpy(e).cumsum(-1, dtype=torch.float64).numpy()   # the same sums; a third of numpy's time for 64 rows
 
     def __call__(self, x): # Logits, float32, shape (batch, n_vocab) -> codes, int64, shape (batch,)

@@ -95,7 +95,7 @@ class Stepper:
         self.inp = [None]+[_Linear(*o[0], rows) for o in layers[1:]]
         self.rec = [_Linear(*o[1], rows) if o[1] else noop for o in layers[:-1]]
         # the head and the recurrent side of the last layer read the same output: one product serves this character's logits and the next one's gates
-        both = [o for o in (layers[-1][1],(model.head.weight.detach().float(),model.head.bias.detach().float())) if o]
+        both = [o for o in (layers[-1][1],(model.head.weight,model.head.bias)) if o]
         self.top,self.n_vocab = _Linear(*map(torch.cat, zip(*both)), rows),cfg['n_vocab']
         self.norms = [(o.weight.detach().float(),o.bias.detach().float(),o.eps) for o in getattr(model.rnn, 'norms', ())]
         self.load(model)
