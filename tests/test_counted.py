@@ -75,6 +75,14 @@ def test_weight_is_chosen_on_text_that_neither_side_has_seen():
     rest = Counts.from_codes(np.delete(codes, pos.ravel()), len(dls.vocab), 5)
     np.testing.assert_allclose(cb.q, [count_probs(rest, codes[:o[-1]+1])[-16:] for o in pos], rtol=1e-5)
 
+@pytest.mark.parametrize('n,least,most', [(20_000,200,600), (250_000,3_500,7_000), (1_000_000,4_000,7_000), (4_000_000,18_000,23_000)])
+def test_as_much_is_held_back_as_one_weight_needs(n, least, most):
+    "A hundredth of Shakespeare is missed more than a better weight helps; all that is not held back is read"
+    dls = CharDataLoaders.from_text(''.join(np.random.default_rng(0).choice(list('abcdefgh'), n)), bs=16, seq_len=32, split=0.01, device='cpu')
+    less,_,cb = with_counts(dls, CharRNN(8, n_hid=4), 2)
+    assert least<=cb.q.size<=most
+    assert less.train.n_win*16*32+cb.q.size>len(dls.train.codes)-16*32-17
+
 def test_weight_is_the_best_on_that_text(whole):
     cb = first(o for o in whole.cbs if isinstance(o,WeighCounts))
     p,q,w = cb.cell_probs(whole.model.cell).ravel(),cb.q.ravel(),float(whole.model.weight)

@@ -19,14 +19,15 @@ from ..counted import *
 # %% ../../nbs/16c_train.weigh.ipynb #b72c609e
 def held_back(
     dl, # Training loader
-    share:float=0.02, # Share of the windows of each row
-    n_max:int=100_000, # Characters at most
+    n_min:int=5_000, # Characters that one weight needs; 2 % of a short text are fewer
+    n_max:int=100_000, # Characters at most, where one in 200 would be more
 )->tuple: # Windows of a row to train on, and the positions of the characters held back, shape (rows, n)
     "What to leave out of training at the end of each row"
     if dl.n_win<2: raise ValueError(f'{len(dl.codes):,} characters in {dl.bs*dl.world} rows are too few to hold some back for the weight of the counts: '
         f'pass a smaller `bs` or `seq_len`, or a longer text')
-    rows,t = dl.bs*dl.world,dl.seq_len
-    keep   = dl.n_win-max(1, round(min(share, n_max/len(dl.codes))*dl.n_win))
+    rows,t,n = dl.bs*dl.world,dl.seq_len,len(dl.codes)
+    share  = min(max(n_min, n/200), n_max, n/50)/n
+    keep   = dl.n_win-max(1, round(share*dl.n_win))
     first  = np.arange(rows)[:,None]*((len(dl.codes)-1)//rows//t*t)+keep*t           # last character that each row reads
     return keep,first+1+np.arange((dl.n_win-keep)*t)
 
