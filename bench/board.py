@@ -81,7 +81,7 @@ def ours(dls, secs, **kw):
     "One run gives two figures: cell with counts, and the cell alone"
     set_seed(0)
     learn = char_learner(dls, 'lstm', counts=9, **kw)                     # on held-out training text 0.003 nats better than 7
-    with learn.no_bar(), learn.no_logging(): learn.fit_minutes(secs/60)
+    with learn.no_bar(), learn.no_logging(): learn.fit_minutes(secs/60, halves=PRESETS['2min']['fit']['halves'])
     ev = learn.evaluate()
     return ev.nats,ev.cell_nats,f'{learn.train_iter:,} steps, weight {float(learn.model.weight):.2f}, {n_params(learn.model):,} parameters',learn
 
@@ -117,9 +117,9 @@ def kept(fn, codes, adapt):
         ev = evaluate_codes(model, codes, adapt=True)
         yield adapted,ev.nats,f'{ev.seconds:.0f} s to evaluate'
 
-def board(name, text, budgets, bs, seq_len, adapt, best=None):
+def board(name, text, budgets, adapt, best=None):
     "Lines of the board for a text"
-    dls = CharDataLoaders.from_corpus(text, bs=bs, seq_len=seq_len, split='nanogpt', device='cpu')
+    dls = CharDataLoaders.from_corpus(text, **PRESETS['2min']['data'], split='nanogpt', device='cpu')
     train,valid = (np.asarray(o.codes).astype(np.int64) for o in dls.loaders[:2])
     for what,nats,note in fixed(dls): yield name,'-',what,nats,note
     for secs in budgets:
@@ -149,7 +149,7 @@ def main():
     print(*lines, sep='\n')
     for nm in a.texts:
         text = ''.join(pydoc_data.topics.topics.values()) if nm=='topics' else get_corpus(nm).head(a.chars) or get_corpus(nm).text[:a.chars]
-        for text_nm,budget,what,nats,note in board(nm, text, a.seconds, 16, 32, a.adapt, a.best):
+        for text_nm,budget,what,nats,note in board(nm, text, a.seconds, a.adapt, a.best):
             goal = goals.get((text_nm,budget,what))
             lines.append(f'| {text_nm} | {budget} | {what} | {nats:.4f} | {nats/math.log(2):.4f} | {judged(nats, goal)} | {note} |')
             print(lines[-1], flush=True)

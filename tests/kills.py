@@ -10,7 +10,7 @@ phases  = 'step','snapshot','write','written','prune','pruned'
 wild = dict(init_scale=2.**40, growth_interval=7)           # too large at first, so that steps are left out, and grows soon
 configs = dict(lstm=(dict(cell='lstm', n=12, dropout=0.2, every=3),16), mingru=(dict(cell='mingru', n=9, n_layers=2, fit='flat_cos', every=4),8),
     counted=(dict(counts=4, n=9, every=3),10), own=(dict(wrap='own', n=8, every=3),7), parallel=(dict(wrap='parallel', cell='gru', n=8, every=3),7),
-    beside=(dict(n_cells=2, n=8, every=3),6),
+    beside=(dict(n_cells=2, n=8, every=3),6), halves=(dict(fit='steps', steps=300, halves=.5, dropout=.2, every=3),8),
     fp16=(dict(cell='gru', fit='steps', steps=90, every=4, precision='fp16', scale=wild, n_acc=8),3))
 
 def start(log, *args):

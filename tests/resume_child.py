@@ -29,14 +29,14 @@ def make(cell='lstm', precision='fp32', n_acc=0, opt='adamw', bs=4, seq_len=16, 
     else: learn = char_learner(dls, cell, **sizes, **kw, **(dict(counts=counts) if counts else {}))
     return learn.to_fp16(**scale) if scale else learn
 
-def fit(learn, cbs=(), fit='one_cycle', n=3, steps=None, **_):
+def fit(learn, cbs=(), fit='one_cycle', n=3, steps=None, halves=0., **_):
     "The fit of a configuration"
     with learn.no_bar(), learn.no_logging():
         if fit=='one_cycle': learn.fit_one_cycle(n, 1e-2, cbs=cbs)
         elif fit=='flat_cos': learn.fit_flat_cos(n, 1e-2, cbs=cbs)
         elif fit=='plain': learn.fit(n, 1e-2, cbs=cbs)
         elif fit=='minutes' and not steps: learn.fit_minutes(n, cbs=cbs)
-        else: learn.fit_steps(steps, cbs=cbs)
+        else: learn.fit_steps(steps, halves=halves, cbs=cbs)
 
 def digest(learn):
     "Everything that must be equal to the bit"

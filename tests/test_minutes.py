@@ -141,3 +141,47 @@ def test_plots_of_a_loss_at_any_time():
     learn.recorder.plot_loss()
     assert [o.get_label() for o in plt.gca().lines]==['train','valid']
     plt.close('all')
+
+class Windows:
+    "A clock by which a window that is read in two halves takes 1.4 seconds, and another one 1"
+    def __init__(self, learn): self.learn,self.steps,self.now = learn,0,0.
+    def __call__(self): return self.now
+
+class CountSteps(Callback):
+    "Moves that clock, by the steps that the optimiser takes"
+    order = -5                                                     # before anything that looks at the clock after a batch
+    def __init__(self, clock): self.clock,self.per_window = clock,[]
+    def before_batch(self): self.n = 0
+    def after_step(self): self.n += 1
+    def after_batch(self):
+        if self.training:
+            self.per_window.append(self.n)
+            self.clock.now += 1.4 if self.n==2 else 1.
+
+@pytest.mark.parametrize('halves', [0.,0.3,0.5,1.])
+def test_the_plan_knows_that_halves_take_longer(halves):
+    "What was planned at first is what is done, and the time is kept; the part with halves is over at its share of the steps"
+    learn = learner()
+    clock = Windows(learn)
+    plan,count = Minutes(1, 300, 1., 0., clock=clock, looks=40, halves=halves, ratio=1.4),CountSteps(clock)
+    n = round(300/(1.4*halves+1-halves))
+    plan.set_steps(n)
+    with learn.no_bar(), learn.no_logging(): learn.fit_for(plan, halves=halves, cbs=count)
+    assert abs(clock.now-300)<=3 and abs(plan.n_steps-n)<=3 and learn.train_iter==plan.n_steps
+    both = count.per_window.count(2)
+    assert abs(both-halves*n)<=2 and count.per_window==[2]*both+[1]*(learn.train_iter-both)
+
+def test_a_wrong_guess_of_what_halves_cost_is_made_good():
+    learn = learner()
+    clock = Windows(learn)
+    plan = Minutes(300, 300, 1., 0., clock=clock, looks=40, halves=.5, ratio=1.)
+    with learn.no_bar(), learn.no_logging(): learn.fit_for(plan, halves=.5, cbs=CountSteps(clock))
+    assert abs(clock.now-300)<=4
+    lrs = learn.recorder.lrs
+    assert lrs[-1]<0.01*max(lrs) and max(abs(x-y) for x,y in zip(lrs[20:], lrs[21:]))<0.05*max(lrs)
+
+def test_minutes_with_halves(capsys):
+    learn = learner()
+    with learn.no_bar(), learn.no_logging(): learn.fit_minutes(0.02, halves=.5)
+    assert re.search(r'About [\d,]+ steps? of', capsys.readouterr().out) and learn.train_iter==learn.last_step
+    with pytest.raises(ValueError, match='halves=1.5'): learn.fit_minutes(0.02, halves=1.5)

@@ -30,8 +30,8 @@ def killed(*names):
     return res
 
 def test_sigkill():
-    "Fifty-four times, from outside and at each phase within: the default model, one of two layers, one with counts, two inside a wrapper, two cells side by side"
-    res = killed('lstm', 'mingru', 'counted', 'own', 'parallel', 'beside')
+    "Sixty-two times, from outside and at each phase within: the default model, one of two layers, one with counts, two inside a wrapper, two cells side by side, one with two steps from a window"
+    res = killed('lstm', 'mingru', 'counted', 'own', 'parallel', 'beside', 'halves')
     assert {*kills.phases,'outside'}<={o for v in res.values() for o in v}
 
 cells  = [dict(cell=c, fit=f) for c in ('rnn','gru','lstm','mingru') for f in ('one_cycle','flat_cos','minutes')]

@@ -31,7 +31,7 @@ def run_identity(
 
 # %% ../../nbs/34a_keep.identity.ipynb #fe714073
 training_attrs = {ColdStart:('p',), GradientClip:('max_norm','norm_type'), GradientAccumulation:('n_acc',), RNNRegularizer:('alpha','beta'),
-    MixUp:('alpha',), LossScale:('kwargs',), AverageWeights:('decay','every')}
+    MixUp:('alpha',), LossScale:('kwargs',), AverageWeights:('decay','every'), Halves:('share',)}
 
 # %% ../../nbs/34a_keep.identity.ipynb #74b3cc5f
 def in_words(

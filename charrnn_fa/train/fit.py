@@ -43,6 +43,7 @@ def fit_for(self:CharLearner,
     div:float=25., # The learning rate starts at `lr/div`
     div_final:float=1e3, # and ends at `lr/div_final`
     average:float=0., # What remains of the weights' average at a step, see `AverageWeights`, 0.998 say; 0 for the weights of the last step
+    halves:float=0., # Share of the schedule in which each window is read in two halves, with a step for each, see `Halves`
     cbs=None, # Further callbacks
     **kwargs
 ):
@@ -55,8 +56,9 @@ def fit_for(self:CharLearner,
     sched = ParamScheduler({'lr': _rise_and_fall(pct_start, lr/div, lr, lr/div_final)})
     steps.set_rows(n_win)
     if steps.per_row>1: say(f'Each row of the table is {steps.per_row} passes over the text')
-    mean = [AverageWeights(average)] if average else []
-    self.fit(math.ceil(steps.n_steps/(n_win*steps.per_row)), lr, cbs=L(cbs)+[steps,sched]+mean, **kwargs)
+    more = [AverageWeights(average)] if average else []
+    if checked_number(halves, 'halves', high=1): more.append(Halves(halves))
+    self.fit(math.ceil(steps.n_steps/(n_win*steps.per_row)), lr, cbs=L(cbs)+[steps,sched]+more, **kwargs)
 
 # %% ../../nbs/19a_train.fit.ipynb #e76f4f9f
 def _check_lr(lr):
@@ -83,11 +85,12 @@ def fit_steps(self:CharLearner,
     div:float=25., # The learning rate starts at `lr/div`
     div_final:float=1e3, # and ends at `lr/div_final`
     average:float=0., # What remains of the weights' average at a step, see `AverageWeights`, 0.998 say; 0 for the weights of the last step
+    halves:float=0., # Share of these in which each window is read in two halves, with a step for each, see `Halves`
     cbs=None, # Further callbacks
     **kwargs
 ):
     "Train for `n_steps` steps with warm-up and cosine decay; the last epoch ends where the steps do"
-    self.fit_for(Steps(checked_number(n_steps, 'n_steps', 1, whole=True)), lr, pct_start, div, div_final, average, cbs, **kwargs)
+    self.fit_for(Steps(checked_number(n_steps, 'n_steps', 1, whole=True)), lr, pct_start, div, div_final, average, halves, cbs, **kwargs)
 
 # %% ../../nbs/19a_train.fit.ipynb #521b1c0f
 @patch

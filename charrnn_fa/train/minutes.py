@@ -23,14 +23,15 @@ from .fit import *
 def step_seconds(
     learn:CharLearner, # Learner; wrap it in `preserved`, since steps are taken
     n:int=15, # Steps to take
-)->float: # The median, in seconds
+    parts:int=1, # Pieces that a window is cut into, with a step for each
+)->float: # The median, in seconds, for a whole window
     "Seconds of a training step on this machine"
     model,dev = learn.model,next(learn.model.parameters()).device
-    b = to_device(learn.dls.train.one_batch(), dev)
+    b = [o[:,:max(1, o.shape[1]//parts)] for o in to_device(learn.dls.train.one_batch(), dev)]
     opt,clip = learn.opt_func(trainable_params(model), lr=0.),clip_norm(learn)     # at lr=0 the work is the same
     model.train()
     ts = [time_step(model, learn.loss_func, b, learn.precision, opt, clip) for _ in range(n)]
-    return sorted(ts[3:])[(n-3)//2]                       # the first steps are slower
+    return parts*sorted(ts[3:])[(n-3)//2]                 # the first steps are slower
 
 # %% ../../nbs/21_train.minutes.ipynb #ee2b057e
 def valid_seconds(
@@ -79,11 +80,19 @@ class Minutes(Steps):
         fixed:bool=False, # Decide nothing: the plan stands
         clock=time.perf_counter, # Tells the time in seconds
         looks:int=100, # Look at the clock about so many times
+        halves:float=0., # Share of the schedule in which a window is read in two halves
+        ratio:float=1., # How many times as long such a window takes
         **kwargs
     ):
         super().__init__(n_steps, **kwargs)
         self.until,self.step,self.valid,self.fixed,self.clock = until,step,valid,fixed,clock
-        self.every = max(1, n_steps//looks)
+        self.halves,self.ratio = halves,ratio
+        self.looks = looks
+        self.set_steps(n_steps)
+
+    def set_steps(self, n_steps):
+        "Plan so many steps, before the first of them"
+        self.n_steps,self.every = n_steps,max(1, n_steps//self.looks)
 
     def state_dict(self):
         "What was decided, for a checkpoint"
@@ -109,10 +118,17 @@ def look(self:Minutes):
     now,(t,i) = self.clock(),self.mark
     self.mark = now,self.train_iter
     if self.train_iter==i: return
-    pace = (now-t)/(self.train_iter-i)
+    pace = (now-t)/(self.train_iter-i)/(self.ratio if self.share()<self.halves else 1.)    # of a whole window
     self.step += (pace-self.step)*(0.2 if self.at or self.train_iter>self.every else 1.)   # steps of a fit, not of a trial, from the first look on
     n = agreed(self.train_iter+self.steps_left(self.until-now))
     if abs(n-self.n_steps)>max(1, 0.005*self.n_steps): self.move_end(n)
+
+@patch
+def weight(self:Minutes,
+    done:float=0. # Share of the schedule that is done
+)->float: # In steps from a whole window
+    "What a step costs from here to the end, in the mean"
+    return 1+(self.ratio-1)*max(0., self.halves-done)/max(1-done, 1e-9)
 
 @patch
 def steps_left(self:Minutes,
@@ -121,27 +137,30 @@ def steps_left(self:Minutes,
     "Steps that fit into a time, together with the validation passes that come with them"
     row  = len(self.dls.train)*self.learn.passes
     here = row-self.train_iter%row                                        # steps to the end of this row
-    rows,n = 1,(secs-self.valid)/self.step
-    while n>here+(rows-1)*row and rows<1000: rows,n = rows+1,n-self.valid/self.step
+    step = self.step*self.weight(self.share())
+    rows,n = 1,(secs-self.valid)/step
+    while n>here+(rows-1)*row and rows<1000: rows,n = rows+1,n-self.valid/step
     return max(1, round(min(n, here+(rows-1)*row)))
 
 # %% ../../nbs/21_train.minutes.ipynb #65837b76
 few_steps = 100                                                           # below this, a network learns little more than which letters are frequent
 
-def _plan(learn, secs, start):
+def _plan(learn, secs, start, halves=0.):
     "Measure, and plan for what is left of the time since `start`"
     step,valid = step_seconds(learn),valid_seconds(learn)
+    plan = Minutes(1, start+secs, step, valid, halves=halves, ratio=step_seconds(learn, parts=2)/step if halves else 1.)
+    step = step*plan.weight()
     left,n_win = secs-(time.perf_counter()-start),len(learn.dls.train)
     n = left/(step+valid/n_win)
     if n>20*n_win: n = (left-20*valid)/step                               # some passes share a row, and a validation pass
     elif n<n_win:  n = (left-valid)/step                                  # one pass, cut short
-    n = agreed(max(1, int(n)))
-    return Minutes(n, start+secs, step, valid)
+    plan.set_steps(agreed(max(1, int(n))))
+    return plan
 
 def _say(plan, minutes, n_win, spent):
     secs = '1 minute' if minutes==1 else f'{minutes:g} minutes'
     if minutes<1: secs = f'{60*minutes:.3g} seconds'
-    say(f'About {plural(plan.n_steps, "step")} of {1e3*plan.step:.3g} ms {"fits" if plan.n_steps==1 else "fit"} into {secs}: {plan.n_steps/n_win:.1f} passes over the text')
+    say(f'About {plural(plan.n_steps, "step")} of {1e3*plan.step*plan.weight():.3g} ms {"fits" if plan.n_steps==1 else "fit"} into {secs}: {plan.n_steps/n_win:.1f} passes over the text')
     took = f', since measuring took {spent:.1f} s of it' if spent>6*minutes else ''                   # more than a tenth
     if plan.n_steps<few_steps: say(f'That is little{took}: with fewer than {few_steps} steps a network hardly learns which letters are frequent. Give it more time, or make it smaller')
 
@@ -172,6 +191,7 @@ def fit_minutes(self:CharLearner,
 ):
     "Train for so many minutes: measure, plan a schedule of that length, and correct it as the clock goes"
     check_minutes(minutes)
+    halves = checked_number(kwargs.get('halves', 0.), 'halves', high=1)
     self.minutes,start = minutes,time.perf_counter()
     try:
         with self.guarded(kwargs.get('cbs')), kept_memory(loader_device(self.dls)):      # measured as it will be trained
@@ -183,7 +203,7 @@ def fit_minutes(self:CharLearner,
             self.model.to(loader_device(self.dls))
             with preserved(self): threads = choose_threads(self)
             with _threads(threads):
-                with preserved(self): plan = _plan(self, 60*minutes, start)
+                with preserved(self): plan = _plan(self, 60*minutes, start, halves)
                 _say(plan, minutes, len(self.dls.train), time.perf_counter()-start)
                 self.fit_for(plan, **kwargs)
     finally: self.minutes = None
