@@ -1,5 +1,5 @@
 "The doctor tried on set-ups with a known fault and on sound ones, and what it must leave alone"
-import contextlib,io,json,math,random,re,sys,time,types
+import contextlib,io,json,math,random,re,sys,types
 from pathlib import Path
 import numpy as np, pytest, torch, torch.nn as nn
 from fastai.basics import Callback,CancelStepException,set_seed
