@@ -81,7 +81,7 @@ def ours(dls, secs, **kw):
     "One run gives two figures: cell with counts, and the cell alone"
     set_seed(0)
     learn = char_learner(dls, 'lstm', counts=9, **kw)                     # on held-out training text 0.003 nats better than 7
-    with learn.no_bar(), learn.no_logging(): learn.fit_minutes(secs/60, halves=PRESETS['2min']['fit']['halves'])
+    with learn.no_bar(), learn.no_logging(): learn.fit_preset({**PRESETS['2min']['fit'], 'minutes':secs/60})
     ev = learn.evaluate()
     return ev.nats,ev.cell_nats,f'{learn.train_iter:,} steps, weight {float(learn.model.weight):.2f}, {n_params(learn.model):,} parameters',learn
 

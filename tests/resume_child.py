@@ -47,6 +47,13 @@ def digest(learn):
     return dict(weights=h.hexdigest(), losses=[o.item().hex() for o in r.losses], lrs=[float(o).hex() for o in r.lrs],
         values=[[float(v).hex() for v in o] for o in r.values], iters=list(r.iters), steps=int(learn.train_iter), sample=learn.sample('she', 40, seed=3))
 
+class Break(Callback):
+    "Stops a fit after a step, as a crash would"
+    order = 300
+    def __init__(self, at): self.at = at
+    def after_batch(self):
+        if self.training and self.train_iter==self.at: raise RuntimeError('broken off')
+
 class Kill:
     "Kill this process at the nth arrival at a phase"
     def __init__(self, spec): self.phase,self.n = (spec.split(':')+['0'])[:2] if spec else (None,0)

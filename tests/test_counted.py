@@ -1,8 +1,8 @@
 "A cell with counts beside it trains, evaluates, samples, is kept and resumes like any other model"
 import numpy as np, pytest, torch, torch.nn.functional as F
-from fastai.basics import Callback, first
+from fastai.basics import first
 from charrnn_fa.everything import *
-from resume_child import digest, fit, text, set_seed
+from resume_child import Break, digest, fit, text, set_seed
 
 def loaders(**kw): return CharDataLoaders.from_text(text, **dict(dict(bs=4, seq_len=16, device='cpu'), **kw))
 def make(counts=5, **kw):
@@ -15,20 +15,15 @@ def whole():
     fit(learn)
     return learn
 
-class Break(Callback):
-    order = 300
-    def after_batch(self):
-        if self.training and self.train_iter==60: raise RuntimeError('broken off')
-
 def test_resumes_bit_for_bit(whole, tmp_path):
-    with pytest.raises(RuntimeError, match='broken off'): fit(make(), [Resume(tmp_path, every=10), Break()])
+    with pytest.raises(RuntimeError, match='broken off'): fit(make(), [Resume(tmp_path, every=10), Break(60)])
     learn = make()
     fit(learn, [Resume(tmp_path, every=10)])
     assert digest(learn)==digest(whole)
     assert torch.equal(learn.model.weight, whole.model.weight)
 
 def test_counts_belong_to_the_run(tmp_path):
-    with pytest.raises(RuntimeError, match='broken off'): fit(make(), [Resume(tmp_path, every=10), Break()])
+    with pytest.raises(RuntimeError, match='broken off'): fit(make(), [Resume(tmp_path, every=10), Break(60)])
     for counts in (None,4):
         with pytest.raises(ValueError, match='model'): fit(make(counts), [Resume(tmp_path, every=10)])
 

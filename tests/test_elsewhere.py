@@ -5,6 +5,7 @@ from fastai.basics import Callback,set_seed
 from charrnn_fa.everything import *
 from torch.utils._python_dispatch import TorchDispatchMode
 from elsewhere import Elsewhere,tensors
+from resume_child import Break
 
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
 
@@ -23,12 +24,6 @@ def fit(learn, n=30, cbs=None):
     return learn
 
 def weights(learn): return {k:o.cpu() for k,o in bare_model(learn.model).state_dict().items()}
-
-class Break(Callback):
-    "Stops a fit as a crash would"
-    order = 300
-    def after_batch(self):
-        if self.training and self.train_iter==17: raise RuntimeError('broken off')
 
 # The device itself
 refused = dict(double=lambda x: x.double(), to=lambda x: x.to(torch.float64), sum=lambda x: x.sum(dtype=torch.float64),
@@ -75,7 +70,7 @@ MODELS = dict(lstm=dict(arch='lstm', dropout=0.2, n_layers=2), counted=dict(arch
 def test_resumes_bit_for_bit(dev, tmp_path, nm):
     "Dropout and cold starts draw on the device, whose random numbers are in the checkpoint"
     whole = fit(make(MODELS[nm]))
-    with pytest.raises(RuntimeError, match='broken off'): fit(make(MODELS[nm]), cbs=[Resume(tmp_path, every=5), Break()])
+    with pytest.raises(RuntimeError, match='broken off'): fit(make(MODELS[nm]), cbs=[Resume(tmp_path, every=5), Break(17)])
     torch.manual_seed(99)
     again = fit(make(MODELS[nm]), cbs=[Resume(tmp_path, every=5)])
     for (k,a),b in zip(weights(whole).items(), weights(again).values()): assert torch.equal(a, b), k

@@ -1,8 +1,9 @@
 "Two steps from a window: the same as loaders of half the window, then whole windows; steps, records and runs know of it"
 import pytest, torch, torch.nn.functional as F
 from fastai.basics import Callback, set_seed
+from fastai.callback.all import GradientAccumulation, RNNRegularizer
 from charrnn_fa.everything import *
-from resume_child import digest
+from resume_child import Break, digest
 
 text = ('she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40)[:1708]           # of which 1,537 are trained on: 4 rows of 24 windows of 16
 level = dict(lr=1e-2, pct_start=0., div=1., div_final=1.)               # a learning rate that stays where it is
@@ -18,12 +19,6 @@ def fitted(learn, n, **kwargs):
     return learn
 
 def weights(learn): return torch.cat([p.detach().flatten() for p in learn.model.parameters()])
-
-class Break(Callback):
-    order = 300
-    def __init__(self, at): self.at = at
-    def after_batch(self):
-        if self.training and self.train_iter==self.at: raise RuntimeError('broken off')
 
 def test_halves_are_windows_of_half_the_length():
     "Two passes, and a bit of a third"
@@ -72,7 +67,6 @@ def test_halves_belong_to_the_run(tmp_path):
 
 def test_beside_other_callbacks():
     "Accumulated gradients, regularised states and half precision take half windows as they take others"
-    from fastai.callback.all import GradientAccumulation, RNNRegularizer
     for kw in (dict(cbs=[GradientAccumulation(8)]), dict(cbs=[HiddenOutputs(),RNNRegularizer()]), dict(precision='bf16')):
         a,b = fitted(learner(**kw), 30, halves=1.),fitted(learner(8, **kw), 60)
         assert torch.equal(weights(a), weights(b)), kw

@@ -144,7 +144,7 @@ def test_plots_of_a_loss_at_any_time():
 
 class Windows:
     "A clock by which a window that is read in two halves takes 1.4 seconds, and another one 1"
-    def __init__(self, learn): self.learn,self.steps,self.now = learn,0,0.
+    now = 0.
     def __call__(self): return self.now
 
 class CountSteps(Callback):
@@ -162,10 +162,8 @@ class CountSteps(Callback):
 def test_the_plan_knows_that_halves_take_longer(halves):
     "What was planned at first is what is done, and the time is kept; the part with halves is over at its share of the steps"
     learn = learner()
-    clock = Windows(learn)
-    plan,count = Minutes(1, 300, 1., 0., clock=clock, looks=40, halves=halves, ratio=1.4),CountSteps(clock)
-    n = round(300/(1.4*halves+1-halves))
-    plan.set_steps(n)
+    clock,n = Windows(),round(300/(1.4*halves+1-halves))
+    plan,count = Minutes(n, 300, 1., 0., clock=clock, looks=40, halves=halves, ratio=1.4),CountSteps(clock)
     with learn.no_bar(), learn.no_logging(): learn.fit_for(plan, halves=halves, cbs=count)
     assert abs(clock.now-300)<=3 and abs(plan.n_steps-n)<=3 and learn.train_iter==plan.n_steps
     both = count.per_window.count(2)
@@ -173,7 +171,7 @@ def test_the_plan_knows_that_halves_take_longer(halves):
 
 def test_a_wrong_guess_of_what_halves_cost_is_made_good():
     learn = learner()
-    clock = Windows(learn)
+    clock = Windows()
     plan = Minutes(300, 300, 1., 0., clock=clock, looks=40, halves=.5, ratio=1.)
     with learn.no_bar(), learn.no_logging(): learn.fit_for(plan, halves=.5, cbs=CountSteps(clock))
     assert abs(clock.now-300)<=4

@@ -7,13 +7,7 @@ from fastai.basics import Callback,nn,np,set_seed
 from fastai.callback.all import CSVLogger,EarlyStoppingCallback,SaveModelCallback,ShowGraphCallback
 from fastai.optimizer import Adam,RAdam,SGD,ranger
 from charrnn_fa.everything import *
-from resume_child import make, fit, digest
-
-class Break(Callback):
-    order = 300
-    def __init__(self, at): self.at = at
-    def after_batch(self):
-        if self.training and self.train_iter==self.at: raise RuntimeError('broken off')
+from resume_child import Break, make, fit, digest
 
 def broken(path, at=60, **kw):
     "A run that was broken off"

@@ -87,12 +87,7 @@ class Minutes(Steps):
         super().__init__(n_steps, **kwargs)
         self.until,self.step,self.valid,self.fixed,self.clock = until,step,valid,fixed,clock
         self.halves,self.ratio = halves,ratio
-        self.looks = looks
-        self.set_steps(n_steps)
-
-    def set_steps(self, n_steps):
-        "Plan so many steps, before the first of them"
-        self.n_steps,self.every = n_steps,max(1, n_steps//self.looks)
+        self.every = max(1, n_steps//looks)
 
     def state_dict(self):
         "What was decided, for a checkpoint"
@@ -123,12 +118,9 @@ def look(self:Minutes):
     n = agreed(self.train_iter+self.steps_left(self.until-now))
     if abs(n-self.n_steps)>max(1, 0.005*self.n_steps): self.move_end(n)
 
-@patch
-def weight(self:Minutes,
-    done:float=0. # Share of the schedule that is done
-)->float: # In steps from a whole window
-    "What a step costs from here to the end, in the mean"
-    return 1+(self.ratio-1)*max(0., self.halves-done)/max(1-done, 1e-9)
+def _mean_cost(halves, ratio, done=0.):
+    "What a step costs in the mean, in steps from a whole window, where a share `done` of the schedule is done"
+    return 1+(ratio-1)*max(0., halves-done)/max(1-done, 1e-9)
 
 @patch
 def steps_left(self:Minutes,
@@ -137,7 +129,7 @@ def steps_left(self:Minutes,
     "Steps that fit into a time, together with the validation passes that come with them"
     row  = len(self.dls.train)*self.learn.passes
     here = row-self.train_iter%row                                        # steps to the end of this row
-    step = self.step*self.weight(self.share())
+    step = self.step*_mean_cost(self.halves, self.ratio, self.share())
     rows,n = 1,(secs-self.valid)/step
     while n>here+(rows-1)*row and rows<1000: rows,n = rows+1,n-self.valid/step
     return max(1, round(min(n, here+(rows-1)*row)))
@@ -148,19 +140,19 @@ few_steps = 100                                                           # belo
 def _plan(learn, secs, start, halves=0.):
     "Measure, and plan for what is left of the time since `start`"
     step,valid = step_seconds(learn),valid_seconds(learn)
-    plan = Minutes(1, start+secs, step, valid, halves=halves, ratio=step_seconds(learn, parts=2)/step if halves else 1.)
-    step = step*plan.weight()
+    ratio = step_seconds(learn, parts=2)/step if halves else 1.
+    mean  = step*_mean_cost(halves, ratio)
     left,n_win = secs-(time.perf_counter()-start),len(learn.dls.train)
-    n = left/(step+valid/n_win)
-    if n>20*n_win: n = (left-20*valid)/step                               # some passes share a row, and a validation pass
-    elif n<n_win:  n = (left-valid)/step                                  # one pass, cut short
-    plan.set_steps(agreed(max(1, int(n))))
-    return plan
+    n = left/(mean+valid/n_win)
+    if n>20*n_win: n = (left-20*valid)/mean                               # some passes share a row, and a validation pass
+    elif n<n_win:  n = (left-valid)/mean                                  # one pass, cut short
+    n = agreed(max(1, int(n)))
+    return Minutes(n, start+secs, step, valid, halves=halves, ratio=ratio)
 
 def _say(plan, minutes, n_win, spent):
     secs = '1 minute' if minutes==1 else f'{minutes:g} minutes'
     if minutes<1: secs = f'{60*minutes:.3g} seconds'
-    say(f'About {plural(plan.n_steps, "step")} of {1e3*plan.step*plan.weight():.3g} ms {"fits" if plan.n_steps==1 else "fit"} into {secs}: {plan.n_steps/n_win:.1f} passes over the text')
+    say(f'About {plural(plan.n_steps, "step")} of {1e3*plan.step*_mean_cost(plan.halves, plan.ratio):.3g} ms {"fits" if plan.n_steps==1 else "fit"} into {secs}: {plan.n_steps/n_win:.1f} passes over the text')
     took = f', since measuring took {spent:.1f} s of it' if spent>6*minutes else ''                   # more than a tenth
     if plan.n_steps<few_steps: say(f'That is little{took}: with fewer than {few_steps} steps a network hardly learns which letters are frequent. Give it more time, or make it smaller')
 
