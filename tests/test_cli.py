@@ -295,3 +295,17 @@ def test_shakespeare(shakespeare, tmp_path):
     res = json.loads(r.stdout.splitlines()[-1])
     assert res['valid_nats']<2.05 and res['split']=='nanogpt'
     assert all(load_run(tmp_path/'r').sample('ROMEO:', 300, temperature=0.8, seed=s).count(' ')>20 for s in range(12))
+
+def test_the_home_folder_in_an_option(shells, capsys, monkeypatch, tmp_path):
+    "A shell leaves the `~` of `--html=~/l.html` as it is"
+    (tmp_path/'home').mkdir()
+    (tmp_path/'here').mkdir()
+    monkeypatch.setenv('HOME', str(tmp_path/'home'))
+    run = lambda args: in_process(args, capsys, monkeypatch, tmp_path/'here')
+    (tmp_path/'home'/'t.txt').write_text('she sells')
+    assert run(f'train {shells} --run=~/a --epochs 0.02 --n-hid 16 --precision fp32')[0]==0
+    for _ in range(2): assert run(f'train {shells} --run b --from=~/a --epochs 0.02 --precision fp32')[0]==0      # the second one compares the names
+    assert run('look b she --html=~/l.html')[0]==0 and (tmp_path/'home'/'l.html').exists()
+    rc,out,err = run('look b ~/t.txt')
+    assert rc==0 and 'sells' in out, err
+    assert os.listdir(tmp_path/'here')==['b']

@@ -1,8 +1,10 @@
 "Two steps from a window: the same as loaders of half the window, then whole windows; steps, records and runs know of it"
+import io,re
 import pytest, torch, torch.nn.functional as F
 from fastai.basics import Callback, set_seed
 from fastai.callback.all import GradientAccumulation, RNNRegularizer
 from charrnn_fa.everything import *
+from charrnn_fa.shell.fit import PlainLog
 from resume_child import Break, digest
 
 text = ('she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40)[:1708]           # of which 1,537 are trained on: 4 rows of 24 windows of 16
@@ -77,3 +79,29 @@ def test_refuses(halves, why):
 
 def test_windows_of_one_character_have_no_halves():
     with pytest.raises(ValueError, match='at least 2 characters, these have 1'): fitted(learner(1), 5, halves=.5)
+
+def test_two_of_them_are_refused():
+    "Both would act, and leave quarters of a window"
+    with pytest.raises(ValueError, match='quarters'): fitted(learner(), 5, halves=1., cbs=Halves(1.))
+    with pytest.raises(ValueError, match='quarters'): fitted(learner(cbs=Halves(.5)), 5, halves=1.)
+
+@pytest.mark.parametrize('halves', [0.,.5,1.])
+def test_the_command_says_how_fast_windows_are_read(halves, monkeypatch):
+    "A second for each window of 4 x 16 characters, on a clock that stands still otherwise"
+    now,out = [0.],io.StringIO()
+    class Tick(Callback):
+        order,run_valid = -5,False
+        def after_batch(self): now[0] += 1.
+    monkeypatch.setattr('charrnn_fa.shell.fit.time.monotonic', lambda: now[0])
+    fitted(learner(), 20, halves=halves, cbs=[Tick(),PlainLog(1., out)])
+    rates = re.findall(r'([\d,]+) characters/s', out.getvalue())
+    assert len(rates)==20 and set(rates)=={'64'}
+
+@pytest.mark.parametrize('halves,ms', [(0.,100.),(.5,120.),(1.,140.)])
+def test_fine_tuning_plans_for_halves(halves, ms, monkeypatch, capsys):
+    "What is said beforehand, where a window takes 100 ms as a whole and 140 ms in halves"
+    monkeypatch.setattr('charrnn_fa.train.minutes.step_seconds', lambda learn, n=15, parts=1: .14 if parts==2 else .1)
+    learn = char_learner(loaders(), learner(), precision='fp32')
+    with learn.no_bar(), learn.no_logging(): learn.fine_tune_minutes(1, passes=2, halves=halves)
+    n = int(re.search(r'2 passes over the text, (\d+) steps', said := capsys.readouterr().out)[1])
+    assert f'take about {n*ms/1000:.0f} of the 60 seconds' in said

@@ -43,7 +43,10 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
     (lambda: fresh().sample('she', temperature='0.8'), "temperature='0.8' must be a number"), (lambda: fresh().sample('she', top_k=2.5), 'top_k=2.5 must be a whole number'),
     (lambda: fresh().sample('she', top_p='0.9'), "top_p='0.9' must be a number"), (lambda: fresh().sample('she', seed='a'), "seed='a' must be a whole number"),
     (lambda: fresh().sample('she', seed=1.5), 'seed=1.5 must be a whole number'), (lambda: fresh().compare(fresh()), 'others is a CharLearner'),
-    (lambda: fresh().steer('h1[3]', float('nan')), 'value=nan must be'), (lambda: fresh().surprise(['a','b']), 'is not a text')]
+    (lambda: fresh().steer('h1[3]', float('nan')), 'value=nan must be'), (lambda: fresh().surprise(['a','b']), 'is not a text'),
+    (lambda: fresh().sample('she', batch='3'), "batch='3' must be a whole number"), (lambda: fresh().sample('she', batch=2.5), 'batch=2.5 must be a whole number'),
+    (lambda: fresh().fit_steps(2, div=float('nan')), 'div=nan'), (lambda: fresh().fit_steps(2, div=-1), 'div=-1'), (lambda: fresh().fit_steps(2, div=0), 'div=0 must be above 0'),
+    (lambda: fresh().fit_steps(2, div_final=0), 'div_final=0 must be above 0'), (lambda: fresh().fit_minutes(0.01, div='x'), "div='x' must be a number")]
 
 @pytest.mark.parametrize('f,says', wrong)
 def test_a_wrong_value_is_said_in_words(f, says):
@@ -123,6 +126,7 @@ def test_whole_numbers_of_any_type():
     learn.fit(1.0)
     assert len(learn.recorder.losses)==len(learn.dls.train)
     assert learn.sample('she', 20, seed=1, top_k=2.0)==learn.sample('she', 20, seed=1, top_k=2)
+    assert len({str(learn.sample('she', 20, seed=o)) for o in (5, 2**64+5, 2**200+5)})==1        # torch's generator knows 2**64 seeds
 
 def test_what_is_no_text_is_not_evaluated(tmp_path):
     text  = 'she sells sea shells. '*40
@@ -199,6 +203,7 @@ def test_fixes_of_the_doctor_are_commands_in_a_shell(capsys, monkeypatch, tmp_pa
     cut = Finding('valid_differs', 'saw', 'means', "CharDataLoaders.from_text(text, split='char-rnn')  # from many places", 'slow')
     assert in_shell_words(cut, 'runs/r').fix=='charrnn train CORPUS --run ANOTHER --split char-rnn'
     assert '--lr 0.0008' in in_shell_words(Finding('lr_high', 'saw', 'means', 'learn.lr = 0.0008'), 'runs/r').fix
+    assert in_shell_words(Finding('lr_high', 'saw', 'means', 'learn.lr = 1e+11'), 'runs/r').fix.endswith('--lr 1e+11')
 
 def test_ctrl_c_has_the_last_word(tmp_path):
     "Stopped, and how to go on, are the last lines; nothing is evaluated first"

@@ -675,7 +675,9 @@ def test_a_file_in_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv('HOME', str(tmp_path))
     learn = make()
     fn = learn.save_trained('~/m.safetensors')
-    made = [fn, quiet(learn.to_html, '~/m.html')[0], quiet(learn.to_folder, '~/m')[0]/MODEL_FILE, draw_grid([faces(1)[0]]).save('~/d.html')]
+    made = [fn, quiet(learn.to_html, '~/m.html')[0], quiet(learn.to_folder, '~/m')[0]/MODEL_FILE, draw_grid([faces(1)[0]]).save('~/d.html'), learn.surprise('she').save('~/s.html')]
+    learn.export('~/e.pkl')
+    assert (tmp_path/'e.pkl').exists()
     assert all(o.is_relative_to(tmp_path) and o.exists() for o in made) and not os.listdir('.')
     assert load_trained('~/m.safetensors').sample('she', 20, seed=1)==learn.sample('she', 20, seed=1)
     with pytest.raises(ValueError, match='is a folder'): learn.to_html('~/m')

@@ -58,5 +58,5 @@ def export(self:CharLearner,
     try:
         self._end_cleanup()
         self.dls,self.opt,self._heard,self.under_way = NoText(self.dls),None,None,None
-        with whole_file(self.path/fname) as f: torch.save(self, f, pickle_module=pickle_module, pickle_protocol=pickle_protocol)
+        with whole_file(self.path/Path(fname).expanduser()) as f: torch.save(self, f, pickle_module=pickle_module, pickle_protocol=pickle_protocol)
     finally: vars(self).update(was)

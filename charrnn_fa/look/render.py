@@ -156,7 +156,7 @@ def save(self:View,
     path # File to write, whose ending says as what: `.html`, `.txt`, or a picture as `.png`, `.svg`, `.pdf`
 )->Path: # The file
     "Write the view to a file"
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix in ('.html','.htm'): write_bytes(path, self.page().encode('utf-8', 'replace'))
     elif path.suffix=='.txt': write_bytes(path, f'{self.title}\n{self.on_terminal()}\n'.encode('utf-8', 'replace'))
     elif path.suffix in ('.png','.svg','.pdf'): _save_picture(self, path)

@@ -52,7 +52,8 @@ class PlainLog(Callback):
         if now-self.last<self.every: return
         self.last = now
         loss = self.recorder.smooth_loss.value.item()
-        rate = ((self.train_iter-self.first)*self.xb[0].numel())/(now-self.t0)
+        x    = self.dls.train                            # whose windows may come as halves
+        rate = ((self.train_iter-self.first)*x.bs*x.seq_len)/(now-self.t0)
         self._say(f'{self.pct_train:4.0%}  step {self.train_iter:,}  train loss {loss:.3f} nats, {loss/math.log(2):.3f} bits  {rate:,.0f} characters/s')
 
     def after_epoch(self):
@@ -97,7 +98,7 @@ def _begun(a, cb):
     "The newest checkpoint of the run; a ValueError if it began with another model than the one named now"
     tree = cb.open()
     was  = (tree or {}).get('start')
-    if tree and a.from_ and not (was and was['name'] in (a.from_, str(Path(a.from_).resolve()))):
+    if tree and a.from_ and not (was and was['name'] in (a.from_, str(Path(a.from_).expanduser().resolve()))):
         raise ValueError(f"{a.run} began with {was['name'] if was else 'random weights'}, not with {a.from_}: leave out `from_` to resume it, or choose another `run`")
     return tree
 

@@ -7,7 +7,7 @@ __all__ = ['named_corpus', 'check_run', 'run_model', 'start_model', 'sample_run'
            'list_run']
 
 # %% ../../nbs/85_shell.read.ipynb #90afb35e
-import contextlib,re,shlex,sys
+import contextlib,os,re,shlex,sys
 from pathlib import Path
 from ..text.documents import *
 from ..text.corpus import *
@@ -66,6 +66,7 @@ def start_model(
     sha256:str=None, # Hash that the file must have
 )->tuple: # The model, and its `name` and `sha256` for the record
     "A trained model to start from"
+    if not re.match(r'[A-Za-z][\w+.-]+:', where): where = os.path.expanduser(where)
     if re.match('https?://', where) or Path(where).is_file():
         name = where if '://' in where else str(Path(where).resolve())
         return load_trained(where, sha256=sha256),dict(name=name, sha256=sha256)

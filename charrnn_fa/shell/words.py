@@ -25,7 +25,7 @@ _own  = dict(mojibake='--encoding utf-8', leak='')                    # those wh
 def _as_options(o):
     "What a fix sets, as options of `charrnn train`; empty if there are none"
     if o.name in _own: return _own[o.name]
-    sets = re.findall(r"\b(\w+) ?= ?'?([\w.-]*\w)", o.fix)
+    sets = re.findall(r"\b(\w+) ?= ?'?([\w.+-]*\w)", o.fix)
     passes = re.findall(r'\bfit\((\d+)\)', o.fix)
     return ' '.join([f'--epochs {n}' for n in passes]+[f"--{k.replace('_', '-')} {v}" for k,v in sets if k in _opts])
 

@@ -51,6 +51,8 @@ def fit_for(self:CharLearner,
     lr,n_win = ifnone(lr, self.lr),len(self.dls.train)
     _check_lr(lr)
     checked_number(pct_start, 'pct_start', high=1)
+    for k,v in dict(div=div, div_final=div_final).items():
+        if not checked_number(v, k): raise ValueError(f'{k}=0 must be above 0: the learning rate is divided by it')
     if checked_number(average, 'average', high=1)==1: raise ValueError('average=1 would keep the first weights for ever: 0.998 is usual, and 0 is none')
     lr = _by_group(self, lr)
     sched = ParamScheduler({'lr': _rise_and_fall(pct_start, lr/div, lr, lr/div_final)})

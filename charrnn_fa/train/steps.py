@@ -137,6 +137,9 @@ class Halves(Callback):
         share:float=0.45 # Between 0 and 1
     ): self.share = checked_number(share, 'halves', high=1)
 
+    def before_fit(self):
+        if sum(isinstance(o,Halves) for o in self.learn.cbs)>1: raise ValueError('Two `Halves` would cut each window into quarters: give `halves=` or the callback, not both')
+
     def before_batch(self):
         if self.pct_train>=self.share: return
         xb,yb = self.xb,self.yb

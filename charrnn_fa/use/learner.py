@@ -129,7 +129,7 @@ def fine_tune_minutes(self:CharLearner,
     head = ifnone(head, choose_head(self.dls.train.n_chars))
     if not 0<=head<1: raise ValueError(f'head={head} must be at least 0 and below 1')
     _refuse_guards(self, cbs, 'fine_tune_minutes', 'fit_minutes')
-    lr,n = ifnone(lr, self.lr),_most_steps(self, minutes, passes)
+    lr,n = ifnone(lr, self.lr),_most_steps(self, minutes, passes, checked_number(kwargs.get('halves', 0.), 'halves', high=1))
     def _fit(share, lr):
         if n is None: self.fit_minutes(share*minutes, lr=lr, cbs=cbs, **kwargs)
         else: self.fit_steps(max(1, round(share*n)), lr, cbs=cbs, **kwargs)
@@ -142,12 +142,13 @@ def fine_tune_minutes(self:CharLearner,
             self.unfreeze()
     _fit(1-head, slice(lr/spread, lr) if spread!=1 else lr)
 
-def _most_steps(learn, minutes, passes):
+def _most_steps(learn, minutes, passes, halves):
     "Steps of so many passes, if they take less than the time; None otherwise"
     if passes is None: return None
     learn.choose_precision()
     learn.model.to(loader_device(learn.dls))
-    with preserved(learn): step = agreed(step_seconds(learn))
+    with preserved(learn): step,ratio = paces(learn, halves)
+    step = agreed(step*mean_cost(halves, ratio))
     n = math.ceil(passes*len(learn.dls.train))
     if step*n>=60*minutes: return None
     say(f'{passes} passes over the text, {n:,} steps, take about {step*n:.0f} of the {60*minutes:.0f} seconds. More would be learning by heart; passes=None takes all the time')

@@ -67,7 +67,7 @@ class _Draw:
     def __init__(self, batch, seed=None, temperature=1., top_k=None, top_p=None, min_p=None):
         _check_filters(temperature, top_k, top_p, min_p)
         if seed is not None and not hasattr(seed,'__index__'): raise TypeError(f'seed={seed!r} must be a whole number')
-        self.gen   = torch.Generator().manual_seed(int.from_bytes(os.urandom(7),'little') if seed is None else operator.index(seed))
+        self.gen   = torch.Generator().manual_seed(int.from_bytes(os.urandom(7),'little') if seed is None else operator.index(seed)%2**64)      # as many as torch can tell apart
         self.batch,self.temp,self.u = batch,temperature,iter(())
         self.filters = dict(top_k=top_k, top_p=top_p, min_p=min_p) if (top_k,top_p,min_p)!=(None,None,None) else None
 
@@ -183,6 +183,7 @@ def _check_sample(prompt, n, batch, stream):
     if not hasattr(n,'__index__'): raise TypeError(f'n={n!r} must be a whole number of characters')
     if n<0: raise ValueError(f'n={n} must be 0 or above')
     if batch is None: return
+    if not hasattr(batch,'__index__'): raise TypeError(f'batch={batch!r} must be a whole number of texts')
     if batch<1: raise ValueError(f'batch={batch} must be at least 1')
     if stream:  raise ValueError('stream=True prints one text: leave out `batch`')
 
