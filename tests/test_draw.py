@@ -1,6 +1,7 @@
 "Drawings: nothing is lost between strokes and text, nonsense is drawn as far as it goes, files are read, a network draws"
 import functools, gzip, http.server, json, re, threading, warnings
 import xml.etree.ElementTree as ET
+from pathlib import Path
 import numpy as np, pytest, torch
 from hypothesis import given, settings, strategies as st
 from fastai.basics import set_seed
@@ -164,12 +165,32 @@ def test_broken_lines_are_named(tmp_path, line, why):
     with pytest.raises(CorpusError, match=why): get_drawings(tmp_path/'q.ndjson')
     assert len(get_drawings(tmp_path/'q.ndjson', n=1))==1
 
+def test_a_broken_line_of_a_folder_is_named_with_its_file(tmp_path):
+    (tmp_path/'a.ndjson').write_text(quickline)
+    (tmp_path/'b.ndjson').write_text(quickline+'{"drawing":5}\n')
+    with pytest.raises(CorpusError, match=r'b\.ndjson: Line 2 is not'): get_drawings(tmp_path)
+
 def test_broken_archive_is_named(tmp_path):
     with gzip.open(tmp_path/'q.ndjson.gz', 'wt') as f: f.write(quickline*2000)
     whole = (tmp_path/'q.ndjson.gz').read_bytes()
-    for bad in (whole[:-20], b'no archive'):
+    for bad in (whole[:-20], b'no archive', whole[:40]+b'\xff'*20+whole[60:]):
         (tmp_path/'q.ndjson.gz').write_bytes(bad)
-        with pytest.raises(CorpusError, match='download it again'): get_drawings(tmp_path/'q.ndjson.gz')
+        with pytest.raises(CorpusError, match='q.ndjson.gz could not be read .*download it again'): get_drawings(tmp_path/'q.ndjson.gz')
+
+@pytest.mark.parametrize('x', ['1'+'0'*400, '1'+'0'*5000, '1e400', 'NaN'], ids=['401 digits','5001 digits','beyond floats','nan'])
+def test_a_number_that_is_none_is_named(tmp_path, x):
+    (tmp_path/'q.ndjson').write_text(quickline+f'{{"drawing":[[[0,{x}],[0,5]]]}}\n')
+    with pytest.raises(CorpusError, match='q.ndjson: Line 2 is not'): get_drawings(tmp_path)
+    if not x.startswith('1'): return
+    (tmp_path/'q.ndjson').write_text(quickline)
+    (tmp_path/'r.svg').write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><polyline points="0,0 {x},5"/></svg>')
+    with pytest.raises(CorpusError, match='r.svg could not be read'): get_drawings(tmp_path)
+
+def test_home_folder_of_drawings(tmp_path, monkeypatch):
+    for o in ('HOME','USERPROFILE'): monkeypatch.setenv(o, str(tmp_path))
+    (tmp_path/'d').mkdir()
+    (tmp_path/'d'/'cat.ndjson').write_text(quickline*2)
+    assert [len(get_drawings(o)) for o in ('~/d/cat.ndjson', Path('~/d/cat.ndjson'), '~/d')]==[2,2,2]
 
 def test_huge_drawing(tmp_path):
     "A spiral of 100,000 points in the raw files' three rows; every point lies within a pixel or so of the line that is kept"
@@ -303,7 +324,7 @@ def test_what_has_no_units_to_hold_says_so():
     class Own(torch.nn.Module):
         config = dict(n_hid=4)
         def reset(self): pass
-    with pytest.raises(ValueError, match='not those of a Own'): draw_with(Own(), CharVocab(letters(ALPHABETS['steps'])), 1, steer={0:1.})
+    with pytest.raises(ValueError, match='beside counts, and Own is none'): draw_with(Own(), CharVocab(letters(ALPHABETS['steps'])), 1, steer={0:1.})
 
 def test_a_head_of_one_point_is_too_small():
     f = faces(1)[0]
@@ -318,6 +339,8 @@ def test_a_broken_svg_is_named(svg, tmp_path):
 def test_a_deep_line_is_named(tmp_path):
     (tmp_path/'deep.ndjson').write_text('{"drawing":'+'['*100_000+']'*100_000+'}\n')
     with pytest.raises(CorpusError, match='Line 1 is not a QuickDraw drawing'): get_drawings(tmp_path/'deep.ndjson')
+
+def test_one_character_is_no_drawing(): assert read_strokes('D', 'steps')[1]=='the text stops after 1 character with the pen down'
 
 def test_half_a_character_is_printed_and_written(tmp_path, capsys):
     "A lone surrogate in a vocabulary, a title or the name of a corpus"

@@ -238,6 +238,99 @@ def test_surprise_as_you_type(opened):
     tip = page.inner_text('#tip')
     assert 'bits of surprise' in tip or 'comes first' in tip
 
+ends = pytest.mark.parametrize('end', ['\r\n','\r','\n'], ids=['crlf','cr','lf'])
+
+def of_lines(end, seed=0, **info):
+    "A model whose alphabet has these line ends and no other"
+    torch.manual_seed(seed)
+    chars = letters.replace('\n', end)
+    m = CharRNN(len(chars), 'gru', n_hid=28, n_emb=10)
+    m.head.weight.data.normal_(std=3.)
+    return trained(m, chars, **info)
+
+def surprises(tm, text):
+    "Bits of each character but the first"
+    codes = tm.vocab.encode(text).tolist()
+    lp = torch.tensor(logits(rounded_model(tm.model), codes)).log_softmax(-1)
+    return [-lp[i,c].item()/math.log(2) for i,c in enumerate(codes[1:])]
+
+def said(page, bits):
+    "Wait until the page has read what was typed, and compare what it says"
+    page.wait_for_function('s => document.querySelector("#typed-out").textContent.includes(s)', arg=f'over {len(bits)},', timeout=5000)
+    out = page.inner_text('#typed-out')
+    assert abs(float(out.split()[0])-sum(bits)/len(bits))<0.006 and f' {round(sum(bits)):,} bits in all' in out
+
+@ends
+def test_line_ends_are_read_and_written_as_python_does(opened, end):
+    tm   = of_lines(end)
+    text = end.join(['the cat','sat on','','the mat, and','ran.','a mat'])+end
+    page = opened(tm, prompt=f'the cat{end}sat', text=text)
+    said(page, surprises(tm, text))
+    for colour in ('plain','surprise'):
+        page.check(f'[name=colour][value={colour}]', force=True)
+        got = written(page, length=400, temperature=0)
+        assert got==sample_text(rounded_model(tm.model), tm.vocab, f'the cat{end}sat', 400, temperature=0)
+    page.fill('#typed', 'a dog\n')
+    page.focus('#typed')
+    page.keyboard.press('Enter')
+    page.keyboard.type('ran')
+    said(page, surprises(tm, f'a dog{end}{end}ran'))
+
+@ends
+def test_colours_of_lines(opened, end):
+    "Every character typed has the colour of its own surprise and lies where the field has it; the caret tells of the one before it"
+    tm   = of_lines(end)
+    text = end.join(['the cat','sat on','','the mat, and','ran.','a mat'])+end
+    page,bits = opened(tm, text=text),surprises(tm, text)
+    spans = page.eval_on_selector_all('#mirror > i', 'es => es.map(e => [e.textContent, e.className, e.getBoundingClientRect().left, e.getBoundingClientRect().top])')
+    assert ''.join(o[0] for o in spans)==text
+    for (_,cls,_,_),b in zip(spans[1:], bits):
+        shades = re.findall(r'\bh(\d)', cls)
+        assert not shades and b<1.001 or shades and int(shades[0])<=b+0.001 and (b<int(shades[0])+1.001 or shades==['8'])
+    lines,at = [],0
+    for line in text.split(end):
+        if line: lines.append(spans[at:at+len(line)])
+        at += len(line)+len(end)
+    assert all(len({o[3] for o in line})==1 for line in lines) and len({line[0][2] for line in lines})==1
+    tall = page.evaluate('parseFloat(getComputedStyle(document.querySelector("#typed")).lineHeight)')
+    assert np.allclose([line[0][3]-lines[0][0][3] for line in lines], [tall*i for i in (0,1,3,4,5)], atol=1)
+    assert page.evaluate('document.querySelector("#mirror").scrollHeight===document.querySelector("#typed").scrollHeight')
+    under = page.evaluate('''() => { const el = document.querySelector('#mirror').children[7]
+        el.scrollIntoView({block: 'center'})
+        const r = el.getClientRects()[0]
+        return [...Array(40).keys()].map(i => document.elementsFromPoint(r.left+i+.5, r.top+r.height/2).find(o => o.k!==undefined)?.k) }''')
+    assert {*range(7, 7+len(end))}<=set(under)                                       # all of a line end can be seen and pointed at
+    page.focus('#typed')
+    page.keyboard.press('Control+Home')
+    page.keyboard.press('ArrowDown')
+    assert f"{bits[len('the cat'+end)-2]:.2f} bits" in page.inner_text('#tip')
+
+@pytest.mark.parametrize('end,bad', [('\r\n','\n'),('\r\n','\r'),('\r\n','\r\n-\n'),('\r','\n'),('\n','\r')], ids=repr)
+def test_other_line_ends_are_refused(end, bad):
+    "A field would have others than Python read; what the model does not know, both pass over"
+    tm = of_lines(end)
+    with pytest.raises(ValueError, match='text has a line that ends in'): page_html(tm, text=f'a{bad}b')
+    with pytest.raises(ValueError, match='prompt'): page_html(tm, prompt=f'a{bad}b')
+    for known in ('\r','\n'): assert page_html(of_lines(known), text='a\r\nb')
+    assert page_html(of_lines(''), text=f'a{bad}b')
+
+def line_end_of(page): return json.loads(re.search(r'id="model">(.*?)</script>', page, re.S)[1])['line_end']
+
+@pytest.mark.parametrize('text,found', [('a cat\n'*300+'a dog\r\n','\n'),('a cat\r\n'*300+'a\n\ndog\r\n','\r\n'),('a cat\r'*300+'a\ndog\r\n','\r')], ids=['lf','crlf','cr'])
+def test_the_text_says_what_ends_its_lines(tmp_path, text, found):
+    "What ends most lines, also in a page of the model's file; without the text, an alphabet with both is one of Windows"
+    learn = char_learner(CharDataLoaders.from_text(text[::-1].replace('\n\r','\r\n'), bs=2, seq_len=8, device='cpu'), 'rnn', n_hid=8, precision='fp32')
+    out = learn.to_folder(tmp_path/'out', prompt=f'a{found}', text=f'cat{found}')
+    tm  = load_trained(out/'model.safetensors')
+    assert line_end_of((out/'index.html').read_text(encoding='utf-8'))==line_end_of(page_html(tm))==found
+    assert line_end_of(page_html(TrainedModel(tm.model, tm.vocab, {})))=='\r\n'
+
+def test_one_character_is_written(opened):
+    page = opened(lively('gru', 1))
+    written(page, prompt='', length=1, temperature=1, seed=1)
+    assert page.inner_text('#stats').startswith('1 character, ')
+    assert page.text_content('#status').startswith('1 character written: ')
+
 def test_rivals_by_key_and_unit_by_click(opened):
     tm   = lively('gru', 2)
     page = opened(tm)

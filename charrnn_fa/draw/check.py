@@ -69,7 +69,7 @@ def check_face(
     "Whether a drawing is a face: a closed head, two level eyes in it, a mouth below them"
     d = d if isinstance(d,Drawing) else Drawing(d)
     if d.wrong: return d.wrong
-    if len(d)<4: return f'{len(d)} strokes are too few: a face has a head, two eyes and a mouth'
+    if len(d)<4: return f'there are too few strokes ({len(d)}): a face has a head, two eyes and a mouth'
     head,eyes = d.strokes[0],_eyes(d.strokes)
     if len(eyes)<2: return 'there is no second eye'
     wrong = _check_head(head) or _check_eyes(eyes, head)

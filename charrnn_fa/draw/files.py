@@ -6,7 +6,7 @@
 __all__ = ['simplify', 'snap', 'varied', 'get_drawings']
 
 # %% ../../nbs/76_draw.files.ipynb #4b7244fb
-import gzip,json,os
+import gzip,json,os,zlib
 import numpy as np
 from fastcore.all import *
 from ..text.documents import *
@@ -65,7 +65,7 @@ def _ndjson(f, n, recognized):
         try:
             d = json.loads(line)
             strokes = [_stroke(*o[:2]) for o in d['drawing']]                           # the raw files have times in a third row
-        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as e:
+        except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as e:
             raise CorpusError(f"Line {i+1} is not a QuickDraw drawing ({type(e).__name__}: {e}): pass one of the simplified .ndjson files") from None
         if d.get('recognized', True) or not recognized: res.append(strokes)
     return res
@@ -73,7 +73,11 @@ def _ndjson(f, n, recognized):
 def _stroke(xs, ys):
     "A row of x and one of y as points, shape (n, 2)"
     if len(xs)!=len(ys): raise ValueError(f'a stroke has {len(xs)} x, but {len(ys)} y')
-    return np.array([xs, ys], float).T.reshape(-1, 2)
+    return _finite(np.array([xs, ys], float).T.reshape(-1, 2))
+
+def _finite(pts):
+    if not np.isfinite(pts).all(): raise ValueError('a stroke has a point that is not finite')
+    return pts
 
 # %% ../../nbs/76_draw.files.ipynb #a51fd94d
 def _sound_svg(fn):
@@ -95,7 +99,7 @@ def _svg(fn):
             for seg in se.Path(sub):
                 ts = [1.] if isinstance(seg,(se.Move,se.Line,se.Close)) else np.linspace(0, 1, 17)[1:]
                 pts += [tuple(seg.point(t)) for t in ts if seg.end is not None]
-            if pts: res.append(np.array(pts, float))
+            if pts: res.append(_finite(np.array(pts, float)))
     return res
 
 # %% ../../nbs/76_draw.files.ipynb #fa17a779
@@ -114,7 +118,7 @@ def varied(
 def _read_drawings(x, n, recognized):
     "Raw strokes of what `get_drawings` takes"
     if not isinstance(x,(str,os.PathLike)): return list(x)[:n]
-    s = str(x)
+    s = os.path.expanduser(str(x))
     if s.startswith(('http://','https://')): s = str(url_file(s))
     fs = sorted(o for o in Path(s).glob('**/*') if o.name.lower().endswith(('.svg','.ndjson','.ndjson.gz'))) if Path(s).is_dir() else [Path(s)]
     if not fs or not fs[0].exists(): raise CorpusError(f'{s} is not an .svg or .ndjson file, nor a folder with some (looked in {Path.cwd()})')
@@ -128,7 +132,8 @@ def _lines_of(f, n, recognized):
     "Strokes of the first `n` drawings in an ndjson file, compressed or not"
     try:
         with (gzip.open if f.suffix.lower()=='.gz' else open)(f, 'rt', encoding='utf-8') as o: return _ndjson(o, n, recognized)
-    except (gzip.BadGzipFile, EOFError, UnicodeDecodeError) as e: raise CorpusError(f'{f} could not be read ({e}): download it again') from None
+    except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as e: raise CorpusError(f'{f} could not be read ({e}): download it again') from None
+    except CorpusError as e: raise CorpusError(f'{f}: {e}') from None
 
 # %% ../../nbs/76_draw.files.ipynb #776078b8
 def get_drawings(

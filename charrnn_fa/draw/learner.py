@@ -106,7 +106,7 @@ def draw_temperatures(self:CharLearner,
 def _steerable(model):
     "The `CharRNN` whose units are held: the model itself, or the cell beside counts"
     cell = cell_of(model)
-    if not isinstance(cell,CharRNN): raise ValueError(f'Units of a CharRNN can be held, alone or beside counts, not those of a {type(cell).__name__}')
+    if not isinstance(cell,CharRNN): raise ValueError(f'Units of a CharRNN can be held, alone or beside counts, and {type(cell).__name__} is none')
     return cell
 
 def _held_at(model, steer, n):

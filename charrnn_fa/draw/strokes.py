@@ -10,6 +10,7 @@ __all__ = ['ALPHABETS', 'letters', 'alphabet_of', 'as_alphabet', 'stroke_pixels'
 import itertools,warnings
 import numpy as np
 from fastcore.all import *
+from ..core import *
 
 # %% ../../nbs/74_draw.strokes.ipynb #2b7ab578
 _ways = [[1,0],[1,1],[0,1],[-1,1],[-1,0],[-1,-1],[0,-1],[1,-1]]       # to the right, then clockwise, as y points down
@@ -178,7 +179,7 @@ def read_strokes(
         if wrong:
             wrong = f'character {i} of {len(text)}, {c!r}, {wrong}'
             break
-    if not wrong and pen.down and not pen.ended: wrong = f'the text stops after {len(text)} characters with the pen down'
+    if not wrong and pen.down and not pen.ended: wrong = f'the text stops after {plural(len(text), "character")} with the pen down'
     pts = [np.array(o) for o in pen.strokes]
     return [corners(o) for o in pts] if a['moves'] else pts,wrong
 

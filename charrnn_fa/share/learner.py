@@ -34,9 +34,10 @@ def measured(
     split:str=None, # Name of the split
     n_max:int=200_000, # Characters to read at most
     n_count:int=5_000_000, # Count no longer texts than this
-)->TrainedModel: # The same model, with `evaluation`, `yardsticks` and `copies` in `info`
+)->TrainedModel: # The same model, with `evaluation`, `yardsticks`, `copies` and `line_end` in `info`
     "Measure a model on a text, for its card"
     info,valid = dict(tm.info),np.asarray(valid[:n_max])
+    if len(train): info['line_end'] = line_end(tm.vocab, train)
     if len(valid)>1: info['evaluation'] = dict(evaluate_codes(tm.model, valid, split))
     if len(valid)>1 and 1<len(train)<=n_count:
         info.update(yardsticks=dict(yardsticks(train, valid, len(tm.vocab))), copies=_copies(tm, train))

@@ -3,11 +3,18 @@
   'use strict'
   const $ = id => document.getElementById(id), spec = JSON.parse($('model').textContent), H = spec.n_hid, nUnits = spec.n_layers*H
   const chars = spec.vocab.map(o => String.fromCodePoint(o)), codes = new Map(chars.map((c, i) => [c, i])), heard = {}
-  const signs = {'\n': '↵', '\t': '⇥', ' ': '␣', '\u00a0': '⍽'}
+  const signs = {'\n': '↵', '\r': 'CR', '\t': '⇥', ' ': '␣', '\u00a0': '⍽'}
   const sign = c => signs[c] || (c < ' ' ? String.fromCharCode(0x2400+c.charCodeAt(0)) : c)
   const number = (x, n = 0) => x.toLocaleString('en', {minimumFractionDigits: n, maximumFractionDigits: n})
   const percent = p => p < 0.001 ? '<0.1 %' : `${number(100*p, p < 0.0995 ? 1 : 0)} %`
   const clamp = (x, a, b) => Math.min(b, Math.max(a, x))
+  const plural = (n, what) => `${number(n)} ${what}${n === 1 ? '' : 's'}`
+  const END = spec.line_end, NL = END.slice(-1)                 // the network's text may end its lines in \r\n or \r; a field gives \n
+  const typedIn = text => Array.from(text.replace(/\n/g, END))  // what stands in a field, as the network reads it
+  function put(el, text) {                                      // no browser breaks a line at \r, so where it ends lines, a <br> does
+    if (NL === '\n') return el.append(text)
+    text.split('\r').forEach((o, i) => i ? el.append('\r', make('br'), o) : el.append(o))
+  }
   function make(tag, cls, text) {
     const o = document.createElement(tag)
     if (cls) o.className = cls
@@ -78,10 +85,11 @@
       const how = this.how(), box = document.createDocumentFragment()
       if (how === 'plain') {                                    // whole stretches, so that joined scripts join
         const given = items.filter(o => o.given), rest = items.filter(o => !o.given)
-        if (given.length) box.append(make('span', 'given', given.map(o => o.text).join('')))
-        if (rest.length) box.append(rest.map(o => o.text).join(''))
+        if (given.length) put(box.appendChild(make('span', 'given')), given.map(o => o.text).join(''))
+        if (rest.length) put(box, rest.map(o => o.text).join(''))
       } else items.forEach((o, i) => {
-        const e = make('i', [look(o, how), o.text === '\n' ? 'nl' : '', o.given ? 'given' : ''].join(' ').trim(), o.text)
+        const e = make('i', [look(o, how), o.text === NL ? 'nl' : o.text === '\r' ? 'cr' : '', o.given ? 'given' : ''].join(' ').trim())
+        put(e, o.text)
         e.k = n+i
         box.append(e)
       })
@@ -199,7 +207,7 @@
   let heldBefore = false
 
   const features = {                                            // what a unit may follow, as numbers along a text
-    'the place in the line': t => count(t, c => c === '\n'),
+    'the place in the line': t => count(t, c => c === NL),
     'the place in the word': t => count(t, c => !/\p{L}/u.test(c)),
     'blanks and line ends': t => t.map(c => +/\s/.test(c)),
     'capital letters': t => t.map(c => +/\p{Lu}/u.test(c)),
@@ -261,7 +269,7 @@
   const value = (id, low, high) => $(id).value === '' ? null : clamp(+$(id).value, low, high)
 
   function write() {
-    const [prompt, strange] = known(Array.from($('prompt').value)), n = Math.round(value('length', 1, 20000) || 600)
+    const [prompt, strange] = known(typedIn($('prompt').value)), n = Math.round(value('length', 1, 20000) || 600)
     $('unknown').hidden = !strange.length
     $('unknown').textContent = `Not in the network’s alphabet, and left out: ${strange.map(sign).join(' ')}`
     seed = value('seed', 0, 4294967295)
@@ -284,7 +292,7 @@
     writing = null
     state()
     findTells()
-    $('status').textContent = `${written.items.length} characters are written: ${written.items.slice(0, 500).map(o => o.text).join('')}`
+    $('status').textContent = `${plural(written.items.length, 'character')} written: ${written.items.slice(0, 500).map(o => o.text).join('')}`
     if (held() || pending) readTyped()
   }
   function state() {
@@ -309,7 +317,7 @@
     if (down) el.scrollTop = el.scrollHeight
     if (more.length) paint(more[more.length-1].units)
     const speed = +$('pace').value || !m.rate ? '' : `, ${number(m.rate)} a second`
-    $('stats').textContent = `${number(m.done)} characters${speed}, seed ${seed}`
+    $('stats').textContent = `${plural(m.done, 'character')}${speed}, seed ${seed}`
     if (m.end) finished()
   }
 
@@ -318,7 +326,7 @@
   function readTyped() {
     pending = !!writing
     if (writing) return
-    const [cs] = known(Array.from($('typed').value))
+    const [cs] = known(typedIn($('typed').value))
     send({kind: 'read', id: `read${++reading}`, codes: cs, hold: held()})
   }
   function typing() {
@@ -328,7 +336,7 @@
   }
   heard.read = m => {
     if (m.id !== `read${reading}`) return
-    const got = items(m), text = Array.from($('typed').value)
+    const got = items(m), text = typedIn($('typed').value)
     let i = 0
     rescale(got)
     typed.items = text.map(c => codes.has(c) || spec.unk !== null ? {...got[i++], text: c} : {text: c, rivals: []})
@@ -496,7 +504,7 @@
   $('typed').addEventListener('input', typing)
   $('typed').addEventListener('keyup', e => {
     if (!/^(Arrow|Home|End)/.test(e.key)) return
-    typed.point(Array.from($('typed').value.slice(0, $('typed').selectionStart)).length-1)
+    typed.point(typedIn($('typed').value.slice(0, $('typed').selectionStart)).length-1)
   })
   $('text').addEventListener('keydown', e => {
     const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -20, ArrowDown: 20}[e.key]

@@ -149,7 +149,7 @@ def page_model(
 )->tuple: # The model that the page computes with, and what was left out of it, empty if nothing was
     "Round a model, or leave its counts out, so that it fits into a page"
     model,note = bare_model(model),''
-    if not isinstance(model,(CharRNN,Counted)): raise ValueError(f'A page is made of a CharRNN, and this is a {type(model).__name__}: train one of the cells {", ".join(CELLS)}')
+    if not isinstance(model,(CharRNN,Counted)): raise ValueError(f'A page is made of a CharRNN, and {type(model).__name__} is none: train one of the cells {", ".join(CELLS)}')
     _check_finite(model.state_dict().values())
     if isinstance(model,Counted):
         n = len(pack_weights(model, dtype)[1])
