@@ -49,6 +49,31 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
 def test_a_wrong_value_is_said_in_words(f, says):
     with pytest.raises((TypeError,ValueError), match=says): f()
 
+reads = dict(surprise=lambda o,s: o.surprise(s), looks_back=lambda o,s: o.looks_back(s), neurons=lambda o,s: o.neurons(s), gates=lambda o,s: o.gates(s), evaluate=lambda o,s: o.evaluate(s),
+    loss_by=lambda o,s: o.loss_by(s), counted=lambda o,s: o.loss_by(text, train=s), memory=lambda o,s: o.memory(s), find_neurons=lambda o,s: o.find_neurons(s),
+    steer=lambda o,s: o.steer('h1[3]', .5, s, n=5), sample=lambda o,s: o.sample(s, n=2), predict=lambda o,s: o.predict(s))
+
+@pytest.mark.parametrize('name', reads)
+def test_the_advice_on_unknown_characters_can_be_followed(name):
+    "What takes `unknown` names it; of all others the message has the line of Python that makes a text which they read"
+    learn,s = char_learner(dls, 'gru', n_hid=8, precision='fp32'),text[:1200]+'ж€'
+    with pytest.raises(UnknownCharError) as e: reads[name](learn, s)
+    says = str(e.value)
+    if name in ('sample','predict'):
+        assert "unknown='skip'" in says and 'learn.vocab' not in says, says
+        getattr(learn, name)(s, n=2, unknown='skip')
+        return
+    assert 'unknown=' not in says, says
+    line = re.search(r'learn\.vocab\.decode\(.*?\)\)', says)[0]
+    made = eval(line, dict(learn=learn, text=s))
+    assert made==text[:1200]
+    reads[name](learn, made)
+
+def test_loaders_advise_what_they_take():
+    with pytest.raises(UnknownCharError, match="unknown='skip'"): CharDataLoaders.from_text(text+'ж', vocab=dls.vocab)
+    with pytest.raises(UnknownCharError, match="unknown='skip'"): dls.vocab.encode('ж')
+    with pytest.raises(UnknownCharError, match=r'learn\.vocab\.decode'): CharNumericalize(dls.vocab).encodes('ж')
+
 @pytest.mark.parametrize('use', [lambda o: o.fit(1), lambda o: o.fit_steps(3), lambda o: o.validate(), lambda o: o.get_preds(), lambda o: o.evaluate()])
 def test_loaders_with_other_characters(use):
     "As many as the model knows, so that no size tells them apart: its weights are for the old ones, and so is the vocabulary that is saved with it"

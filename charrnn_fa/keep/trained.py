@@ -203,7 +203,7 @@ def text_of_run(
     if os.path.isabs(kw['x']) and not os.path.exists(kw['x']): raise CorpusError(f"The text of this run is not at {kw['x']} any more: put it back, or name another text")
     want = {} if force_text else recorded_hashes(info)
     try: stream = get_stream(vocab=vocab, **kw)
-    except UnknownCharError as e: raise TextChanged(f"{kw['x']} is not the text that this run was trained on: {e}") from None
+    except UnknownCharError as e: raise TextChanged(f"{kw['x']} is not the text that this run was trained on: {e.lack}. Put the old text back, or name another one") from None
     parts = split_stream(stream, info.get('split') or 'nanogpt') if want else ()
     for k,o in zip(('train','valid'), parts):
         h = stream_hash(o.codes)

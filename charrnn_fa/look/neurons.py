@@ -215,7 +215,7 @@ def steer(self:CharLearner|TrainedModel,
     "A sample with one unit held at a value, beside the sample without"
     checked_number(value, 'value', -math.inf)
     if temperature<=0: raise ValueError(f'temperature={temperature} must be above 0')
-    (state,i),codes,cfg = unit_name(unit),self.vocab.encode(prompt),getattr(self.model,'config',None)
+    (state,i),codes,cfg = unit_name(unit),self.vocab.encode(prompt, None),getattr(self.model,'config',None)
     if not isinstance(cell_of(self.model),CharRNN): raise ValueError(f'steer holds units of a CharRNN, alone or beside counts, not of a {type(self.model).__name__}')
     if not (1<=int(state[1:])<=cfg['n_layers'] and 0<=i<cfg['n_hid'] and (state[0]=='h' or cfg['cell']=='lstm')):
         raise ValueError(f"There is no unit {state}[{i}] in {sizes_of(cfg)}")

@@ -95,7 +95,7 @@ def codes_of(
     n:int=None, # Characters at most
 )->np.ndarray: # Codes, unsigned, shape (<=n,)
     "What to look at"
-    if isinstance(on,str): return who.vocab.encode(on)[:n]
+    if isinstance(on,str): return who.vocab.encode(on, None)[:n]
     if on is None:
         dls = getattr(who, 'dls', None)
         if dls is None: raise ValueError('A trained model has no validation text with it: pass a text')
@@ -111,7 +111,7 @@ def counted_codes(
     train=None, # A text, codes, or None for the training part
 )->np.ndarray: # Codes; None where they are not known
     "What to count n-grams on"
-    return who.vocab.encode(train) if isinstance(train,str) else ifnone(train, nested_attr(who, 'dls.train.codes'))
+    return who.vocab.encode(train, None) if isinstance(train,str) else ifnone(train, nested_attr(who, 'dls.train.codes'))
 
 @patch
 def surprise(self:CharLearner|TrainedModel,
