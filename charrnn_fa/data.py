@@ -216,7 +216,7 @@ def from_file(cls:CharDataLoaders,
 @delegates(CharDataLoaders.from_corpus, but=['x'])
 def from_folder(cls:CharDataLoaders,
     path, # Folder with text files
-    glob:str='**/*.txt', # Which files in it
+    glob:str=None, # Which files in it; `'**/*.txt'` if not given, and a line says what that leaves out
     **kwargs
 )->CharDataLoaders: # As `from_corpus`
     "Loaders from all the files of a folder that match `glob`, one after the other"

@@ -98,7 +98,7 @@ def run_source(
     return src
 
 # %% ../../nbs/85_shell.read.ipynb #f6e90728
-_reading = dict(glob='**/*.txt', encoding=None, newline='keep')        # how a text is read where nobody says
+_reading = dict(glob=None, encoding=None, newline='keep')        # how a text is read where nobody says
 
 def refuse_idle(
     corpus:str, # Another text than the run's own, or None
@@ -121,7 +121,8 @@ def evaluate_run(
     "Loss of a run's model over a whole stream; further arguments say how to read `corpus`. TextChanged if the run's own text has changed"
     refuse_idle(corpus, force_text, **kwargs)
     tm = run_model(run)
-    if corpus: codes,split = get_stream(named_corpus(corpus, **kwargs), vocab=tm.vocab).codes,'whole text'
+    if corpus:
+        with contextlib.redirect_stdout(sys.stderr): codes,split = get_stream(named_corpus(corpus, **kwargs), vocab=tm.vocab).codes,'whole text'
     else:
         run_source(tm.info, 'evaluate', run)
         split = tm.info['split']
