@@ -61,7 +61,7 @@ def sample(
     top_k:Count=None, # Draw from this many likeliest characters
     top_p:Share=None, # Draw from the likeliest characters that hold this probability
     min_p:Share=None, # Draw from characters with at least this share of the likeliest one's probability
-    stop:Annotated[str,_many]=None, # Stop when the text ends with this; may be given several times
+    stop:Annotated[str,_many]=None, # Stop when the text ends with this; may be given several times; a line end is $'\n' in bash
     seed:Seed=None, # Same seed, same text
     unknown:str='error', # What to do with prompt characters the model does not know: error, skip, relative (e for é), or a character to put there
     json:bool=False, # Print one JSON object as the last line

@@ -173,6 +173,30 @@ def trained(tmp_path, capsys, monkeypatch):
     rc,out,err = in_process('train t.txt --run r --epochs .2 --n-hid 8 --precision fp32', capsys, monkeypatch, tmp_path)
     assert rc==0, err
 
+def test_a_prompt_says_what_it_loses(capsys):
+    learn = fresh()
+    for f in (learn.sample,learn.predict):
+        f('shé €', n=2, unknown='relative')
+        out = capsys.readouterr().out
+        assert out.count("'€' left out")==1 and "'é' is read as 'e'" in out, out
+    for s,how in (('shé','relative'),('sh€','skip'),('she','relative')):
+        learn.sample(s, n=2, unknown=how)
+        assert capsys.readouterr().out==''
+
+def test_a_command_says_what_a_prompt_loses_and_what_cannot_come(capsys, monkeypatch, tmp_path):
+    "On stderr, once: what is printed and the JSON are as they were"
+    trained(tmp_path, capsys, monkeypatch)
+    want = json.loads(in_process('sample r --prompt she -n 9 --seed 1 --json', capsys, monkeypatch, tmp_path)[1])
+    rc,out,err = in_process('sample r --prompt shé€ --unknown relative -n 9 --seed 1 --json', capsys, monkeypatch, tmp_path)
+    assert rc==0 and json.loads(out)==want and err.count("'€' left out")==1, (out,err)
+    rc,out,err = in_process('sample r --prompt shé€ --unknown relative -n 9 --seed 1', capsys, monkeypatch, tmp_path)
+    assert rc==0 and out==want['text']+'\n' and err.count("'€' left out")==1, (out,err)
+    rc,out,err = in_process(r"sample r --prompt she -n 9 --seed 1 --json --stop \n --stop zz --stop she", capsys, monkeypatch, tmp_path)
+    lines = err.splitlines()
+    assert rc==0 and json.loads(out) and len(lines)==2, err
+    assert r"'\n' cannot come" in lines[0] and r"$'\n' in bash" in lines[0] and "'zz' cannot come: the model does not know z" in lines[1] and 'bash' not in lines[1]
+    assert r"$'\n' in bash" in ' '.join(in_process('sample --help', capsys, monkeypatch, tmp_path)[1].split())
+
 python_words = re.compile(r"Resume\(|learn\.|char_learner|\bforce=|\['|\w=\d|n_hid|seq_len|cell again|CharDataLoaders")
 
 @pytest.mark.parametrize('args', ['--epochs .4', '--minutes .01', '--epochs .2 --lr .001', '--epochs .2 --seed 3', '--epochs .2 --n-hid 12', '--epochs .2 --split .3',
