@@ -114,6 +114,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'charrnn_fa/data.py'),
                                  'charrnn_fa.data.CharStreamDL.show_batch': ('data.html#charstreamdl.show_batch', 'charrnn_fa/data.py'),
                                  'charrnn_fa.data.CharStreamDL.show_results': ('data.html#charstreamdl.show_results', 'charrnn_fa/data.py'),
+                                 'charrnn_fa.data._a': ('data.html#_a', 'charrnn_fa/data.py'),
+                                 'charrnn_fa.data._as_text': ('data.html#_as_text', 'charrnn_fa/data.py'),
                                  'charrnn_fa.data._check_parts': ('data.html#_check_parts', 'charrnn_fa/data.py'),
                                  'charrnn_fa.data._say_fate': ('data.html#_say_fate', 'charrnn_fa/data.py'),
                                  'charrnn_fa.data._table_html': ('data.html#_table_html', 'charrnn_fa/data.py'),

@@ -69,6 +69,44 @@ def test_the_advice_on_unknown_characters_can_be_followed(name):
     assert made==text[:1200]
     reads[name](learn, made)
 
+def at(tmp_path):
+    "A folder with what may be mistaken for a model or a text"
+    (tmp_path/'runs'/'fr').mkdir(parents=True)
+    (tmp_path/'fold').mkdir()
+    (tmp_path/'fr.txt').write_text(text)
+    (tmp_path/'tiny.txt').write_text('she')
+
+mistaken = [(lambda: load_trained('runs/fr'), IsADirectoryError, r"load_run\('runs/fr'\)"), (lambda: load_trained('no.safetensors'), FileNotFoundError, "There is no file 'no.safetensors'.*model.safetensors"),
+    (lambda: load_trained('fr.txt'), CheckpointError, r'^fr.txt is damaged, or not a model or checkpoint: its 7,800 bytes do not begin like'), (lambda: load_trained('tiny.txt'), CheckpointError, 'not a model'),
+    (lambda: get_corpus('book.epub'), CorpusError, "no file or folder 'book.epub'"), (lambda: CharDataLoaders.from_corpus('my book.epub'), CorpusError, 'no file or folder'),
+    (lambda: get_corpus('notes.xyz'), CorpusError, 'no file or folder'), (lambda: CharDataLoaders.from_corpus('mybook'), ValueError, "6 characters leaves 1 character to validate on.*no file or folder 'mybook'"),
+    (lambda: CharDataLoaders.from_file('fold'), IsADirectoryError, 'fold is a folder: `from_folder`'), (lambda: CharDataLoaders.from_folder('fr.txt'), NotADirectoryError, 'fr.txt is a file: `from_file`'),
+    (lambda: fresh().surprise(faces(1)[0]), TypeError, r'A Drawing is not a text: pass its `\.text`'), (lambda: fresh().evaluate(faces(1)[0]), TypeError, r'A Drawing.*`\.text`'),
+    (lambda: CharDataLoaders.from_drawings('cat.ndjson'), TypeError, "'cat.ndjson' is not a list.*get_drawings"), (lambda: faces('3'), TypeError, "n='3' must be a whole number"),
+    (lambda: CharDataLoaders.from_text(5), TypeError, 'text is an int, not'), (lambda: CharDataLoaders.from_text('abc'), ValueError, '^A text of 3 characters leaves 1 character to validate on: .*10,000$')]
+
+@pytest.mark.parametrize('f,kind,says', mistaken)
+def test_one_thing_taken_for_another(f, kind, says, monkeypatch, tmp_path):
+    at(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(kind, match=says) as e: f()
+    assert '\n' not in str(e.value) and not re.search(r'\d,\d{3},\d{3},\d{3}|Errno', str(e.value)), e.value
+
+def test_a_word_that_is_no_file_is_said_to_be_taken_as_a_text(monkeypatch, tmp_path, capsys):
+    "Where it is long enough to be split; a text that nobody would take for a name is not talked about"
+    monkeypatch.chdir(tmp_path)
+    CharDataLoaders.from_corpus('my_book_about_the_whale', device='cpu')
+    assert "There is no file or folder 'my_book_about_the_whale'" in capsys.readouterr().out
+    for s in ('she sells sea shells by the sea shore',text): CharDataLoaders.from_corpus(s, device='cpu')
+    CharDataLoaders.from_text('my_book_about_the_whale', device='cpu')
+    assert 'no file' not in capsys.readouterr().out
+
+def test_one_character_is_not_many(capsys, monkeypatch, tmp_path):
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'two.txt').write_text('sh')
+    rc,out,err = in_process('evaluate r two.txt', capsys, monkeypatch, tmp_path)
+    assert rc==0 and 'over 1 character (' in out, (out,err)
+
 def test_loaders_advise_what_they_take():
     with pytest.raises(UnknownCharError, match="unknown='skip'"): CharDataLoaders.from_text(text+'ж', vocab=dls.vocab)
     with pytest.raises(UnknownCharError, match="unknown='skip'"): dls.vocab.encode('ж')

@@ -101,6 +101,7 @@ def codes_of(
         dls = getattr(who, 'dls', None)
         if dls is None: raise ValueError('A trained model has no validation text with it: pass a text')
         on = dls.valid.codes
+    if hasattr(on, 'text'): raise TypeError(f'A {type(on).__name__} is not a text: pass its `.text`')
     if not hasattr(on, '__len__'): raise TypeError(f'text={on!r} is not a text: pass a string, or nothing to look at the validation part, and the number of characters as n=')
     res = np.asarray(on[:n])
     if res.dtype.kind not in 'iu': raise TypeError(f'{on!r:.60} is not a text: pass a string, or whole numbers that the vocabulary gave')

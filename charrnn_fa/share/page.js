@@ -284,7 +284,7 @@
     writing = null
     state()
     findTells()
-    $('status').textContent = `${written.items.length} characters are written: ${written.items.slice(0, 500).map(o => o.text).join('')}`
+    $('status').textContent = `${written.items.length} ${written.items.length === 1 ? 'character is' : 'characters are'} written: ${written.items.slice(0, 500).map(o => o.text).join('')}`
     if (held() || pending) readTyped()
   }
   function state() {
@@ -309,7 +309,7 @@
     if (down) el.scrollTop = el.scrollHeight
     if (more.length) paint(more[more.length-1].units)
     const speed = +$('pace').value || !m.rate ? '' : `, ${number(m.rate)} a second`
-    $('stats').textContent = `${number(m.done)} characters${speed}, seed ${seed}`
+    $('stats').textContent = `${number(m.done)} ${m.done === 1 ? 'character' : 'characters'}${speed}, seed ${seed}`
     if (m.end) finished()
   }
 

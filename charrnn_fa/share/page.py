@@ -48,8 +48,8 @@ def model_card(
     nats,n,version = ev.get('nats'),ev.get('n'),info.get('versions',{}).get('charrnn_fa','')
     res = dict(Text=info.get('corpus'), Split=ev.get('split') or info.get('split'))
     if nats is not None: res['Loss'] = f'{nats:.4f} nats = {ev["bits"]:.4f} bits a character'
-    if n: res['Measured on'] = f'{n:,} characters that it was not trained on'
-    res.update(Network=_size(tm.model), Parameters=f'{n_params(tm.model):,}', Alphabet=f'{len(tm.vocab):,} characters',
+    if n: res['Measured on'] = f'{plural(n, "character")} that it was not trained on'
+    res.update(Network=_size(tm.model), Parameters=f'{n_params(tm.model):,}', Alphabet=plural(len(tm.vocab), 'character'),
         Made=f'{datetime.date.today()} with charrnn_fa {version}'.strip())
     if 'copies' in info: res['Copied'] = _copied(info['copies'])
     if 'left_out' in info: res['Left out'] = info['left_out']

@@ -132,10 +132,12 @@ def _folder_docs(p, glob):
     return [d for o in fs for d in _file_docs(o)]
 
 # %% ../../nbs/02_text.corpus.ipynb #58183b48
+_books = 'epub|mobi|pdf|docx?|odt|rtf|ipynb'
+
 def _looks_like_path(s):
     "Whether a string that is not a file was meant as one"
     if len(s)>300 or re.search(r'[\n\r\0]', s): return False
-    return bool(re.search(rf'\.(zip|gz|{_texts})$', s.lower()) or re.search(r'^\S*[/\\]\S*$', s))
+    return bool(re.search(rf'\.(zip|gz|{_books}|{_texts})$', s.lower()) or re.fullmatch(r'\S*[/\\]\S*|\S+\.[A-Za-z][A-Za-z0-9]{1,4}', s))
 
 _names = [*NAMED, 'python']
 
