@@ -107,7 +107,8 @@ def say(
 ):
     "Print, in the first process alone"
     dist = sys.modules.get('torch.distributed')                          # not imported for it: a text is read without torch
-    if dist is None or not (dist.is_available() and dist.is_initialized()) or dist.get_rank()==0: print(*[writable(o) if isinstance(o,str) else o for o in args])
+    alone = dist is None or not (dist.is_available() and dist.is_initialized())
+    if alone or dist.get_rank()==0: print(*[writable(o) if isinstance(o,str) else o for o in args])
 
 # %% ../nbs/00_core.ipynb #2429cb15
 def checked_number(

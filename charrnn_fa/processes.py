@@ -7,7 +7,6 @@ __all__ = ['processes', 'agreed', 'everyone', 'gathered', 'first_does']
 
 # %% ../nbs/07_processes.ipynb #6e8a2d98
 import torch.distributed as dist
-from .core import *
 
 # %% ../nbs/07_processes.ipynb #485096e4
 def processes(

@@ -49,8 +49,8 @@ def test_surprise_of_a_long_text_is_what_evaluate_says():
     assert len(s)>4096
     assert abs(tm.surprise(s, n=None).nats-tm.evaluate(vocab.encode(s)).nats)<1e-6
 
-cuts = dict(surprise=(2000,lambda o,s: o.surprise(s)), neurons=(500,lambda o,s: o.neurons(s)), gates=(2000,lambda o,s: o.gates(s)), loss_by=(300,lambda o,s: o.loss_by(s, n=300)),
-    find_neurons=(1028,lambda o,s: o.find_neurons(s, n=1030)))
+cuts = dict(surprise=(2000,lambda o,s: o.surprise(s)), neurons=(500,lambda o,s: o.neurons(s)), gates=(2000,lambda o,s: o.gates(s)),
+    loss_by=(300,lambda o,s: o.loss_by(s, n=300)), find_neurons=(1028,lambda o,s: o.find_neurons(s, n=1030)))
 
 @pytest.mark.parametrize('name', cuts)
 def test_a_view_of_a_part_says_so(name):

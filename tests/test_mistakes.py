@@ -49,8 +49,9 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
 def test_a_wrong_value_is_said_in_words(f, says):
     with pytest.raises((TypeError,ValueError), match=says): f()
 
-reads = dict(surprise=lambda o,s: o.surprise(s), looks_back=lambda o,s: o.looks_back(s), neurons=lambda o,s: o.neurons(s), gates=lambda o,s: o.gates(s), evaluate=lambda o,s: o.evaluate(s),
-    loss_by=lambda o,s: o.loss_by(s), counted=lambda o,s: o.loss_by(text, train=s), memory=lambda o,s: o.memory(s), find_neurons=lambda o,s: o.find_neurons(s),
+reads = dict(surprise=lambda o,s: o.surprise(s), looks_back=lambda o,s: o.looks_back(s), neurons=lambda o,s: o.neurons(s), gates=lambda o,s: o.gates(s),
+    evaluate=lambda o,s: o.evaluate(s), loss_by=lambda o,s: o.loss_by(s), counted=lambda o,s: o.loss_by(text, train=s), memory=lambda o,s: o.memory(s),
+    find_neurons=lambda o,s: o.find_neurons(s),
     steer=lambda o,s: o.steer('h1[3]', .5, s, n=5), sample=lambda o,s: o.sample(s, n=2), predict=lambda o,s: o.predict(s))
 
 @pytest.mark.parametrize('name', reads)
@@ -340,7 +341,7 @@ def test_advice_is_something_that_the_command_has(args, says, capsys, monkeypatc
     "No keyword of Python, and no option that the command lacks"
     trained(tmp_path, capsys, monkeypatch)
     (tmp_path/'odd.txt').write_text(text[:500]+'@')
-    (tmp_path/'tiny.txt').write_text('she sells')
+    (tmp_path/'tiny.txt').write_text('she sells sea shells by the sea')
     rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
     print(err)
     known = ' '.join(in_process(f'{args.split()[0]} --help', capsys, monkeypatch, tmp_path)[1].split())

@@ -85,17 +85,19 @@ def _listed(ends, most=4):
     some,rest = ends.most_common(most),ends.total()-sum(n for _,n in ends.most_common(most))
     return ', '.join([*(f'{n:,} {o}' for o,n in some), *([plural(rest, 'other')] if rest else [])])
 
-def _say_left_out(p, names, read):
-    "Say which of the files in a folder or archive are not read"
-    rest,n = set(names)-set(read),len(read)
-    if rest: say(f'{n:,} of {plural(len(names), "file")} in {p} {"matches" if n==1 else "match"} {_txt}; left out: {_listed(_endings(rest))} (another glob takes others)')
-
+# %% ../../nbs/02_text.corpus.ipynb #35973f02
 def _no_match(p, names, glob):
     "The error for a glob that fits none of the files"
     if not names: return f'{p} is an empty folder or archive: 0 files'
     ends = _endings(names)
     text = next((o for o,_ in ends.most_common(4) if re.fullmatch(rf'\.({_texts})', o.lower())), '')
     return f"0 of {plural(len(names), 'file')} in {p} match glob={glob!r}; there are {_listed(ends)}: pass another, such as glob='**/*{text}'"
+
+# %% ../../nbs/02_text.corpus.ipynb #35973f04
+def _say_left_out(p, names, read):
+    "Say which of the files in a folder or archive are not read"
+    rest,n = set(names)-set(read),len(read)
+    if rest: say(f'{n:,} of {plural(len(names), "file")} in {p} {"matches" if n==1 else "match"} {_txt}; left out: {_listed(_endings(rest))} (another glob takes others)')
 
 # %% ../../nbs/02_text.corpus.ipynb #dab6e1e5
 def _hidden(path, glob):
