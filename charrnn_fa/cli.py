@@ -38,7 +38,7 @@ def train(
     seq_len:Count=None, # Characters in a window; chosen to suit device and text if not given
     lr:Rate=None, # Highest learning rate; chosen to suit the cell if not given, 0.008 for lstm
     split:str='nanogpt', # nanogpt, torch-rnn, char-rnn, or the share to validate on
-    glob:str='**/*.txt', # Which files of a folder or of a .zip
+    glob:str=None, # Which files of a folder or of a .zip; **/*.txt if not given
     encoding:str=None, # Of the files, such as latin-1, or bytes; UTF-8 if not given
     newline:Annotated[str,_newline]='keep', # keep line ends, or make them all lf
     precision:Annotated[str,_precision]='auto', # auto measures which is faster
@@ -61,7 +61,7 @@ def sample(
     top_k:Count=None, # Draw from this many likeliest characters
     top_p:Share=None, # Draw from the likeliest characters that hold this probability
     min_p:Share=None, # Draw from characters with at least this share of the likeliest one's probability
-    stop:Annotated[str,_many]=None, # Stop when the text ends with this; may be given several times
+    stop:Annotated[str,_many]=None, # Stop when the text ends with this; may be given several times; a line end is $'\n' in bash
     seed:Seed=None, # Same seed, same text
     unknown:str='error', # What to do with prompt characters the model does not know: error, skip, relative (e for é), or a character to put there
     json:bool=False, # Print one JSON object as the last line
@@ -75,7 +75,7 @@ def sample(
 def evaluate(
     run:str, # Folder or URL of a run
     corpus:Annotated[str,_pos]=None, # Another text to evaluate on; the validation part of the run's own if not given
-    glob:str='**/*.txt', # Which files of a folder or of a .zip
+    glob:str=None, # Which files of a folder or of a .zip; **/*.txt if not given
     encoding:str=None, # Of the files, such as latin-1, or bytes; UTF-8 if not given
     newline:Annotated[str,_newline]='keep', # keep line ends, or make them all lf
     force_text:bool=False, # Score the run's own text even if it has changed since

@@ -149,11 +149,17 @@ def _say_fate(x, vocab, unknown, kwargs):
     return x,kwargs
 
 # %% ../nbs/10_data.ipynb #9c1e3de9
-def _check_parts(split, stream, splits):
-    "Refuse a split that leaves too little on one side, where another would not"
+def _as_text(x, stream):
+    "What is to be said of a string that may have been meant as the name of a file; empty for all others"
+    if not (isinstance(x,str) and stream.source is None) or len(x)>100 or '\n' in x: return ''
+    return f'There is no file or folder {x!r}, so it was taken as the text itself'
+
+def _check_parts(split, stream, splits, note):
+    "Refuse a split that leaves too little on one side, and say so of a text that is too short for any"
     n,what = min((len(stream[o]), nm) for o,nm in zip(splits, ('to train on','to validate on','to test on')))
     left = plural(n, 'character') if n else 'nothing'
-    if n<2<=len(stream)//10: raise ValueError(f'split={split!r} of {len(stream):,} characters leaves {left} {what}: use another share, such as 0.1')
+    if n<2 and len(stream)<20: raise ValueError(f'A text of {plural(len(stream), "character")} leaves {left} {what}: give a longer one, better 10,000{note and ". "+note}')
+    if n<2: raise ValueError(f'split={split!r} of {len(stream):,} characters leaves {left} {what}: use another share, such as 0.1')
 
 @patch(cls_method=True)
 @spell_checked()
@@ -175,7 +181,9 @@ def from_corpus(cls:CharDataLoaders,
     stream = get_stream(x, vocab=vocab, unknown=unknown, **kwargs)
     if not len(stream): raise ValueError('The text is empty: 0 characters. Give at least a few thousand')
     stream,splits = in_pieces(stream, PositionSplitter(split)(stream))                    # slices: fastai makes a list of anything else
-    _check_parts(split, stream, splits)
+    note = _as_text(x, stream)
+    _check_parts(split, stream, splits, note)
+    if note and ' ' not in x: say(note)
     bs,seq_len = suited_shape(len(stream[splits[0]]), bs, seq_len, device)
     dsets  = Datasets(stream, [[CharNumericalize(stream.vocab)]], splits=splits, dl_type=CharStreamDL)
     res = cls(*dsets.dataloaders(bs=bs, val_bs=val_bs, seq_len=seq_len, device=device).loaders, path=path, device=device)
@@ -184,6 +192,10 @@ def from_corpus(cls:CharDataLoaders,
     return res
 
 # %% ../nbs/10_data.ipynb #8b5d0a48
+def _a(o):
+    nm = type(o).__name__
+    return f'a{"n" if nm[0] in "aeiou" else ""} {nm}'
+
 @patch(cls_method=True)
 @spell_checked()
 @delegates(CharDataLoaders.from_corpus, but=['x'])
@@ -192,7 +204,7 @@ def from_text(cls:CharDataLoaders,
     **kwargs
 )->CharDataLoaders: # As `from_corpus`
     "Loaders from a text in memory, which is never taken for a path or name"
-    if not isinstance(text,str): raise TypeError(f'text is {"bytes: decode them" if isinstance(text,bytes) else f"a {type(text).__name__}, not a string"}')
+    if not isinstance(text,str): raise TypeError(f'text is {"bytes: decode them" if isinstance(text,bytes) else f"{_a(text)}, not a string"}')
     if names_file(text): raise ValueError(f'{text!r} is the name of a file: `from_corpus` reads it, and `from_text` takes the text itself')
     reading = {k:kwargs.pop(k) for k in ('encoding','newline','sep') if k in kwargs}
     return cls.from_corpus(Corpus('text', text=text, **reading), **kwargs)
@@ -207,6 +219,7 @@ def from_file(cls:CharDataLoaders,
 )->CharDataLoaders: # As `from_corpus`
     "Loaders from one file"
     p = Path(fn).expanduser()
+    if p.is_dir(): raise IsADirectoryError(f'{fn} is a folder: `from_folder` reads it')
     if not p.is_file(): raise FileNotFoundError(f'There is no file {str(fn)!r} (looked in {Path.cwd()})')
     return cls.from_corpus(p, **kwargs)
 
@@ -216,10 +229,11 @@ def from_file(cls:CharDataLoaders,
 @delegates(CharDataLoaders.from_corpus, but=['x'])
 def from_folder(cls:CharDataLoaders,
     path, # Folder with text files
-    glob:str='**/*.txt', # Which files in it
+    glob:str=None, # Which files in it; `'**/*.txt'` if not given, and a line says what that leaves out
     **kwargs
 )->CharDataLoaders: # As `from_corpus`
     "Loaders from all the files of a folder that match `glob`, one after the other"
     p = Path(path).expanduser()
+    if p.is_file(): raise NotADirectoryError(f'{path} is a file: `from_file` reads it')
     if not p.is_dir(): raise NotADirectoryError(f'There is no folder {str(path)!r} (looked in {Path.cwd()})')
     return cls.from_corpus(p, glob=glob, **kwargs)

@@ -37,7 +37,7 @@ class CharNumericalize(Transform):
         if isinstance(docs, CharStream): self.vocab = docs.vocab
         else: self.vocab = CharVocab.from_text(self.sep.join(docs), min_count=self.min_count, unk=self.unk)
 
-    def encodes(self, s:str): return TensorChars(self.vocab.encode(s).astype(np.int64))
+    def encodes(self, s:str): return TensorChars(self.vocab.encode(s, None).astype(np.int64))
     def decodes(self, o:TensorChars): return self.vocab.decode(o)
 
 # %% ../nbs/09_loader.ipynb #ac9190cb
@@ -48,9 +48,9 @@ def _codes(dataset, sep, vocab=None):
     if num is None: raise ValueError('The dataset has no `CharNumericalize`: build it with `DataBlock(blocks=CharBlock(), ...)`')
     vocab,o = vocab or num.vocab,tl.items
     if isinstance(o,CharStream) and (o.vocab is vocab or o.vocab.hash==vocab.hash): return o.codes,vocab
-    if isinstance(o,CharStream): return vocab.encode(o.text),vocab
+    if isinstance(o,CharStream): return vocab.encode(o.text, None),vocab
     if _picked(dataset): sep = ''                         # windows follow each other, with nothing between them
-    return vocab.encode(sep.join(o)),vocab
+    return vocab.encode(sep.join(o), None),vocab
 
 # %% ../nbs/09_loader.ipynb #5391ed7f
 def check_sizes(

@@ -134,6 +134,41 @@ def test_hidden_copies_are_no_part_of_a_text(tmp_path):
     (tmp_path/'.config'/'a.txt').write_text('mine')
     assert get_corpus(tmp_path/'.config').text=='mine'
 
+def test_what_the_usual_glob_leaves_out_is_said_once(tmp_path, monkeypatch, capsys):
+    "Of a folder and of an archive; hidden files don't count, and whoever chooses a glob knows"
+    monkeypatch.chdir(tmp_path)
+    names = ['a.txt','sub/b.txt','c.csv','sub/d.md','E.TXT','README','.ipynb_checkpoints/a-checkpoint.txt','.git/x.cfg']
+    for nm in names:
+        (tmp_path/'d'/nm).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path/'d'/nm).write_text('some text\n'*300)
+    with zipfile.ZipFile('z.zip', 'w') as z:
+        for nm in [*names,'__MACOSX/._a.txt']: z.writestr(nm, 'some text')
+    for o in ('d','z.zip'):
+        get_corpus(o)
+        out = capsys.readouterr().out
+        assert out.count('\n')==1 and f'2 of 6 files in {o} ' in out and all(k in out for k in ('1 .csv','1 .md','1 .TXT','1 no ending')), out
+        get_corpus(o, glob='**/*.txt')
+        get_corpus(Path('d')/'a.txt')
+        assert capsys.readouterr().out==''
+
+def test_what_is_left_out_is_said_once_by_loaders_and_commands(tmp_path, monkeypatch, capsys):
+    "And not again where a run reads its own text"
+    from charrnn_fa.data import CharDataLoaders
+    from test_cli import in_process
+    (tmp_path/'d').mkdir()
+    (tmp_path/'d'/'a.txt').write_text('she sells sea shells\n'*300)
+    (tmp_path/'d'/'b.csv').write_text('she,sells\n')
+    for f in (CharDataLoaders.from_corpus,CharDataLoaders.from_folder):
+        f(tmp_path/'d', device='cpu')
+        assert capsys.readouterr().out.count('left out: 1 .csv')==1
+    CharDataLoaders.from_folder(tmp_path/'d', glob='**/*.txt', device='cpu')
+    assert 'left out' not in capsys.readouterr().out
+    said = {'train d --run r --minutes 0.01 --arch rnn --n-hid 8':1, 'train d --run s --minutes 0.01 --n-hid 8 --glob *.txt':0, 'evaluate r --json':0, 'look r':0, 'doctor r --json':0,
+        'evaluate r d --json':1, 'look r d --json':1}
+    for cmd,n in said.items():
+        rc,out,err = in_process(cmd, capsys, monkeypatch, tmp_path)
+        assert 'left out' not in out and err.count('left out: 1 .csv')==n, (cmd,out[-300:],err)
+
 def test_broken_archives(tmp_path):
     (tmp_path/'a.zip').write_bytes(b'PK no')
     (tmp_path/'a.gz').write_bytes(b'plain')

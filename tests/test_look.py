@@ -49,6 +49,21 @@ def test_surprise_of_a_long_text_is_what_evaluate_says():
     assert len(s)>4096
     assert abs(tm.surprise(s, n=None).nats-tm.evaluate(vocab.encode(s)).nats)<1e-6
 
+cuts = dict(surprise=(2000,lambda o,s: o.surprise(s)), neurons=(500,lambda o,s: o.neurons(s)), gates=(2000,lambda o,s: o.gates(s)),
+    loss_by=(300,lambda o,s: o.loss_by(s, n=300)), find_neurons=(1028,lambda o,s: o.find_neurons(s, n=1030)))
+
+@pytest.mark.parametrize('name', cuts)
+def test_a_view_of_a_part_says_so(name):
+    "On a terminal and in a page, of a text that was given and of the validation part; nothing is said of a whole text"
+    n,f = cuts[name]
+    text = 'she sells (sea) shells by "the" sea shore.\n'*60
+    learn = char_learner(CharDataLoaders.from_text(text*10, bs=4, seq_len=16, device='cpu'), 'gru', n_hid=8, precision='fp32')
+    for s in (text,None):
+        of = len(learn.dls.valid.codes) if s is None else len(s)
+        view = f(learn, s)
+        for shown in (str(view),html.unescape(view._repr_html_())): assert re.search(rf'[Tt]he first {n:,} of {of:,} characters', shown) and 'n= ' in shown, shown[:300]
+    if name in ('surprise','gates','neurons'): assert 'the first' not in f(learn, text[:400]).title.lower()
+
 def test_loss_by_sums_to_the_whole():
     tm = trained()
     lb,want = tm.loss_by(said[:1000]),plain_losses(tm.model, vocab.encode(said[:1000]))

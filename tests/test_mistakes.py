@@ -52,6 +52,70 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
 def test_a_wrong_value_is_said_in_words(f, says):
     with pytest.raises((TypeError,ValueError), match=says): f()
 
+reads = dict(surprise=lambda o,s: o.surprise(s), looks_back=lambda o,s: o.looks_back(s), neurons=lambda o,s: o.neurons(s), gates=lambda o,s: o.gates(s),
+    evaluate=lambda o,s: o.evaluate(s), loss_by=lambda o,s: o.loss_by(s), counted=lambda o,s: o.loss_by(text, train=s), memory=lambda o,s: o.memory(s),
+    find_neurons=lambda o,s: o.find_neurons(s),
+    steer=lambda o,s: o.steer('h1[3]', .5, s, n=5), sample=lambda o,s: o.sample(s, n=2), predict=lambda o,s: o.predict(s))
+
+@pytest.mark.parametrize('name', reads)
+def test_the_advice_on_unknown_characters_can_be_followed(name):
+    "What takes `unknown` names it; of all others the message has the line of Python that makes a text which they read"
+    learn,s = char_learner(dls, 'gru', n_hid=8, precision='fp32'),text[:1200]+'ж€'
+    with pytest.raises(UnknownCharError) as e: reads[name](learn, s)
+    says = str(e.value)
+    if name in ('sample','predict'):
+        assert "unknown='skip'" in says and 'learn.vocab' not in says, says
+        getattr(learn, name)(s, n=2, unknown='skip')
+        return
+    assert 'unknown=' not in says, says
+    line = re.search(r'learn\.vocab\.decode\(.*?\)\)', says)[0]
+    made = eval(line, dict(learn=learn, text=s))
+    assert made==text[:1200]
+    reads[name](learn, made)
+
+def at(tmp_path):
+    "A folder with what may be mistaken for a model or a text"
+    (tmp_path/'runs'/'fr').mkdir(parents=True)
+    (tmp_path/'fold').mkdir()
+    (tmp_path/'fr.txt').write_text(text)
+    (tmp_path/'tiny.txt').write_text('she')
+
+mistaken = [(lambda: load_trained('runs/fr'), IsADirectoryError, r"load_run\('runs/fr'\)"), (lambda: load_trained('no.safetensors'), FileNotFoundError, "There is no file 'no.safetensors'.*model.safetensors"),
+    (lambda: load_trained('fr.txt'), CheckpointError, r'^fr.txt is damaged, or not a model or checkpoint: its 7,800 bytes do not begin like'), (lambda: load_trained('tiny.txt'), CheckpointError, 'not a model'),
+    (lambda: get_corpus('book.epub'), CorpusError, "no file or folder 'book.epub'"), (lambda: CharDataLoaders.from_corpus('my book.epub'), CorpusError, 'no file or folder'),
+    (lambda: get_corpus('notes.xyz'), CorpusError, 'no file or folder'), (lambda: CharDataLoaders.from_corpus('mybook'), ValueError, "6 characters leaves 1 character to validate on.*no file or folder 'mybook'"),
+    (lambda: CharDataLoaders.from_file('fold'), IsADirectoryError, 'fold is a folder: `from_folder`'), (lambda: CharDataLoaders.from_folder('fr.txt'), NotADirectoryError, 'fr.txt is a file: `from_file`'),
+    (lambda: fresh().surprise(faces(1)[0]), TypeError, r'A Drawing is not a text: pass its `\.text`'), (lambda: fresh().evaluate(faces(1)[0]), TypeError, r'A Drawing.*`\.text`'),
+    (lambda: CharDataLoaders.from_drawings('cat.ndjson'), TypeError, "'cat.ndjson' is not a list.*get_drawings"), (lambda: faces('3'), TypeError, "n='3' must be a whole number"),
+    (lambda: CharDataLoaders.from_text(5), TypeError, 'text is an int, not'), (lambda: CharDataLoaders.from_text('abc'), ValueError, '^A text of 3 characters leaves 1 character to validate on: .*10,000$')]
+
+@pytest.mark.parametrize('f,kind,says', mistaken)
+def test_one_thing_taken_for_another(f, kind, says, monkeypatch, tmp_path):
+    at(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(kind, match=says) as e: f()
+    assert '\n' not in str(e.value) and not re.search(r'\d,\d{3},\d{3},\d{3}|Errno', str(e.value)), e.value
+
+def test_a_word_that_is_no_file_is_said_to_be_taken_as_a_text(monkeypatch, tmp_path, capsys):
+    "Where it is long enough to be split; a text that nobody would take for a name is not talked about"
+    monkeypatch.chdir(tmp_path)
+    CharDataLoaders.from_corpus('my_book_about_the_whale', device='cpu')
+    assert "There is no file or folder 'my_book_about_the_whale'" in capsys.readouterr().out
+    for s in ('she sells sea shells by the sea shore',text): CharDataLoaders.from_corpus(s, device='cpu')
+    CharDataLoaders.from_text('my_book_about_the_whale', device='cpu')
+    assert 'no file' not in capsys.readouterr().out
+
+def test_one_character_is_not_many(capsys, monkeypatch, tmp_path):
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'two.txt').write_text('sh')
+    rc,out,err = in_process('evaluate r two.txt', capsys, monkeypatch, tmp_path)
+    assert rc==0 and 'over 1 character (' in out, (out,err)
+
+def test_loaders_advise_what_they_take():
+    with pytest.raises(UnknownCharError, match="unknown='skip'"): CharDataLoaders.from_text(text+'ж', vocab=dls.vocab)
+    with pytest.raises(UnknownCharError, match="unknown='skip'"): dls.vocab.encode('ж')
+    with pytest.raises(UnknownCharError, match=r'learn\.vocab\.decode'): CharNumericalize(dls.vocab).encodes('ж')
+
 @pytest.mark.parametrize('use', [lambda o: o.fit(1), lambda o: o.fit_steps(3), lambda o: o.validate(), lambda o: o.get_preds(), lambda o: o.evaluate()])
 def test_loaders_with_other_characters(use):
     "As many as the model knows, so that no size tells them apart: its weights are for the old ones, and so is the vocabulary that is saved with it"
@@ -151,6 +215,30 @@ def trained(tmp_path, capsys, monkeypatch):
     (tmp_path/'t.txt').write_text(text)
     rc,out,err = in_process('train t.txt --run r --epochs .2 --n-hid 8 --precision fp32', capsys, monkeypatch, tmp_path)
     assert rc==0, err
+
+def test_a_prompt_says_what_it_loses(capsys):
+    learn = fresh()
+    for f in (learn.sample,learn.predict):
+        f('shé €', n=2, unknown='relative')
+        out = capsys.readouterr().out
+        assert out.count("'€' left out")==1 and "'é' is read as 'e'" in out, out
+    for s,how in (('shé','relative'),('sh€','skip'),('she','relative')):
+        learn.sample(s, n=2, unknown=how)
+        assert capsys.readouterr().out==''
+
+def test_a_command_says_what_a_prompt_loses_and_what_cannot_come(capsys, monkeypatch, tmp_path):
+    "On stderr, once: what is printed and the JSON are as they were"
+    trained(tmp_path, capsys, monkeypatch)
+    want = json.loads(in_process('sample r --prompt she -n 9 --seed 1 --json', capsys, monkeypatch, tmp_path)[1])
+    rc,out,err = in_process('sample r --prompt shé€ --unknown relative -n 9 --seed 1 --json', capsys, monkeypatch, tmp_path)
+    assert rc==0 and json.loads(out)==want and err.count("'€' left out")==1, (out,err)
+    rc,out,err = in_process('sample r --prompt shé€ --unknown relative -n 9 --seed 1', capsys, monkeypatch, tmp_path)
+    assert rc==0 and out==want['text']+'\n' and err.count("'€' left out")==1, (out,err)
+    rc,out,err = in_process(r"sample r --prompt she -n 9 --seed 1 --json --stop \n --stop zz --stop she", capsys, monkeypatch, tmp_path)
+    lines = err.splitlines()
+    assert rc==0 and json.loads(out) and len(lines)==2, err
+    assert r"'\n' cannot come" in lines[0] and r"$'\n' in bash" in lines[0] and "'zz' cannot come: the model does not know z" in lines[1] and 'bash' not in lines[1]
+    assert r"$'\n' in bash" in ' '.join(in_process('sample --help', capsys, monkeypatch, tmp_path)[1].split())
 
 python_words = re.compile(r"Resume\(|learn\.|char_learner|\bforce=|\['|\w=\d|n_hid|seq_len|cell again|CharDataLoaders")
 
@@ -258,7 +346,7 @@ def test_advice_is_something_that_the_command_has(args, says, capsys, monkeypatc
     "No keyword of Python, and no option that the command lacks"
     trained(tmp_path, capsys, monkeypatch)
     (tmp_path/'odd.txt').write_text(text[:500]+'@')
-    (tmp_path/'tiny.txt').write_text('she sells')
+    (tmp_path/'tiny.txt').write_text('she sells sea shells by the sea')
     rc,out,err = in_process(args, capsys, monkeypatch, tmp_path)
     print(err)
     known = ' '.join(in_process(f'{args.split()[0]} --help', capsys, monkeypatch, tmp_path)[1].split())

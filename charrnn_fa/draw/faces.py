@@ -8,6 +8,7 @@ __all__ = ['faces']
 # %% ../../nbs/78_draw.faces.ipynb #771f7830
 import math,numpy as np
 from fastcore.all import *
+from ..core import *
 from .show import *
 from .features import *
 
@@ -174,6 +175,7 @@ def faces(
     first:int=0, # Number of the first one; faces 0 to 999 and 1000 to 1099 of one seed have nothing in common
 )->Drawings: # A list of `Drawing`
     "Faces drawn by rule and chance"
+    for nm,v in dict(n=n, seed=seed, first=first).items(): checked_number(v, nm, -math.inf, whole=True)
     if n<0: raise ValueError(f'n={n} must be 0 or above')
     res = []
     for i in range(first, first+n):

@@ -27,6 +27,7 @@ def from_drawings(cls:CharDataLoaders,
     **kwargs
 )->CharDataLoaders: # As `from_corpus`
     "Loaders of drawings, one after the other; the vocabulary is the alphabet, whether or not every letter occurs"
+    if isinstance(drawings,(str,os.PathLike)): raise TypeError(f'{str(drawings)!r:.80} is not a list of drawings: get_drawings reads a file of them')
     text = ''.join(strokes_to_text(o, alphabet) for o in drawings)
     if not text: raise ValueError('There are 0 drawings to learn from: give at least a few hundred')
     return cls.from_text(text, vocab=CharVocab(letters(as_alphabet(alphabet))), **kwargs)

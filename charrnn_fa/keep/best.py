@@ -7,6 +7,7 @@ __all__ = []
 
 # %% ../../nbs/34f_keep.best.ipynb #5c1e70a3
 from fastcore.all import *
+from ..core import *
 from ..processes import *
 from .runs import *
 from .trained import *

@@ -7,7 +7,7 @@ __all__ = ['Every', 'Sparing']
 
 # %% ../../nbs/34e_keep.every.ipynb #e9acd7a4
 import math,re,time
-from ..processes import *
+from ..core import *
 
 # %% ../../nbs/34e_keep.every.ipynb #e3b02eca
 def _seconds_or_steps(every):

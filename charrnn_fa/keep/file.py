@@ -11,6 +11,7 @@ import numpy as np
 import torch, safetensors
 from safetensors.torch import save as st_save, load as st_load
 from fastcore.all import *
+from ..core import *
 
 # %% ../../nbs/31_keep.file.ipynb #7b5d0a44
 class CheckpointError(ValueError):
@@ -122,10 +123,11 @@ def to_bytes(
 # %% ../../nbs/31_keep.file.ipynb #1369ebb6
 def _header(data):
     "The header of a file as bytes, after checking its seal"
-    if len(data)<8: raise CheckpointError(f'damaged: it has {len(data)} bytes')
+    if len(data)<8: raise CheckpointError(f'damaged, or not a model or checkpoint: it has {plural(len(data), "byte")}')
     if bytes(data[:9]).lower()==b'<!doctype': raise CheckpointError('a page to open in a browser, not a model: give the run or the model.safetensors that it was made from')
     n = int.from_bytes(data[:8], 'little')
-    if n>min(header_max, len(data)-8): raise CheckpointError(f'damaged, or not a checkpoint: {len(data):,} bytes do not hold a header of {n:,}')
+    if n>header_max: raise CheckpointError(f'damaged, or not a model or checkpoint: its {len(data):,} bytes do not begin like those of one')
+    if n>len(data)-8: raise CheckpointError(f'damaged, or not a model or checkpoint: {len(data):,} bytes do not hold a header of {n:,}')
     head = bytes(data[8:8+n])
     m = re.search(rb'"sha256":"([0-9a-f]{64})"', head)
     if not m: raise CheckpointError('damaged, or not written by charrnn_fa: there is no checksum in it')

@@ -12,6 +12,7 @@ from itertools import zip_longest
 from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
+from ..core import *
 from ..processes import *
 from ..train.steps import *
 from .store import *

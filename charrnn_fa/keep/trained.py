@@ -147,6 +147,8 @@ def load_trained(
 )->TrainedModel: # Model, vocabulary and what was saved with them
     "Build a trained model from its file; a damaged or foreign one raises a CheckpointError"
     fn = url_file(path, sha256) if re.match('https?://', str(path)) else Path(path).expanduser()
+    if fn.is_dir(): raise IsADirectoryError(f'{path} is a folder, and `load_trained` reads a file: a run is read by load_run({str(path)!r})')
+    if not fn.is_file(): raise FileNotFoundError(f'There is no file {str(path)!r} (looked in {Path.cwd()}): give the model.safetensors of a run, or what `save_trained` wrote')
     if sha256 and (got := file_sha256(fn))!=sha256.lower(): raise CheckpointError(f'{path} is another file than expected: its sha256 is {got}, not {sha256}')
     try: return trained_model(from_bytes(fn.read_bytes()), model, device)
     except CheckpointError as e: raise CheckpointError(f'{path} is {e}') from None
@@ -203,7 +205,7 @@ def text_of_run(
     if os.path.isabs(kw['x']) and not os.path.exists(kw['x']): raise CorpusError(f"The text of this run is not at {kw['x']} any more: put it back, or name another text")
     want = {} if force_text else recorded_hashes(info)
     try: stream = get_stream(vocab=vocab, **kw)
-    except UnknownCharError as e: raise TextChanged(f"{kw['x']} is not the text that this run was trained on: {e}") from None
+    except UnknownCharError as e: raise TextChanged(f"{kw['x']} is not the text that this run was trained on: {e.lack}. Put the old text back, or name another one") from None
     parts = split_stream(stream, info.get('split') or 'nanogpt') if want else ()
     for k,o in zip(('train','valid'), parts):
         h = stream_hash(o.codes)

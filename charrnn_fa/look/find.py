@@ -168,13 +168,13 @@ def best_strip(
 
 class FoundNeurons(View):
     "Units that track something nameable: `rows` with `unit`, `feature`, `score`, `auc`, `untrained`, `p`"
-    def __init__(self, rows, strips, n, n_units, most=12):
+    def __init__(self, rows, strips, n, n_units, most=12, of=None):
         self.rows = rows
         head  = ['unit','tracks','score','best untrained','p']
         cells = [[o.unit,o.feature,f'{o.score:+.2f}',f'{o.untrained:.2f}',f'{o.p:.2g}'] for o in rows[:most]]
         each  = [f'<div style="margin:.6em 0"><b>{o.unit}</b> {html.escape(readable(o.feature))}{marked_lines(*strips[o.unit], SIGNED)}</div>' for o in rows[:most]]
         note  = 'Score: 2 AUC - 1 for what is on or off, Spearman correlation for a quantity, on held-out text; beside it the best unit of the untrained networks. p is corrected for the number of units and features.'
-        title = f'{len(rows)} of {n_units:,} units track something that has a name ({n:,} characters)'
+        title = f'{len(rows)} of {n_units:,} units track something that has a name ({how_much(n, of, inside=True)})'
         super().__init__(f'<div style="{muted}">{note}</div>'+table_html(head, cells, 2)+legend(SIGNED)+''.join(each), title,
             lambda colour: '\n\n'.join([table_text(head, cells, 2), fill(note, 80), *self._strips(strips, rows[:most], colour)]), self._draw)
 
@@ -201,10 +201,10 @@ def find_neurons(self:CharLearner|TrainedModel,
     n_untrained:int=3, # Untrained networks of the same shape to compare with
 )->FoundNeurons: # A view; `.rows` holds the units, best first
     "Units that track something a person can name, scored on held-out text against untrained networks of the same shape"
-    codes = codes_of(self, text, n)
+    codes,of = codes_of(self, text, n),length_of(self, text)
     if len(codes)<1000: raise ValueError(f'{len(codes)} characters are too few to tell a unit from chance: give at least 1,000, better 20,000')
     if n_untrained<1: raise ValueError(f'n_untrained={n_untrained} must be at least 1: without an untrained network nothing tells what was learned')
-    rows  = max(1, min(32, len(codes)//256))
+    of,rows = of if of>len(codes) else None,max(1, min(32, len(codes)//256))                # a few are left over in any case
     codes = codes[:len(codes)//rows*rows]
     s = self.vocab.decode(codes)
     feats = {k:np.asarray(f(s), dtype=np.float64) for k,f in {**FEATURES, **(features or {})}.items()}
@@ -217,4 +217,4 @@ def find_neurons(self:CharLearner|TrainedModel,
         x = vals[k][:,i]
         at = best_strip(x, feats[o.feature])
         strips[o.unit] = s[at],unit_levels(x)[at].tolist()
-    return FoundNeurons(found, strips, len(codes), sum(v.shape[1] for v in vals.values()))
+    return FoundNeurons(found, strips, len(codes), sum(v.shape[1] for v in vals.values()), of=of)

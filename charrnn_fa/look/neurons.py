@@ -83,6 +83,7 @@ class Neurons(View):
         text:str, # Text of n characters
         values:dict, # As `unit_values` returns them
         unit=None, # The unit to begin with; the one that varies most by default
+        of:int=None, # Characters of the text that it is the beginning of
     ):
         self.source,self.values = text,values
         self.units = [(k,i) for k,v in values.items() for i in range(v.shape[1])]
@@ -94,7 +95,7 @@ class Neurons(View):
         body  = legend(SIGNED)+marked_lines(text, shades, SIGNED, [f'{shown(c)} {o:.3f}' for c,o in zip(text, x[:,at])])
         ix,z  = packed(levels, np.r_[at, order[order!=at]], PAGE-len(body.encode('utf-8', 'replace')))
         self.choice = [self.units[i] for i in ix]
-        super().__init__(self._note(largest[at])+body, f'Unit {self.unit[0]}[{self.unit[1]}] over {len(text):,} characters',
+        super().__init__(self._note(largest[at])+body, f'Unit {self.unit[0]}[{self.unit[1]}] over {how_much(len(text), of)}',
             lambda colour: f'Value of the unit, in parts of its largest, {largest[at]:.2f}\n{terminal_legend(SIGNED, colour)}\n{terminal_text(text, shades, SIGNED, colour=colour)}',
             lambda ax: draw_text(ax, text, shades, SIGNED), _chooser, self._data(z, largest[ix]))
 
@@ -127,7 +128,7 @@ def neurons(self:CharLearner|TrainedModel,
 )->Neurons: # A view; `.values` holds the numbers
     "A text coloured by what a unit holds after each character"
     codes = codes_of(self, text, n)
-    return Neurons(self.vocab.decode(codes), unit_values(trace(self.model, codes)), unit)
+    return Neurons(self.vocab.decode(codes), unit_values(trace(self.model, codes)), unit, length_of(self, text))
 
 # %% ../../nbs/62_look.neurons.ipynb #4c2f237f
 class Gates(View):
@@ -135,11 +136,12 @@ class Gates(View):
     def __init__(self,
         gates:dict, # Values between 0 and 1, shape (n, units), by gate and layer
         n:int, # Characters
+        of:int=None, # Characters of the text that they are the beginning of
     ):
         self.shut,self.open = [{k:f(v).mean(0) for k,v in gates.items()} for f in (lambda v: v<0.1, lambda v: v>0.9)]
         rows = [[k,f'{self.shut[k].mean():.1%}',f'{self.open[k].mean():.1%}',f'{(self.open[k]>0.9).sum()} of {len(self.open[k])}',f'{(self.shut[k]>0.9).sum()}'] for k in gates]
         head = ['gate and layer','of the time below 0.1','above 0.9','units nearly always open','nearly always shut']
-        super().__init__(table_html(head, rows), f'Gates over {n:,} characters', table_text(head, rows), self._draw)
+        super().__init__(table_html(head, rows), f'Gates over {how_much(n, of)}', table_text(head, rows), self._draw)
 
     def _draw(self, ax):
         for k in self.shut: ax.scatter(self.shut[k], self.open[k], s=8, alpha=0.6, label=k)
@@ -155,7 +157,7 @@ def gates(self:CharLearner|TrainedModel,
     codes = codes_of(self, text, n)
     gs = trace(self.model, codes, gates=True).gates
     if not gs: raise ValueError('There are no gates in this model: an LSTM, a GRU and minGRU have some')
-    return Gates(gs, len(codes))
+    return Gates(gs, len(codes), length_of(self, text))
 
 # %% ../../nbs/62_look.neurons.ipynb #029787ff
 class Steered(View):
@@ -215,7 +217,7 @@ def steer(self:CharLearner|TrainedModel,
     "A sample with one unit held at a value, beside the sample without"
     checked_number(value, 'value', -math.inf)
     if temperature<=0: raise ValueError(f'temperature={temperature} must be above 0')
-    (state,i),codes,cfg = unit_name(unit),self.vocab.encode(prompt),getattr(self.model,'config',None)
+    (state,i),codes,cfg = unit_name(unit),self.vocab.encode(prompt, None),getattr(self.model,'config',None)
     if not isinstance(cell_of(self.model),CharRNN): raise ValueError(f'steer holds units of a CharRNN, alone or beside counts, not of a {type(self.model).__name__}')
     if not (1<=int(state[1:])<=cfg['n_layers'] and 0<=i<cfg['n_hid'] and (state[0]=='h' or cfg['cell']=='lstm')):
         raise ValueError(f"There is no unit {state}[{i}] in {sizes_of(cfg)}")

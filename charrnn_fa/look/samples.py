@@ -69,7 +69,8 @@ class ShowSamples(Callback):
     def after_batch(self):
         step = self.train_iter
         if step not in log_steps(step) or any(o['step']==step for o in self.samples) or hasattr(self.learn,'lr_finder') or rank_distrib(): return
-        with averaged(self.learn): s = sample_text(bare_model(self.model), self.learn.vocab, self.prompt, self.n, seed=self.seed, temperature=self.temperature)
+        kw = dict(seed=self.seed, temperature=self.temperature, unknown=None)
+        with averaged(self.learn): s = sample_text(bare_model(self.model), self.learn.vocab, self.prompt, self.n, **kw)
         self.samples.append(dict(step=step, loss=float(self.loss.detach()), text=str(s)))
         if self.show and in_notebook(): self._show()
 

@@ -6,7 +6,7 @@
 __all__ = ['look_run']
 
 # %% ../../nbs/88_shell.look.ipynb #f57d7e67
-import os,re
+import contextlib,os,re,sys
 from pathlib import Path
 from ..text.corpus import *
 from ..text.stream import *
@@ -21,7 +21,8 @@ from .read import *
 # %% ../../nbs/88_shell.look.ipynb #0de42348
 def _typed(text):
     "A text that was typed, or that a file holds; what looks like a file must be there"
-    if os.path.exists(os.path.expanduser(text)): return get_corpus(Path(text)).text
+    if os.path.exists(os.path.expanduser(text)):
+        with contextlib.redirect_stdout(sys.stderr): return get_corpus(Path(text)).text
     if re.fullmatch(r'\S*[/\\]\S+|\S+\.[A-Za-z]\w{1,4}', text):
         raise ValueError(f'There is no file {text} (looked in {Path.cwd()}); if these characters are the text to look at, add a blank')
     return text

@@ -86,7 +86,7 @@ def add_command(
 
 # %% ../../nbs/89_shell.options.ipynb #8b9095ba
 # where a command lacks the option, what is left of the advice to use it
-_without = dict(unknown=("pass unknown='skip' .*?a character to use instead, or", 'take them out of the text, or'),
+_without = dict(unknown=(r"(pass unknown='skip' .*?a character to use instead|take them out of the text, as learn.*?e for é\)), or", 'take them out of the text, or'),
     bs=('pass a smaller `bs` or `seq_len`, or a longer text', 'take a longer text'))
 
 def as_options(

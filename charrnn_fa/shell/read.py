@@ -9,10 +9,12 @@ __all__ = ['named_corpus', 'check_run', 'run_model', 'start_model', 'sample_run'
 # %% ../../nbs/85_shell.read.ipynb #90afb35e
 import contextlib,os,re,shlex,sys
 from pathlib import Path
+from ..core import *
 from ..text.documents import *
 from ..text.corpus import *
 from ..text.stream import *
 from ..use.evaluation import *
+from ..use.sampling import *
 from ..keep.store import *
 from ..keep.trained import *
 from ..keep.runs import *
@@ -85,7 +87,17 @@ def sample_run(
     **kwargs
 )->dict: # The `text`, and what it was drawn with
     "Draw text from a run's model; takes what `sample_text` takes"
-    return dict(text=str(run_model(run).sample(prompt, n, stream=show, **kwargs)), n=n, seed=kwargs.get('seed'))
+    tm = run_model(run)
+    with contextlib.redirect_stdout(sys.stderr): prompt = _known(tm.vocab, prompt, **kwargs)
+    return dict(text=str(tm.sample(prompt, n, stream=show, **kwargs)), n=n, seed=kwargs.get('seed'))
+
+def _known(vocab, prompt, unknown='error', stop=None, **kwargs):
+    "The prompt as the model reads it; says what is left out of it, and which stop strings cannot come"
+    for o in [stop] if isinstance(stop,str) else stop or ():
+        lost = visible(' '.join(vocab.strangers(o)))
+        if lost: print(f"--stop '{visible(o)}' cannot come: the model does not know {lost}"+(r" (a line end is $'\n' in bash)" if '\\n' in o else ''))
+    say_left_out(vocab, prompt, unknown)
+    return vocab.decode(vocab.encode(prompt, unknown)) if unknown=='relative' else prompt
 
 # %% ../../nbs/85_shell.read.ipynb #a68ea7c4
 def run_source(
@@ -99,7 +111,7 @@ def run_source(
     return src
 
 # %% ../../nbs/85_shell.read.ipynb #f6e90728
-_reading = dict(glob='**/*.txt', encoding=None, newline='keep')        # how a text is read where nobody says
+_reading = dict(glob=None, encoding=None, newline='keep')        # how a text is read where nobody says
 
 def refuse_idle(
     corpus:str, # Another text than the run's own, or None
@@ -122,7 +134,8 @@ def evaluate_run(
     "Loss of a run's model over a whole stream; further arguments say how to read `corpus`. TextChanged if the run's own text has changed"
     refuse_idle(corpus, force_text, **kwargs)
     tm = run_model(run)
-    if corpus: codes,split = get_stream(named_corpus(corpus, **kwargs), vocab=tm.vocab).codes,'whole text'
+    if corpus:
+        with contextlib.redirect_stdout(sys.stderr): codes,split = get_stream(named_corpus(corpus, **kwargs), vocab=tm.vocab).codes,'whole text'
     else:
         run_source(tm.info, 'evaluate', run)
         split = tm.info['split']

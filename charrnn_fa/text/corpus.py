@@ -77,13 +77,27 @@ def _glob_re(glob):
 # %% ../../nbs/02_text.corpus.ipynb #35973fff
 _texts = 'txt|text|md|rst|csv|tsv|jsonl?|html?|xml|py|tex|log'
 
+_txt = '**/*.txt' # Which files of a folder or archive are read where nobody says
+
+def _endings(names): return Counter(sorted(Path(o).suffix or 'no ending' for o in names))     # .TXT is not .txt
+
+def _listed(ends, most=4):
+    some,rest = ends.most_common(most),ends.total()-sum(n for _,n in ends.most_common(most))
+    return ', '.join([*(f'{n:,} {o}' for o,n in some), *([plural(rest, 'other')] if rest else [])])
+
+# %% ../../nbs/02_text.corpus.ipynb #35973f02
 def _no_match(p, names, glob):
     "The error for a glob that fits none of the files"
     if not names: return f'{p} is an empty folder or archive: 0 files'
-    ends  = Counter(Path(o).suffix.lower() or 'no ending' for o in names).most_common(4)
-    text  = next((o for o,_ in ends if re.fullmatch(rf'\.({_texts})', o)), '')
-    there = ', '.join(f'{n:,} {o}' for o,n in ends)
-    return f"0 of {plural(len(names), 'file')} in {p} match glob={glob!r}; there are {there}: pass another, such as glob='**/*{text}'"
+    ends = _endings(names)
+    text = next((o for o,_ in ends.most_common(4) if re.fullmatch(rf'\.({_texts})', o.lower())), '')
+    return f"0 of {plural(len(names), 'file')} in {p} match glob={glob!r}; there are {_listed(ends)}: pass another, such as glob='**/*{text}'"
+
+# %% ../../nbs/02_text.corpus.ipynb #35973f04
+def _say_left_out(p, names, read):
+    "Say which of the files in a folder or archive are not read"
+    rest,n = set(names)-set(read),len(read)
+    if rest: say(f'{n:,} of {plural(len(names), "file")} in {p} {"matches" if n==1 else "match"} {_txt}; left out: {_listed(_endings(rest))} (another glob takes others)')
 
 # %% ../../nbs/02_text.corpus.ipynb #dab6e1e5
 def _hidden(path, glob):
@@ -92,11 +106,13 @@ def _hidden(path, glob):
 
 def _zip_docs(p, glob):
     "The documents in a `.zip`"
+    pick = ifnone(glob, _txt)
     try:
         with zipfile.ZipFile(p) as z: infos = [o for o in z.infolist() if not (o.is_dir() or o.filename.startswith('__MACOSX/'))]
     except zipfile.BadZipFile as e: raise CorpusError(f'{p} is not a zip file ({e}): fetch or pack it again') from None
-    res = infos if len(infos)==1 else [o for o in infos if _glob_re(glob).fullmatch(o.filename) and not _hidden(o.filename, glob)]
-    if not res: raise CorpusError(_no_match(p, [o.filename for o in infos], glob))
+    res = infos if len(infos)==1 else [o for o in infos if _glob_re(pick).fullmatch(o.filename) and not _hidden(o.filename, pick)]
+    if not res: raise CorpusError(_no_match(p, [o.filename for o in infos], pick))
+    if glob is None: _say_left_out(p, [o.filename for o in infos if not _hidden(o.filename, pick)], [o.filename for o in res])
     locked = [o.filename for o in res if o.flag_bits&1]
     if locked: raise CorpusError(f'{p} has {plural(len(locked), "encrypted file")} ({locked[0]}): unpack it with its password and pass the folder')
     return [Doc.from_zip(p, o) for o in sorted(res, key=lambda o: o.filename)]
@@ -110,15 +126,20 @@ def _file_docs(p, glob='**/*'):
 # %% ../../nbs/02_text.corpus.ipynb #4cd407d4
 def _folder_docs(p, glob):
     "The documents in a folder"
-    fs = sorted(o for o in p.glob(glob) if o.is_file() and not _hidden(o.relative_to(p).as_posix(), glob))
-    if not fs: raise CorpusError(_no_match(p, [o.name for o in p.rglob('*') if o.is_file()], glob))
+    pick = ifnone(glob, _txt)
+    def _files(it): return sorted(o for o in it if o.is_file() and not _hidden(o.relative_to(p).as_posix(), pick))
+    fs = _files(p.glob(pick))
+    if not fs: raise CorpusError(_no_match(p, [o.name for o in p.rglob('*') if o.is_file()], pick))
+    if glob is None: _say_left_out(p, _files(p.rglob('*')), fs)
     return [d for o in fs for d in _file_docs(o)]
 
 # %% ../../nbs/02_text.corpus.ipynb #58183b48
+_books = 'epub|mobi|pdf|docx?|odt|rtf|ipynb'
+
 def _looks_like_path(s):
     "Whether a string that is not a file was meant as one"
     if len(s)>300 or re.search(r'[\n\r\0]', s): return False
-    return bool(re.search(rf'\.(zip|gz|{_texts})$', s.lower()) or re.search(r'^\S*[/\\]\S*$', s))
+    return bool(re.search(rf'\.(zip|gz|{_books}|{_texts})$', s.lower()) or re.fullmatch(r'\S*[/\\]\S*|\S+\.[A-Za-z][A-Za-z0-9]{1,4}', s))
 
 _names = [*NAMED, 'python']
 
@@ -147,10 +168,10 @@ def _find(x, glob, url):
     if isinstance(x,str):
         if s=='python': return s,_python_docs(),s                       # written in `_names` too
         if s in NAMED: return s,_file_docs(download(url or NAMED[s][0], cache_dir()/f'{s}.txt', NAMED[s][1])),s
-        if re.match(r'[A-Za-z][A-Za-z0-9+.-]*://\S+$', s): return s,_file_docs(url_file(s), glob),f'{s}|{glob}'
+        if re.match(r'[A-Za-z][A-Za-z0-9+.-]*://\S+$', s): return s,_file_docs(url_file(s), glob),f'{s}|{glob or _txt}'
     if os.path.exists(s):
         p = Path(s)
-        return p.resolve().name,_folder_docs(p, glob) if p.is_dir() else _file_docs(p, glob),f'{p.resolve()}|{glob}'
+        return p.resolve().name,_folder_docs(p, glob) if p.is_dir() else _file_docs(p, glob),f'{p.resolve()}|{glob or _txt}'
     meant = _meant(s)
     if meant: raise CorpusError(f"There is no corpus {s!r}. Did you mean {meant!r}?")
     if isinstance(x,str) and not _looks_like_path(s): return None
@@ -168,7 +189,7 @@ def names_file(
 @spell_checked()
 def get_corpus(
     x, # A text, path of a file, folder, `.zip` or `.gz`, URL, or a name: `'shakespeare'`, `'python'`
-    glob:str='**/*.txt', # Which files of a folder or of a `.zip`
+    glob:str=None, # Which files of a folder or of a `.zip`; `'**/*.txt'` if not given, and a line says what that leaves out
     encoding:str=None, # Codec, or `'bytes'`; UTF-8 or what a byte order mark says, if none is given
     newline:str='keep', # `'keep'` line ends, or `'lf'` to make them all LF
     sep:str='\n\n', # What stands between documents
@@ -176,7 +197,7 @@ def get_corpus(
 )->Corpus: # The documents, of which only the first bytes were read
     "Find a text; an empty one, a missing file or a folder without files raises `CorpusError`"
     if isinstance(x,Corpus):
-        mine = dict(glob=(glob,'**/*.txt'), encoding=(encoding,None), newline=(newline,'keep'), sep=(sep,'\n\n'), url=(url,None))
+        mine = dict(glob=(glob or _txt,_txt), encoding=(encoding,None), newline=(newline,'keep'), sep=(sep,'\n\n'), url=(url,None))
         lost = [k for k,(v,usual) in mine.items() if v not in (usual,getattr(x, k, usual))]
         if lost: raise CorpusError(f'{x} was found already, and is read as it was told then: give {", ".join(lost)} to the `get_corpus` that finds it')
         return x

@@ -20,8 +20,8 @@ def code_points(
 
 # %% ../../nbs/03_text.vocab.ipynb #aff9bfda
 class UnknownCharError(ValueError):
-    "A character is not in the vocabulary: `char` at position `pos` of the text"
-    char,pos = None,None
+    "A character is not in the vocabulary: `char` at position `pos` of the text; `lack` says so without advice"
+    char,pos,lack = None,None,''
 
 # %% ../../nbs/03_text.vocab.ipynb #527690d5
 class CharVocab:
@@ -43,8 +43,7 @@ class CharVocab:
     def from_counts(cls, cnt, min_count=1, unk=None):
         "A vocabulary from a `Counter` of characters"
         drop = {c:n for c,n in cnt.items() if n<min_count and c!=unk}
-        if drop and unk is None:
-            raise ValueError(f'min_count={min_count} leaves out {len(drop)} characters: say what stands for them, such as unk="\\ufffd"')
+        if drop and unk is None: raise ValueError(f'min_count={min_count} leaves out {len(drop)} characters: say what stands for them, such as unk="\\ufffd"')
         return cls([c for c in cnt if c not in drop], unk, drop, sum(cnt.values()))
 
     def __len__(self): return len(self.itos)
@@ -93,8 +92,7 @@ def report(self:CharVocab)->str: # One sentence
     n = sum(self.dropped.values())
     if not n: return f'{len(self)} characters, none left out'
     rare = ''.join(sorted(self.dropped, key=self.dropped.get, reverse=True)[:20])
-    return f'{len(self)} characters; {len(self.dropped)} rare ones left out, {n:,} of {self.total:,} ({n/self.total:.4%}) become {self.unk!r}: '\
-           f'{rare!r}'
+    return f'{len(self)} characters; {len(self.dropped)} rare ones left out, {n:,} of {self.total:,} ({n/self.total:.4%}) become {self.unk!r}: {rare!r}'
 
 # %% ../../nbs/03_text.vocab.ipynb #4682e902
 @patch(as_prop=True)
@@ -182,11 +180,11 @@ def _stand_in(self:CharVocab, unknown):
 @patch
 def encode(self:CharVocab,
     text:str, # Text of n characters
-    unknown:str='error', # For characters outside the vocabulary: `'error'`, `'unk'`, `'skip'`, `'relative'`, or a character in their place
+    unknown:str='error', # For characters outside the vocabulary: `'error'`, `'unk'`, `'skip'`, `'relative'`, or a character in their place; None is `'error'` to a caller who has no `unknown`
     start:int=0, # Position of the text in a longer one, for the error message
 )->np.ndarray: # Codes, smallest unsigned type, shape (n,), or fewer with `'skip'` and `'relative'`
     "The codes of a text; an unknown character raises `UnknownCharError`, unless the vocabulary has an `unk` or `unknown` says otherwise"
-    repl,codes = self._stand_in(unknown),self._look_up(text)
+    repl,codes = self._stand_in(ifnone(unknown, 'error')),self._look_up(text)
     if codes.max(initial=0)<len(self): return codes.astype(self.dtype, copy=False)
     bad = codes==len(self)
     if unknown=='skip': return codes[~bad].astype(self.dtype)
@@ -194,18 +192,19 @@ def encode(self:CharVocab,
         odd  = self.strangers(text)
         near = known_relatives(odd, self.itos)
         return self._look_up(text.translate({ord(c):near.get(c) for c in odd})).astype(self.dtype)
-    if repl is None: self._unknown(text, int(bad.argmax()), start)
+    if repl is None: self._unknown(text, int(bad.argmax()), start, unknown is None)
     return np.where(bad, self.stoi[repl], codes).astype(self.dtype)
 
 # %% ../../nbs/03_text.vocab.ipynb #edcd07b8
 @patch
-def _unknown(self:CharVocab, text, i, start):
+def _unknown(self:CharVocab, text, i, start, as_text):
     "Say which character at position `i` is not known, and how many such there are"
     c,cnt = text[i],self.strangers(text)
-    e = UnknownCharError(f"{c!r} (U+{ord(c):04X}) at position {start+i:,} is not among the {len(self)} characters of the vocabulary, which lacks {_listed(cnt)}: "
-        f"pass unknown='skip' to leave such characters out, unknown='relative' to put relatives in their place (e for é), "
-        f"or a character to use instead, or train on a text that has them")
-    e.char,e.pos = c,start+i
+    lack = f"{c!r} (U+{ord(c):04X}) at position {start+i:,} is not among the {len(self)} characters of the vocabulary, which lacks {_listed(cnt)}"
+    advice = ("take them out of the text, as learn.vocab.decode(learn.vocab.encode(text, 'skip')) does, or put relatives in their place ('relative', e for é)" if as_text else
+        "pass unknown='skip' to leave such characters out, unknown='relative' to put relatives in their place (e for é), or a character to use instead")
+    e = UnknownCharError(f'{lack}: {advice}, or train on a text that has them')
+    e.char,e.pos,e.lack = c,start+i,lack
     raise e
 
 # %% ../../nbs/03_text.vocab.ipynb #1ad91b52

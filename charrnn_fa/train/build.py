@@ -11,7 +11,6 @@ import numpy as np, torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
 from ..core import *
-from ..processes import *
 from ..text.ngrams import *
 from ..models import *
 from ..counted import *

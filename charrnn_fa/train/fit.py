@@ -12,7 +12,6 @@ from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
-from ..processes import *
 from .average import *
 from .steps import *
 from .trial import *

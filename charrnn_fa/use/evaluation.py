@@ -22,7 +22,7 @@ class Evaluation(AttrDict):
         alone = f'; the cell alone {self.cell_nats:.4f} nats' if 'cell_nats' in self else ''
         if 'seconds' in self: alone = f'; the model learned from this text while it read it, in {self.seconds:.0f} s'
         return (f'{self.nats:.4f} nats = {self.bits:.4f} bits per character, perplexity {self.perplexity:.3f}, accuracy {self.accuracy:.1%}\n'
-            f'over {self.n:,} characters ({split_words(self.split)}){alone}')
+            f'over {plural(self.n, "character")} ({split_words(self.split)}){alone}')
 
     def _repr_html_(self): return '<br>'.join(html.escape(repr(self)).splitlines())
     def _repr_markdown_(self): return repr(self).replace('\n', '  \n')    # `AttrDict` would make it a block of code

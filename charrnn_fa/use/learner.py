@@ -43,9 +43,10 @@ def evaluate(self:CharLearner,
     "Loss over every character of a stream, the state carried through it; takes what `score` takes"
     if isinstance(on,str): on = dict(train=0, valid=1, test=2).get(on, on)
     if isinstance(on,str) and names_file(on): raise ValueError(f'{on!r} is the name of a file: pass its text, `get_corpus({on!r}).text`')
-    if isinstance(on,str): return evaluate_codes(self.model, self.vocab.encode(on), **kwargs)
+    if isinstance(on,str): return evaluate_codes(self.model, self.vocab.encode(on, None), **kwargs)
     if isinstance(on,int) and not 0<=on<len(self.dls.loaders): raise ValueError(f'There is no loader {on}: 0 is the training part, 1 the validation part, and 2 a test part where the split has one')
     dl = self.dls[ifnone(on,1)] if on is None or isinstance(on,int) else on
+    if not hasattr(dl,'codes') and hasattr(dl,'text'): raise TypeError(f'A {type(dl).__name__} is neither a text nor a loader: pass its `.text`')
     if not hasattr(dl,'codes'): raise TypeError(f'on={dl!r:.80} is neither a text nor a loader: of a file, pass `get_corpus(file).text`')
     check_loader(self, dl)
     if len(dl.codes)<2: raise ValueError(f'The {_part(self.dls, dl)} has {plural(len(dl.codes), "character")}, so there is nothing to predict: split the text, with `split=0.1` say')
