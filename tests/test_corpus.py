@@ -269,3 +269,13 @@ def test_shakespeare(shakespeare, monkeypatch):
     monkeypatch.setenv('CHARRNN_CACHE', str(shakespeare.parent))
     c = get_corpus('shakespeare')
     assert c.sha256==cm.NAMED['shakespeare'][1] and len(c)==1_115_394 and len(set(c.text))==65
+
+@pytest.mark.parametrize('glob', ['/tmp/*.txt','','**.txt/x**'])
+def test_a_glob_that_is_no_pattern(tmp_path, glob):
+    "An absolute one, say; which of them pathlib refuses depends on the Python"
+    (tmp_path/'a.txt').write_text('she sells sea shells')
+    with pytest.raises(CorpusError, match='glob='): get_corpus(tmp_path, glob=glob)
+
+def test_a_pipe_is_no_file(tmp_path):
+    os.mkfifo(tmp_path/'p')
+    with pytest.raises(CorpusError, match='pipe'): get_corpus(tmp_path/'p')

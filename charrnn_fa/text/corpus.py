@@ -120,6 +120,7 @@ def _zip_docs(p, glob):
 # %% ../../nbs/02_text.corpus.ipynb #b0a2addf
 def _file_docs(p, glob='**/*'):
     "The documents in one file"
+    if not p.is_file(): raise CorpusError(f'{p} is a pipe or a device, which cannot be read twice: write its text to a file first')
     if p.suffix.lower()=='.zip': return _zip_docs(p, glob)
     return [Doc.from_path(p, gzip.open if p.suffix.lower()=='.gz' else open)]
 
@@ -128,7 +129,8 @@ def _folder_docs(p, glob):
     "The documents in a folder"
     pick = ifnone(glob, _txt)
     def _files(it): return sorted(o for o in it if o.is_file() and not _hidden(o.relative_to(p).as_posix(), pick))
-    fs = _files(p.glob(pick))
+    try: fs = _files(p.glob(pick))
+    except (NotImplementedError,ValueError) as e: raise CorpusError(f"glob={pick!r} is no pattern for files in a folder ({e}): give one such as '**/*.txt'") from None
     if not fs: raise CorpusError(_no_match(p, [o.name for o in p.rglob('*') if o.is_file()], pick))
     if glob is None: _say_left_out(p, _files(p.rglob('*')), fs)
     return [d for o in fs for d in _file_docs(o)]
