@@ -81,4 +81,4 @@ def test_what_others_read(tmp_path):
 
 def test_refuses_another_average(tmp_path):
     with pytest.raises(RuntimeError, match='broken off'): fit(make(), cbs=[Resume(tmp_path, every=20), Break(61)])
-    with pytest.raises(ValueError, match='average_weights.decay 0.998 in the run and 0.9 here'): fit(make(), cbs=[Resume(tmp_path)], average=0.9)
+    with pytest.raises(ValueError, match='average 0.998 in the run and 0.9 here'): fit(make(), cbs=[Resume(tmp_path)], average=0.9)

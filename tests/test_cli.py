@@ -105,7 +105,8 @@ def test_mistakes(args, capsys, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize('args,says', [('train pyhton --run r',"Did you mean 'python'?"), ('train shakespear --run r',"Did you mean 'shakespeare'?"),
     ('train tobeornottobe --run r','no file or folder'), ('train python --run r --lr 0','above 0'), ('train a.txt --run r','--encoding latin'),
-    ('train b.docx --run r','.docx'), ('train c.pdf --run r','a PDF'), ('train python --run r --n-hid three','whole number')])
+    ('train b.docx --run r','.docx'), ('train c.pdf --run r','a PDF'), ('train python --run r --n-hid three','whole number'),
+    ('train python --run r --split 2','--split 2 must be a share'), ('train nowhere/t.txt --run r','(shakespeare, python, demo)')])
 def test_mistakes_are_told_in_words_of_the_shell(args, says, capsys, monkeypatch, tmp_path):
     (tmp_path/'a.txt').write_bytes('naïve '.encode('latin-1')*100)
     (tmp_path/'b.docx').write_bytes(b'PK\x03\x04 and so on')

@@ -98,7 +98,7 @@ def test_counts_beside_the_cell(tmp_path):
 def another_number(folder, tree):
     "One process is told that the run is of two, and what to do; with `force='layout'` it goes on with weights and steps, and all the rows"
     r = start(folder, 1, 'again')
-    assert r.returncode and 'layout world 2 in the run and 1 here' in r.stderr, r.stderr
+    assert r.returncode and 'processes 2 in the run and 1 here' in r.stderr, r.stderr
     r = start(folder, 1, 'dealt')
     assert r.returncode==0, r.stderr
     assert facts(folder, 'begins', 1)==[dict(step=tree['step'], pos=0, rows=8)]

@@ -7,6 +7,7 @@ from test_cli import in_process
 text = 'she sells sea shells by the sea shore.\n'*200
 dls  = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
 def fresh(): return char_learner(dls, 'rnn', n_hid=8, precision='fp32')
+small_run = 'train t.txt --run r --epochs 2 --n-hid 8 --bs 4 --seq-len 16 --precision fp32'
 
 misspelt = [('char_learner', lambda: char_learner(dls, n_hdi=3), 'n_hid'), ('char_learner', lambda: char_learner(dls, batch_size=3), None),
     ('char_learner', lambda: char_learner(dls, learning_rate=.1), 'lr'), ('char_learner', lambda: char_learner(dls, hidden_size=8), 'n_hid'),
@@ -43,6 +44,7 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
     (lambda: fresh().sample('she', temperature='0.8'), "temperature='0.8' must be a number"), (lambda: fresh().sample('she', top_k=2.5), 'top_k=2.5 must be a whole number'),
     (lambda: fresh().sample('she', top_p='0.9'), "top_p='0.9' must be a number"), (lambda: fresh().sample('she', seed='a'), "seed='a' must be a whole number"),
     (lambda: fresh().sample('she', seed=1.5), 'seed=1.5 must be a whole number'), (lambda: fresh().compare(fresh()), 'others is a CharLearner'),
+    (lambda: fresh().fit(1, lr='x'), "lr='x' must be a number"), (lambda: compare_run('runs/a', 'runs/b'), r"model='runs/b' is not a module; for several runs use compare_models\({'a':load_run"),
     (lambda: fresh().steer('h1[3]', float('nan')), 'value=nan must be'), (lambda: fresh().surprise(['a','b']), 'is not a text'),
     (lambda: fresh().sample('she', batch='3'), "batch='3' must be a whole number"), (lambda: fresh().sample('she', batch=2.5), 'batch=2.5 must be a whole number'),
     (lambda: fresh().fit_steps(2, div=float('nan')), 'div=nan'), (lambda: fresh().fit_steps(2, div=-1), 'div=-1'), (lambda: fresh().fit_steps(2, div=0), 'div=0 must be above 0'),
@@ -115,6 +117,15 @@ def test_loaders_advise_what_they_take():
     with pytest.raises(UnknownCharError, match="unknown='skip'"): CharDataLoaders.from_text(text+'ж', vocab=dls.vocab)
     with pytest.raises(UnknownCharError, match="unknown='skip'"): dls.vocab.encode('ж')
     with pytest.raises(UnknownCharError, match=r'learn\.vocab\.decode'): CharNumericalize(dls.vocab).encodes('ж')
+
+@pytest.mark.parametrize('fit', [lambda o: o.fit(0), lambda o: o.fit_one_cycle(0)])
+def test_no_epochs(fit, capsys, recwarn):
+    "It is said that nothing is trained, by this library and not by that of the bar; fastai's `fine_tune` may leave its first part out"
+    learn = fresh()
+    fit(learn)
+    assert 'n_epoch=0: nothing is trained' in capsys.readouterr().out and not [o for o in recwarn if 'empty' in str(o.message)]
+    learn.fine_tune(1, freeze_epochs=0)
+    assert 'nothing is trained' not in capsys.readouterr().out and learn.train_iter==len(learn.dls.train)
 
 @pytest.mark.parametrize('use', [lambda o: o.fit(1), lambda o: o.fit_steps(3), lambda o: o.validate(), lambda o: o.get_preds(), lambda o: o.evaluate()])
 def test_loaders_with_other_characters(use):
@@ -303,6 +314,85 @@ def test_ctrl_c_has_the_last_word(tmp_path):
     assert p.returncode==130 and re.fullmatch(r'Stopped at step [\d,]+ of [\d,]+; the same command again resumes', last[0]), err
     assert last[1]==f'The model so far: charrnn sample {tmp_path/"r"}' and 'accuracy' not in err
 
+@pytest.mark.parametrize('where', ['evaluation','last line'])
+def test_ctrl_c_after_the_training(where, capsys, monkeypatch, tmp_path):
+    "What is trained is saved, and only what was still to come is broken off"
+    from charrnn_fa.shell.fit import PlainLog
+    shown = PlainLog.after_epoch
+    def _line(self):
+        shown(self)
+        if self.epoch==1: signal.raise_signal(signal.SIGINT)
+    if where=='evaluation': monkeypatch.setattr(CharLearner, 'evaluate', lambda self: signal.raise_signal(signal.SIGINT))
+    else: monkeypatch.setattr(PlainLog, 'after_epoch', _line)
+    (tmp_path/'t.txt').write_text(text)
+    rc,out,err = in_process(small_run, capsys, monkeypatch, tmp_path)
+    last = err.strip().splitlines()[-1]
+    assert rc==130 and 'Stopped' not in err and 'accuracy' not in err, err
+    assert last=='The training is finished, and its model is saved in r; only its evaluation was broken off: charrnn evaluate r'
+    assert 'train' in load_trained(tmp_path/'r'/MODEL_FILE).info
+    monkeypatch.undo()
+    rc,out,err = in_process(small_run, capsys, monkeypatch, tmp_path)
+    assert rc==0 and 'nothing was trained' in err and 'Saved in r' in err, err
+
+def test_stop_button_after_the_last_step(tmp_path):
+    "A cell learns that its fit is finished, and stops"
+    from fastai.basics import Callback
+    class Late(Callback):
+        def after_epoch(self): signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt, match=r'finished, at step (\d+) of \1: the stop came after it'): fresh().fit_steps(20, cbs=[Resume(tmp_path), Late()])
+    assert step_and_phase(checkpoints(tmp_path)[-1].name)==(20,2)
+
+def test_a_run_that_is_damaged_all_through(capsys, monkeypatch, tmp_path):
+    "Who reads it is not told that anything is trained"
+    (tmp_path/'t.txt').write_text(text)
+    assert in_process(small_run, capsys, monkeypatch, tmp_path)[0]==0
+    (tmp_path/'r'/MODEL_FILE).unlink()
+    files = list((tmp_path/'r').glob('ck*'))
+    for o in files: o.write_bytes(o.read_bytes()[:300])
+    says = f'r has {len(files)} damaged checkpoints and no sound one, so there is no model to read: train it again'
+    for cmd in ('sample','evaluate','doctor'):
+        rc,out,err = in_process(f'{cmd} r', capsys, monkeypatch, tmp_path)
+        assert rc==2 and says in err and 'training starts' not in err, err
+    with pytest.raises(CheckpointError, match=says): load_run(tmp_path/'r')
+    assert 'training starts' not in capsys.readouterr().out
+    rc,out,err = in_process(small_run, capsys, monkeypatch, tmp_path)
+    assert rc==0 and 'training starts from the beginning' in err, err
+
+other = [('--minutes 1','--epochs 2 in the run and --minutes 1 here'), ('--epochs 1.5','--epochs 2 in the run and --epochs 1.5 here'), ('--split 0.2','--split nanogpt in the run and 0.2 here'),
+    ('--precision bf16','--precision fp32 in the run and bf16 here'), ('--counts 5','--counts none in the run and 5 here'), ('--seed 3','--seed 0 in the run and 3 here'),
+    ('--n-hid 9 --arch gru','--arch lstm in the run and gru here; --n-hid 8 in the run and 9 here'), ('--lr 0.01','--lr 0.008 in the run and 0.01 here'),
+    ('other.txt','text t.txt in the run and other.txt here'), ('longer','the text t.txt has changed since, from 7,800 characters to 7,820'),
+    ('edited','the text t.txt has changed since'), ('--newline lf','--newline keep in the run and lf here')]
+
+def test_what_differs_is_told_in_options(capsys, monkeypatch, tmp_path):
+    "Nothing but what somebody has changed, with both values, and no hashes"
+    fn,old = tmp_path/'t.txt',text.replace('shore', 'sho\r\n')[:-1].ljust(7800, '.')
+    assert len(old)==7800
+    fn.write_bytes(old.encode())
+    assert in_process(small_run, capsys, monkeypatch, tmp_path)[0]==0
+    (tmp_path/'other.txt').write_text('Anything else.\n'*500)
+    edits = dict(longer=old+'she sells sea shells', edited=old[::-1])
+    for change,says in other:
+        cmd = small_run.replace('t.txt', change) if change=='other.txt' else small_run if change in edits else f'{small_run} {change}'
+        if '--minutes' in change: cmd = cmd.replace(' --epochs 2', '')
+        fn.write_bytes(edits.get(change, old).encode())
+        rc,out,err = in_process(cmd, capsys, monkeypatch, tmp_path)
+        assert rc==2 and re.fullmatch(rf'charrnn train: r [a-z ]+: {re.escape(says)}\. Choose another --run.*', err.strip().splitlines()[-1]), err
+    fn.write_bytes(old.encode())
+    dls = CharDataLoaders.from_file(fn, bs=4, seq_len=16, device='cpu')
+    learn = char_learner(dls, n_hid=8, precision='fp32', lr=8e-3)
+    with pytest.raises(ValueError, match=r"seed 0 in the run and none here\..*The run has Resume\(..., same=\{'seed': 0\}\)"): learn.fit_steps(10, cbs=Resume(tmp_path/'r'))
+    with pytest.raises(ValueError, match=r'[0-9]+ steps in the run and 10 steps here\.'): learn.fit_steps(10, cbs=Resume(tmp_path/'r', same=dict(seed=0)))
+    with pytest.raises(ValueError, match=r'[0-9]+ steps in the run and 0.1 minutes here\.'): learn.fit_minutes(.1, cbs=Resume(tmp_path/'r', same=dict(seed=0)))
+
+def test_no_two_values_that_look_alike(tmp_path):
+    "Of schedules that peak alike, and of one beside a plain number"
+    fresh().fit_one_cycle(1, .01, cbs=Resume(tmp_path))
+    for f in (lambda l,cb: l.fit(1, .01, cbs=cb), lambda l,cb: l.fit_one_cycle(1, .01, pct_start=.5, cbs=cb), lambda l,cb: l.fit_steps(50, .01, cbs=cb)):
+        with pytest.raises(ValueError) as e: f(fresh(), Resume(tmp_path))
+        pairs = re.findall(r'([^ ]+(?: epochs?| steps?)?) in the run and ([^ ]+(?: epochs?| steps?)?) here', str(e.value))
+        assert pairs and all(a!=b for a,b in pairs), e.value
+
 def kept(run, t, split=0.1, replay=None):
     "A run in a folder, on the text in file `t`"
     dls = CharDataLoaders.from_file(t, bs=4, seq_len=16, split=split, device='cpu')
@@ -418,6 +508,16 @@ def test_a_folder_with_a_page_or_a_readme_of_ones_own(name, capsys, monkeypatch,
     assert (tmp_path/'docs'/name).read_text()=='my thesis'
     for title in ('one','two'): assert in_process(f'html r site --title {title}', capsys, monkeypatch, tmp_path)[0]==0
     assert '# two' in (tmp_path/'site/README.md').read_text() and '<title>two' in (tmp_path/'site/index.html').read_text()
+
+def test_a_page_that_is_called_something_else(capsys, monkeypatch, tmp_path):
+    "No folder called x.pdf is made unless it is asked for, or there already; numbers are no endings"
+    (tmp_path/'t.txt').write_text(text)
+    assert in_process(small_run, capsys, monkeypatch, tmp_path)[0]==0
+    for to in ('x.pdf','site/y.txt'):
+        rc,out,err = in_process(f'html r {to}', capsys, monkeypatch, tmp_path)
+        assert rc==2 and f'{to} must end in .html' in err and f'write {to}/' in err and not (tmp_path/to).exists(), err
+    for to in ('x.pdf/','x.pdf','v1.0','site/y'): assert in_process(f'html r {to}', capsys, monkeypatch, tmp_path)[0]==0 and (tmp_path/to/'index.html').exists()
+    for to in ('me.html','me.HTM'): assert in_process(f'html r {to}', capsys, monkeypatch, tmp_path)[0]==0 and (tmp_path/to).is_file()
 
 def test_the_folder_of_another_run_is_no_place_for_a_page(capsys, monkeypatch, tmp_path):
     "Its `model.safetensors` would be replaced; in that of the run itself a page may be"

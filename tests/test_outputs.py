@@ -24,6 +24,18 @@ def test_a_picture_without_words_is_kept():
     assert is_blank('<style>p {x:y}</style>\n<p></p>')
     for o in ('<div><svg><path/></svg></div>', '<img src="data:x">', '<iframe srcdoc="x"></iframe>', '<b>a</b>'): assert not is_blank(o)
 
+def test_lines_of_a_fit_read_as_today():
+    "How good a loss is, and which precision is faster, also in notebooks that are not run with the others"
+    name = r'[a-z -]+ \([\d.]+\)'
+    loss = re.compile(rf'validation loss [\d.]+ \([\d.]+ bits\): (not even as good as {name}|better than {name}(, not yet better than {name})?)')
+    fast = re.compile(r'Training in (fp32|bf16|fp16), (about as|(?!1\.0 )[\d.]+ times as) fast here as (fp32|bf16|fp16)')
+    seen = 0
+    for p,s in saved():
+        for o in re.findall(r'^(?:validation loss|Training in [a-z]+\d+,).*', s, re.M):
+            assert (loss if o[0]=='v' else fast).match(o) and 'yet than' not in o, f'{p.name}: {o}'
+            seen += 1
+    assert seen>20
+
 def letters(s):
     "The letters alone: a view puts a tag around each character, and makes blanks visible"
     return re.sub('[^A-Za-z]+', '', html.unescape(re.sub('<(script|style).*?</\\1>|<[^>]*>', '', s, flags=re.S)))

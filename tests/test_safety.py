@@ -451,8 +451,8 @@ def test_the_text_scored_is_the_text_named(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match='given as a str'): text_of_run(dict(source=None), learn.vocab)
 
 # Point 11
-@pytest.mark.parametrize('change,says', [(dict(cold=.5),'cold_start.p'), (dict(clip=.1),'gradient_clip.max_norm'), (dict(loss_func=nn.CrossEntropyLoss(label_smoothing=.1)),'loss'),
-    (dict(precision='bf16'),'precision fp32 in the run and bf16 here')])
+@pytest.mark.parametrize('change,says', [(dict(cold=.5),': cold 0.01 in the run and 0.5 here'), (dict(clip=.1),': clip 1.0 in the run and 0.1 here'), (dict(loss_func=nn.CrossEntropyLoss(label_smoothing=.1)),'loss'),
+    (dict(precision='bf16'),': precision fp32 in the run and bf16 here')])
 def test_what_changes_the_training_is_compared(change, says, tmp_path):
     def new(**kw):
         set_seed(1)
@@ -477,7 +477,7 @@ def test_more_that_is_compared(tmp_path):
         net = Net(len(dls.vocab), p)
         net.e.weight.requires_grad_(not freeze)
         fit(char_learner(dls, net, precision='fp32'), [Resume(tmp_path/name, **kw), *cbs], n=1)
-    for name,change,says in (('a',dict(p=.5),'structure'), ('b',dict(freeze=True),'training trained'), ('c',dict(cbs=[GradientAccumulation(8)]),'n_acc'), ('d',dict(same=dict(seed=1)),'same seed')):
+    for name,change,says in (('a',dict(p=.5),'structure'), ('b',dict(freeze=True),'weights that are trained'), ('c',dict(cbs=[GradientAccumulation(8)]),'n_acc'), ('d',dict(same=dict(seed=1)),'seed 0 in the run and 1 here')):
         go(name, same=dict(seed=0))
         with pytest.raises(ValueError, match=says): go(name, **{'same':dict(seed=0), **change})
 

@@ -30,6 +30,7 @@ _settings = 'was started with other settings'
 class PickUp(FitGuard):
     "Pick a run up where its newest checkpoint left it: claim it, compare it with the learner, and put everything back"
     words = dict(name='another name', again='run this cell again to resume', over='', both='anew=True starts over and more= trains on', meant=' (or Resume(..., force={}), if you mean it)', more='Resume(..., more={})',
+        same='. The run has Resume(..., same={})', names={},
         best='load_run({0!r}, best=True) loads the model of step {1:,}')              # of a notebook
     def __init__(self,
         store, # A store, or what `open_store` takes
@@ -60,7 +61,9 @@ def open(self:PickUp)->dict: # What is in the newest checkpoint; None where ther
     return self.tree
 
 @patch
-def _read(self:PickUp): self.entry,self.tree = newest_checkpoint(self.store, bad=self.bad)
+def _read(self:PickUp):
+    self.entry,self.tree = newest_checkpoint(self.store, bad=self.bad)
+    if self.tree is None and self.bad: say(f'No checkpoint in {self.store} is sound: they are left alone, and training starts from the beginning')
 
 # %% ../../nbs/34d_keep.pickup.ipynb #d6249347
 @patch
@@ -72,6 +75,7 @@ def acquire(self:PickUp, learn):
     self.rank,self.world = dl.rank,dl.world
     if self.world!=processes(): raise ValueError(f'The rows are dealt to {self.world} processes, and here are {processes()}: fit inside `with learn.distrib_ctx():`')
     self.identity = {**run_identity(learn), 'same':self.same}
+    self.here = learner_to_tell(learn)
     if not self.opened: self.store = self.where                                # the first process opens it, and to the others it is a name
     self.entry,self.tree = first_does(lambda: self._claim_run(learn))
     self.phase = step_and_phase(self.entry.name)[1] if self.entry else 0
@@ -119,27 +123,27 @@ def planned_steps(self:PickUp, learn, minutes):
     if not self.tree or self._goes_on(minutes): return None
     plan = self.tree['plan']
     if plan.get('minutes')==minutes: return plan.get('n_steps')
-    now = dict(minutes=minutes) if plan.get('minutes') else dict(n_steps=f'{minutes:g} minutes')
-    self._compare(dict(plan=now), _settings)                              # now, not after all that is measured for a new plan
+    self._compare(dict(plan=dict(minutes=minutes)), _settings)                              # now, not after all that is measured for a new plan
 
 # %% ../../nbs/34d_keep.pickup.ipynb #6d598ab1
 @patch
 def _compare(self:PickUp, now, what):
     "Refuse differences that are not meant"
-    was = {**self.tree['identity'], 'plan':self.tree['plan'], 'precision':dict(precision=self.tree['precision'])}
+    was,own = {**self.tree['identity'], 'plan':self.tree['plan'], 'precision':dict(precision=self.tree['precision'])},self.words
     if now.get('precision')==dict(precision='auto'): now.pop('precision')
     diff = {k:v for k,v in differences(was, now).items() if k not in self.force}
     if not diff: return
-    fits,more = [k for k in diff if k not in ('model','vocab')],''
-    if len(fits)==len(diff): more = self.words['meant'].format(repr(fits))
-    if 'plan' in diff: more += f". {self.words['more'].format(1)} makes a run longer: a new schedule from its best weights"
-    raise ValueError(f"{self.store} {what}: {'; '.join(diff.values())}. Choose {self.words['name']} for a new run, or the same settings to resume this one{self.words['over']}{more}")
+    more = '' if diff.keys() & {'model','vocab'} else own['meant'].format([*diff])
+    if 'same' in diff and was['same'].keys()-self.same.keys(): more += own['same'].format(was['same'])
+    if 'plan' in diff: more += f". {own['more'].format(1)} makes a run longer: a new schedule from its best weights"
+    with self._sound(): told = differences_told(diff, self.tree, {**self.here, 'plan':now.get('plan')}, own['names'])
+    raise ValueError(f"{self.store} {what}: {'; '.join(told)}. Choose {own['name']} for a new run, or the same settings to resume this one{own['over']}{more}")
 
 # %% ../../nbs/34d_keep.pickup.ipynb #516fa1fa
 @patch
 def pick_up(self:PickUp):
     "In `before_fit`: put back what the run has, after a comparison, or begin its next segment; nothing where the run is new"
-    self.plan = fit_plan(self.learn)
+    self.plan,self.here = fit_plan(self.learn),learner_to_tell(self.learn)
     self.identity.update(optim=dict(name=type(getattr(self.opt, 'opt', self.opt)).__name__), training=training_facts(self.learn))
     if self.tree is None: return
     if self._goes_on(self.plan): return self._lengthen()

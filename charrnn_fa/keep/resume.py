@@ -53,7 +53,7 @@ class Resume(PickUp):
 
     def fresh(self):
         super().fresh()
-        self.held,self.signals,self.tell = False,StopSignals(),Sparing()
+        self.held,self.signals,self.tell,self.whole = False,StopSignals(),Sparing(),False    # `whole`: the fit came to its end
         self.stopped,self.diverged = None,None                         # the signal that ended the fit; the step at which the loss was NaN
 
     def __getstate__(self):
@@ -67,7 +67,7 @@ class Resume(PickUp):
 @patch
 def acquire(self:Resume, learn):
     if self.ready: return
-    self.tell = Sparing()
+    self.tell,self.whole = Sparing(),False
     PickUp.acquire(self, learn)
     self.signals = StopSignals(patient=self.world>1)
     self.writer  = NoWriter() if self.claim is None else Writer(self.store, self.claim, self.keep, self.bad)
@@ -112,7 +112,7 @@ def _snapshot(self:Resume, phase, best=False):
     self.diverged = None
     name = checkpoint_name(self.steps_before+learn.train_iter, phase, self.claim.session)
     tree = dict(**learner_state(learn, self.series), **self.info, times=self.times, best=self.best, best_name=name if best else self.best_name,
-        plan=self.plan, identity=self.identity, elapsed=time.time()-getattr(r, 'start_epoch', time.time()), at=time.time(),
+        plan=self.plan, identity=self.identity, to_tell=self.here['to_tell'], elapsed=time.time()-getattr(r, 'start_epoch', time.time()), at=time.time(),
         valid=next((float(v[1]) for v in reversed(r.values) if len(v)>1 and v[1] is not None), None),
         segment=self.segment, steps_before=self.steps_before, segments=self.segments, ranks=[o for _,o in parts[1:]])
     self.best_name,ts = tree['best_name'],{}
@@ -179,7 +179,8 @@ def after_fit(self:Resume):
     self.writer.drain()
     self._report()
     if self.stopped=='SIGTERM': say(f'Stopped by SIGTERM after step {self.learn.train_iter:,}. Run the same again to resume')   # SIGINT: `ended` says so
-    if not self.stopped: self.tell_best(self.learn)
+    self.whole = not self.stopped
+    if self.whole: self.tell_best(self.learn)
 
 # %% ../../nbs/35_keep.resume.ipynb #fa8d7111
 @patch
@@ -205,6 +206,7 @@ def ended(self:Resume, learn):
     "Pass on the signal that ended the fit"
     num,self.signals.heard = self.signals.heard,None
     of = '' if math.isinf(learn.last_step) else f' of {learn.last_step:,}'
+    if num==signal.SIGINT and self.whole: raise Stopped(f'The training is finished, at step {learn.train_iter:,}{of}: the stop came after it')
     if num==signal.SIGINT: raise Stopped(f'Stopped at step {learn.train_iter:,}{of}; {self.words["again"]}')
     if num: signal.raise_signal(num)
 

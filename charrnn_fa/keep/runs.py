@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['MODEL_FILE', 'CLAIM_FILE', 'RUN_FILES', 'MODEL_KEYS', 'FIT_KEYS', 'RUN_KEYS', 'BULKY', 'KEY_DEFAULTS', 'is_run_file',
            'checkpoint_name', 'step_and_phase', 'checkpoints', 'whole_checkpoint', 'newest_checkpoint',
-           'best_checkpoint', 'run_table']
+           'best_checkpoint', 'none_sound', 'run_table']
 
 # %% ../../nbs/32_keep.runs.ipynb #f81bed0e
 import re,time
 from fastcore.all import *
+from ..core import *
 from .store import *
 from .file import *
 
@@ -59,11 +60,11 @@ FIT_KEYS = dict(                                         # what the rest of a fi
     optim=dict, grads=dict, zero_grads=list, state=object, rng=dict, loader=dict, recorder=dict, callbacks=dict,
     step=int, epoch=int, n_epoch=int, pct_train=float, last_step=(int,float), precision=str, threads=int, device=str)
 RUN_KEYS = dict(                                         # what `Resume` adds
-    identity=dict, plan=dict, times=list, best=float, best_name=(str,_none), valid=(float,_none), elapsed=float, at=float,
+    identity=dict, plan=dict, to_tell=dict, times=list, best=float, best_name=(str,_none), valid=(float,_none), elapsed=float, at=float,
     segment=int, steps_before=int, segments=list,        # how often the run was made longer, its steps before that, and a summary of each part
     ranks=list)                                          # what each of several processes but the first has of its own
 BULKY = 'model','optim','grads','zero_grads','state','rng','loader','recorder','callbacks','vocab','ranks'    # too large to carry along as facts
-KEY_DEFAULTS = dict(source=None, hashes={}, zero_grads=[], segment=0, steps_before=0, segments=[], ranks=[])
+KEY_DEFAULTS = dict(source=None, hashes={}, to_tell={}, zero_grads=[], segment=0, steps_before=0, segments=[], ranks=[])
 
 # %% ../../nbs/32_keep.runs.ipynb #561d9a25
 def whole_checkpoint(
@@ -98,7 +99,6 @@ def newest_checkpoint(
                 told.add(e.name)
         else: break
     if err: raise StoreError(f'There are {len(found)} checkpoints in {store} and none can be read now: {err}')
-    if found: say(f'None of the {len(found)} checkpoints in {store} is sound: they are left alone, and training starts from the beginning')
     return None,None
 
 # %% ../../nbs/32_keep.runs.ipynb #1133796d
@@ -114,6 +114,15 @@ def best_checkpoint(
     try: return best,whole_checkpoint(from_bytes(store.get(best)))
     except (CheckpointError,StoreError) as ex: say(f'The best checkpoint, {best.name}, cannot be used ({ex}): this is the newest')
     return e,tree
+
+# %% ../../nbs/32_keep.runs.ipynb #32a10002
+def none_sound(
+    store # A store, or what `open_store` takes, in which no checkpoint could be used
+)->CheckpointError: # None where there are no checkpoints
+    "What to raise where nothing can be read from a run"
+    store = open_store(store)
+    if n := len(checkpoints(store)): return CheckpointError(f'{store} has {plural(n, "damaged checkpoint")} and no sound one, so there is no model to read: '
+        'train it again, which leaves them alone and starts from the beginning')
 
 # %% ../../nbs/32_keep.runs.ipynb #dc1d5f0e
 def run_table(

@@ -186,7 +186,7 @@ def load_run(
     e,ck = best_checkpoint(store) if best else newest_checkpoint(store)
     if ck and (tree is None or _later(e, tree, at)): tree = ck             # else those that came later are damaged
     if tree: return trained_model(tree, model, device)
-    raise ValueError(f'There is no trained model in {store}: train one there first')
+    raise none_sound(store) or ValueError(f'There is no trained model in {store}: train one there first')
 
 # %% ../../nbs/33_keep.trained.ipynb #49631aef
 class TextChanged(ValueError):

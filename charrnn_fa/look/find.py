@@ -174,7 +174,8 @@ class FoundNeurons(View):
         cells = [[o.unit,o.feature,f'{o.score:+.2f}',f'{o.untrained:.2f}',f'{o.p:.2g}'] for o in rows[:most]]
         each  = [f'<div style="margin:.6em 0"><b>{o.unit}</b> {html.escape(readable(o.feature))}{marked_lines(*strips[o.unit], SIGNED)}</div>' for o in rows[:most]]
         note  = 'Score: 2 AUC - 1 for what is on or off, Spearman correlation for a quantity, on held-out text; beside it the best unit of the untrained networks. p is corrected for the number of units and features.'
-        title = f'{len(rows)} of {n_units:,} units track something that has a name ({how_much(n, of, inside=True)})'
+        title = f'{len(rows) or "None"} of {n_units:,} units track{"" if rows else "s"} something that has a name ({how_much(n, of, inside=True)})'
+        if not rows: return super().__init__('', title, '', self._draw)
         super().__init__(f'<div style="{muted}">{note}</div>'+table_html(head, cells, 2)+legend(SIGNED)+''.join(each), title,
             lambda colour: '\n\n'.join([table_text(head, cells, 2), fill(note, 80), *self._strips(strips, rows[:most], colour)]), self._draw)
 

@@ -121,7 +121,7 @@ class View:
 
     def __str__(self):
         colour = sys.stdout.isatty() and 'NO_COLOR' not in os.environ
-        return (f'{self.title}\n' if self.title else '')+self.on_terminal(colour)
+        return '\n'.join(filter(None, (self.title,self.on_terminal(colour))))
     __repr__ = __str__
 
     def on_terminal(self,

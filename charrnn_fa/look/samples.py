@@ -196,6 +196,7 @@ def run_models(
     model=None, # The module to load the weights into, if it is not a `CharRNN`
 )->dict: # `TrainedModel`s by `step 1,000`, oldest first
     "The models of all sound checkpoints of a run; of several at one step the last"
+    if model is not None and not isinstance(model,nn.Module): raise TypeError(f"model={model!r:.60} is not a module; for several runs use compare_models({{'a':load_run('runs/a'), 'b':load_run('runs/b')}})")
     store,res = open_store(store),{}
     for e in checkpoints(store):
         own = None if model is None else copy_model(model)               # each checkpoint's weights in a module of their own

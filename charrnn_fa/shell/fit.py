@@ -130,7 +130,7 @@ def own_device():
 
 # %% ../../nbs/86_shell.fit.ipynb #45aeffbc
 def _fit(a, learn, cb):
-    "Train as the options say, watched by the doctor and kept by `cb`"
+    "Train as the options say, watched by the doctor and kept by `cb`; whether Ctrl-C came when nothing was left to train"
     learn.remove_cb(YardstickFoot)                                    # `train` says it at the end, for the whole validation part
     cbs = [cb,ShellDoctor(a.run)]
     with contextlib.ExitStack() as st:
@@ -138,7 +138,10 @@ def _fit(a, learn, cb):
             for o in (learn.no_bar(),learn.no_logging()): st.enter_context(o)
             if not rank_distrib(): learn.add_cb(PlainLog())
         try: learn.fit_preset(_settings(a)['fit'], cbs=cbs)
-        except Stopped as e: print(f'{e}\nThe model so far: charrnn sample {shlex.quote(str(a.run))}')
+        except Stopped as e:
+            if cb.whole: return True
+            print(f'{e}\nThe model so far: charrnn sample {shlex.quote(str(a.run))}')
+
 
 # %% ../../nbs/86_shell.fit.ipynb #2557b45a
 def train_run(
@@ -152,10 +155,10 @@ def train_run(
         with ShellResume(a.run, every=_every(a), same=dict(seed=a.seed), anew=a.force, more='next' if a.more else 0) as cb:
             learn,start = _learner(a, cb)
             cb.info,began = dict(start=start) if start else {},time.perf_counter()
-            with learn.launched(): _fit(a, learn, cb)
+            with learn.launched(): late = _fit(a, learn, cb)
             res = {**_facts(a, learn, cb, time.perf_counter()-began), **cb.info}
             if cb.stopped: res.update(valid_nats=None, valid_bpc=None)
-            return res if cb.stopped or rank_distrib() else _judge(a, learn, cb, res)
+            return res if cb.stopped or rank_distrib() else _judge(a, learn, cb, res, late)
 
 def _facts(a, learn, cb, secs):
     "What is known of a fit without the validation part"
@@ -165,20 +168,31 @@ def _facts(a, learn, cb, secs):
         lr=learn.lr, bs=x.bs, seq_len=x.seq_len, seed=a.seed, stopped=cb.stopped, diverged=bool(cb.diverged), run=str(a.run))
 
 # %% ../../nbs/86_shell.fit.ipynb #9bea50e6
-def _judge(a, learn, cb, res):
-    "Evaluate, save the model, and say how good it is and what to do with it"
+def _judge(a, learn, cb, res, late=False):
+    "Evaluate, unless it is `late` for that, save the model, and say how good it is and what to do with it"
     if res['diverged']:
         kept = cb.save_model(learn, train=res)
         print(f'The loss became NaN or infinite: the model of {a.run} is that of its best checkpoint before that, {kept}. '
             f'Train again with a lower --lr than {learn.lr:g}, in another --run', file=sys.stderr)
         return {**res, 'valid_nats':None, 'valid_bpc':None}
-    best = cb.take_best(learn)                                        # `Resume` has said so
-    ev = learn.evaluate()
-    res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split,
-        best_step=step_and_phase(best)[0] if best else None)
+    best,run = cb.take_best(learn),shlex.quote(str(a.run))            # `Resume` has said so
+    res.update(best_step=step_and_phase(best)[0] if best else None)
+    try:
+        if late: raise KeyboardInterrupt
+        said = _measured(learn, res)
+    except KeyboardInterrupt:
+        cb.save_model(learn, train=res)
+        print(f'The training is finished, and its model is saved in {a.run}; only its evaluation was broken off: charrnn evaluate {run}', file=sys.stderr)
+        raise
     cb.save_model(learn, train=res)
-    print(ev, verdict(learn.dls, ev.nats), *_learnt(learn), f'Saved in {a.run}. Try: charrnn sample {shlex.quote(str(a.run))}', sep='\n', file=sys.stderr)
+    print(*said, f'Saved in {a.run}. Try: charrnn sample {run}', sep='\n', file=sys.stderr)
     return res
+
+def _measured(learn, res):
+    "Evaluate, add the figures to `res`, and return what is to be said of them"
+    ev = learn.evaluate()
+    res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split)
+    return [ev,verdict(learn.dls, ev.nats),*_learnt(learn)]
 
 def _learnt(learn):
     "What a fine-tuned model has learnt, and forgotten of its old text if that can be read"
@@ -199,7 +213,7 @@ def doctor_run(
     with contextlib.redirect_stdout(sys.stderr):
         check_run(run)
         _,tree = newest_checkpoint(run)
-        if tree is None: raise ValueError(f'There is no checkpoint in {run}: train with `charrnn train CORPUS --run {shlex.quote(str(run))}`')
+        if tree is None: raise none_sound(run) or ValueError(f'There is no checkpoint in {run}: train with `charrnn train CORPUS --run {shlex.quote(str(run))}`')
         if not corpus: run_source(tree, 'doctor', run)
         learn = _patient(tree, corpus, force_text)
         own = _own_text(tree, learn.dls, not corpus)

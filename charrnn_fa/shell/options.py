@@ -102,9 +102,7 @@ def as_options(
     for k,(advice,rest) in _without.items():
         if k not in f.__annotations__: msg = re.sub(advice, rest, msg)
     opts = {k:f"--{k.rstrip('_').replace('_', '-')}" for k in sorted(f.__annotations__, key=len, reverse=True) if k!='return'}
-    def _given(m): return f"{opts[m[1]]} '{m[3]}'" if set(m[3]) & set('*? ') else f'{opts[m[1]]} {m[3]}'
-    def _setting(m): return opts.get(m[1], m[1].removeprefix('n_'))+' '
-    msg = re.sub(r'\b(?:plan|layout|model|same) (\w+) (?=(?:up to )?\S+ (?:\w+ )?in the run)', _setting, msg)       # of a comparison with a run, what differs
-    for k,opt in opts.items(): msg = re.sub(rf"(?<![\w/\\.-])({k})=(['\"]?)([^\s'\",)]+)\2", _given, msg).replace(f'`{k}`', opt)
+    def _given(m): return f"{opts[m[1]]} '{m[4] or ''}'" if not m[4] or set(m[4]) & set('*? ') else f'{opts[m[1]]} {m[4]}'
+    for k,opt in opts.items(): msg = re.sub(rf"(?<![\w/\\.-])({k})=(?:(['\"])\2|(['\"]?)([^\s'\",)]+)\3)", _given, msg).replace(f'`{k}`', opt)
     for c,o in own.items(): msg = msg.replace(c, o)
     return msg

@@ -6,7 +6,7 @@
 __all__ = ['html_run']
 
 # %% ../../nbs/87_shell.page.ipynb #b7c52037
-import contextlib,sys
+import contextlib,re,sys
 from pathlib import Path
 from ..core import *
 from ..text.stream import *
@@ -34,6 +34,11 @@ def _check_other(run, to):
     own = Path(run).expanduser()
     if not (own.is_dir() and own.samefile(to)): raise ValueError(f'{to} is a run of its own, whose {MODEL_FILE} would be replaced: name another folder')
 
+def _check_ending(to):
+    "Refuse the name of another kind of file, which would become a folder"
+    if re.search(r'\.[A-Za-z]\w{1,4}$', to) and not Path(to).expanduser().is_dir():
+        raise ValueError(f'{to} must end in .html to be a page; for a folder of that name, write {to}/')
+
 def html_run(
     run:str, # A folder, or another store
     to:str, # File to write, if it ends in .html, else a folder
@@ -44,6 +49,7 @@ def html_run(
     "Write a run's model as a page or a folder; takes what `page_html` takes"
     page = Path(to).suffix.lower() in ('.html','.htm')
     check_place(to, page)
+    if not page: _check_ending(to)
     if not page: _check_other(run, Path(to).expanduser())
     tm = run_model(run)
     if page: tm = page_ready(tm, dtype)

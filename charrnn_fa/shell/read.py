@@ -29,7 +29,8 @@ def named_corpus(
     if not name.strip(): raise ValueError('The name of the text is empty: give a file, a folder, a URL, or a name such as shakespeare')
     if name=='demo': return _demo(**kwargs)
     is_name = name in NAMED or name=='python' or re.match(r'[A-Za-z][A-Za-z0-9+.-]*://', name)
-    return get_corpus(name if is_name else Path(name), **kwargs)
+    try: return get_corpus(name if is_name else Path(name), **kwargs)
+    except CorpusError as e: raise type(e)(str(e).replace('python): check', 'python, demo): check')) from None
 
 # %% ../../nbs/85_shell.read.ipynb #b921d51c
 def _demo(**kwargs):

@@ -13,9 +13,12 @@ from ..doctor.finding import *
 from ..doctor.watch import *
 
 # %% ../../nbs/85a_shell.words.ipynb #8265cd4d
+_options = {k:f"--{k.replace('_', '-')}" for k in 'n_hid n_layers n_cells dropout counts bs seq_len lr split glob encoding newline precision seed minutes epochs'.split()}
+_options['cell'] = '--arch'
+
 class ShellResume(Resume):
     "`Resume` with command-line options in its messages"
-    words = dict(name='another --run', again='the same command again resumes', over='; --force starts over', both='--force starts over and --more trains on', meant='', more='--more',
+    words = dict(name='another --run', again='the same command again resumes', over='; --force starts over', both='--force starts over and --more trains on', meant='', more='--more', same='', names=_options,
         best='The run keeps the model of step {1:,}')
 
 # %% ../../nbs/85a_shell.words.ipynb #78540851

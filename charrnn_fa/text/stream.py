@@ -182,13 +182,13 @@ def PositionSplitter(
     split='nanogpt', # `'nanogpt'`, `'torch-rnn'`, `'char-rnn'`, the share to validate on, or shares of (valid, test)
 ):
     "Split a stream at fixed positions; returns a fastai splitter"
-    named = {'nanogpt':(0.1,), 'torch-rnn':(0.1,0.1)}
+    named,given = {'nanogpt':(0.1,), 'torch-rnn':(0.1,0.1)},split
     if isinstance(split,str): split = _shares(split) or split
     if split!='char-rnn' and isinstance(split,str) and split not in named:
         raise ValueError(f'There is no split {split!r}: use one of nanogpt, torch-rnn, char-rnn, or a number such as 0.1')
     fracs = named.get(split) if isinstance(split,str) else tuplify(split)          # None for char-rnn, which splits in its own way
     if fracs is not None and not (fracs and all(0<o<1 for o in fracs) and sum(fracs)<1):
-        raise ValueError(f'split={split} must be a share between 0 and 1, or several that leave something to train on, such as 0.1')
+        raise ValueError(f'split={given} must be a share between 0 and 1, or several that leave something to train on, such as 0.1')
     def _inner(o):
         n = len(o)
         if fracs is None: return _char_rnn_split(n)

@@ -53,7 +53,7 @@ class StepBar(ProgressCallback):
     def _open(self):
         if self.rows is None: return
         rows,self.rows = self.rows,None
-        if getattr(self,'mbar',None):                     # where a bar begins, also that of a run which is resumed, in the middle of a row maybe
+        if getattr(self,'mbar',None) and self.n_epoch:    # where a bar begins, also that of a run which is resumed, in the middle of a row maybe
             self.first_row = self.train_iter/(self.learn.passes*len(self.dls.train))
             self._row_bar()
             self.mbar.update(0)

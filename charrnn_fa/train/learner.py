@@ -175,6 +175,8 @@ def _release(self:CharLearner, guard):
 @spell_checked(Learner.fit)
 def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     n_epoch = checked_number(n_epoch, 'n_epoch', whole=True)   # nan epochs would train nothing, infinitely many never end
+    if isinstance(lr,str): raise TypeError(f'lr={lr!r} must be a number, such as 0.004, or a slice of two')
+    if not (n_epoch or self.head_first): say('n_epoch=0: nothing is trained')
     was = self.logger
     if was is print: self.logger = self._print_row           # without a bar fastai prints raw lists
     preflight(self)
