@@ -885,6 +885,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'charrnn_fa/keep/identity.py'),
                                           'charrnn_fa.keep.identity._pair': ('keep.identity.html#_pair', 'charrnn_fa/keep/identity.py'),
                                           'charrnn_fa.keep.identity._short': ('keep.identity.html#_short', 'charrnn_fa/keep/identity.py'),
+                                          'charrnn_fa.keep.identity.checked_facts': ( 'keep.identity.html#checked_facts',
+                                                                                      'charrnn_fa/keep/identity.py'),
                                           'charrnn_fa.keep.identity.differences': ( 'keep.identity.html#differences',
                                                                                     'charrnn_fa/keep/identity.py'),
                                           'charrnn_fa.keep.identity.differences_told': ( 'keep.identity.html#differences_told',

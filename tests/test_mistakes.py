@@ -1,6 +1,6 @@
 "What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
 import copy,json,pickle,re,shlex,shutil,signal,tarfile,traceback
-import pytest
+import numpy as np, pytest
 from charrnn_fa.everything import *
 from test_cli import in_process
 
@@ -46,6 +46,7 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
     (lambda: fresh().sample('she', seed=1.5), 'seed=1.5 must be a whole number'), (lambda: fresh().compare(fresh()), 'others is a CharLearner'),
     (lambda: fresh().fit(1, lr='x'), "lr='x' must be a number"), (lambda: compare_run('runs/a', 'runs/b'), r"model='runs/b' is not a module; for several runs use compare_models\({'a':load_run"),
     (lambda: fresh().steer('h1[3]', float('nan')), 'value=nan must be'), (lambda: fresh().surprise(['a','b']), 'is not a text'),
+    (lambda: Resume('r', same=dict(a=float('nan'))), "same={'a': nan}"), (lambda: Resume('r', same=dict(a=np.arange(3))), 'tolist'),
     (lambda: fresh().sample('she', batch='3'), "batch='3' must be a whole number"), (lambda: fresh().sample('she', batch=2.5), 'batch=2.5 must be a whole number'),
     (lambda: fresh().fit_steps(2, div=float('nan')), 'div=nan'), (lambda: fresh().fit_steps(2, div=-1), 'div=-1'), (lambda: fresh().fit_steps(2, div=0), 'div=0 must be above 0'),
     (lambda: fresh().fit_steps(2, div_final=0), 'div_final=0 must be above 0'), (lambda: fresh().fit_minutes(0.01, div='x'), "div='x' must be a number")]
