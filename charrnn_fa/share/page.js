@@ -258,12 +258,15 @@
     }
     return [res, [...strange]]
   }
+  function tellStrange(id, strange) {
+    $(id).hidden = !strange.length
+    $(id).textContent = `Not in the network’s alphabet, and left out: ${strange.map(sign).join(' ')}`
+  }
   const value = (id, low, high) => $(id).value === '' ? null : clamp(+$(id).value, low, high)
 
   function write() {
     const [prompt, strange] = known(Array.from($('prompt').value)), n = Math.round(value('length', 1, 20000) || 600)
-    $('unknown').hidden = !strange.length
-    $('unknown').textContent = `Not in the network’s alphabet, and left out: ${strange.map(sign).join(' ')}`
+    tellStrange('unknown', strange)
     seed = value('seed', 0, 4294967295)
     if (seed === null) seed = Math.floor(Math.random()*1e6)
     written.clear()
@@ -316,9 +319,10 @@
   // ---- Reading what the person types
   let reading = 0, pending = false, auto = true
   function readTyped() {
+    const [cs, strange] = known(Array.from($('typed').value))
+    tellStrange('typed-unknown', strange)
     pending = !!writing
     if (writing) return
-    const [cs] = known(Array.from($('typed').value))
     send({kind: 'read', id: `read${++reading}`, codes: cs, hold: held()})
   }
   function typing() {
@@ -433,6 +437,8 @@
 
   function legend() {
     const el = $('legend'), how = mode()
+    $('type-note').textContent = `Type, and see ${how === 'unit' ? `what unit ${unitName()} makes of it: warm where its output is positive, cool where it is negative` :
+      'what surprises it: the stronger the colour, the less it expected that character'}.`
     el.textContent = ''
     el.hidden = how === 'plain'
     if (how === 'plain') return
