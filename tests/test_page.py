@@ -331,6 +331,31 @@ def test_one_character_is_written(opened):
     assert page.inner_text('#stats').startswith('1 character, ')
     assert page.text_content('#status').startswith('1 character written: ')
 
+def test_says_what_it_cannot_read(opened):
+    "Below the text that somebody types as below the prompt, and no longer than it holds"
+    page = opened(lively('lstm', 1), text='a cat')
+    assert not page.is_visible('#typed-unknown')
+    page.fill('#typed', 'zoë paid 5€ — ça va, zoë')
+    page.wait_for_selector('#mirror i.none')
+    said = page.inner_text('#typed-unknown')
+    page.fill('#prompt', 'zoë paid 5€ — ça va, zoë')
+    page.click('#go')
+    assert said==page.inner_text('#unknown') and said.endswith(': ë 5 € — ç')
+    page.fill('#typed', 'a dog')
+    page.wait_for_selector('#mirror i.none', state='detached')
+    assert not page.is_visible('#typed-unknown')
+
+def test_the_caption_says_what_the_colours_are(opened):
+    page = opened(lively('gru', 2), text='a cat sat')
+    assert 'less it expected' in page.inner_text('#type-note')
+    page.check('[name=colour][value=unit]', force=True)
+    fill(page, layer=2, unit=3)
+    said = page.inner_text('#type-note')
+    assert 'unit 3 of layer 2' in said and 'expected' not in said
+    for how in ('plain','surprise'):                                      # what is typed has surprise in both
+        page.check(f'[name=colour][value={how}]', force=True)
+        assert 'less it expected' in page.inner_text('#type-note')
+
 def test_rivals_by_key_and_unit_by_click(opened):
     tm   = lively('gru', 2)
     page = opened(tm)

@@ -266,12 +266,15 @@
     }
     return [res, [...strange]]
   }
+  function tellStrange(id, strange) {
+    $(id).hidden = !strange.length
+    $(id).textContent = `Not in the network’s alphabet, and left out: ${strange.map(sign).join(' ')}`
+  }
   const value = (id, low, high) => $(id).value === '' ? null : clamp(+$(id).value, low, high)
 
   function write() {
     const [prompt, strange] = known(typedIn($('prompt').value)), n = Math.round(value('length', 1, 20000) || 600)
-    $('unknown').hidden = !strange.length
-    $('unknown').textContent = `Not in the network’s alphabet, and left out: ${strange.map(sign).join(' ')}`
+    tellStrange('unknown', strange)
     seed = value('seed', 0, 4294967295)
     if (seed === null) seed = Math.floor(Math.random()*1e6)
     written.clear()
@@ -324,9 +327,10 @@
   // ---- Reading what the person types
   let reading = 0, pending = false, auto = true
   function readTyped() {
+    const [cs, strange] = known(typedIn($('typed').value))
+    tellStrange('typed-unknown', strange)
     pending = !!writing
     if (writing) return
-    const [cs] = known(typedIn($('typed').value))
     send({kind: 'read', id: `read${++reading}`, codes: cs, hold: held()})
   }
   function typing() {
@@ -441,6 +445,8 @@
 
   function legend() {
     const el = $('legend'), how = mode()
+    $('type-note').textContent = `Type, and see ${how === 'unit' ? `what unit ${unitName()} makes of it: warm where its output is positive, cool where it is negative` :
+      'what surprises it: the stronger the colour, the less it expected that character'}.`
     el.textContent = ''
     el.hidden = how === 'plain'
     if (how === 'plain') return
