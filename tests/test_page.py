@@ -415,9 +415,9 @@ def test_one_character_is_counted_as_one(opened):
     page = opened(lively('gru', 1))
     said = lambda: [page.evaluate(f'document.querySelector("#{o}").textContent') for o in ('status','stats')]
     written(page, length=1, temperature=1)
-    assert re.match('1 character is ', said()[0]) and re.match('1 character[ ,]', said()[1]), said()
+    assert re.match('1 character written', said()[0]) and re.match('1 character[ ,]', said()[1]), said()
     written(page, length=2, temperature=1)
-    assert re.match('2 characters are ', said()[0]) and re.match('2 characters[ ,]', said()[1]), said()
+    assert re.match('2 characters written', said()[0]) and re.match('2 characters[ ,]', said()[1]), said()
 
 def test_stops_and_is_not_frozen(opened):
     page = opened(lively('gru', 1))
