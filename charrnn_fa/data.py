@@ -158,7 +158,7 @@ def _check_parts(split, stream, splits, note):
     "Refuse a split that leaves too little on one side, and say so of a text that is too short for any"
     n,what = min((len(stream[o]), nm) for o,nm in zip(splits, ('to train on','to validate on','to test on')))
     left = plural(n, 'character') if n else 'nothing'
-    if n<2 and len(stream)<20: raise ValueError(f'A text of {plural(len(stream), "character")} leaves {left} {what}: give a longer one, better 10,000{note and ". "+note}')
+    if n<2 and len(stream)<20: raise ValueError(f'A text of {plural(len(stream), "character")} has too few to split, it leaves {left} {what}: give a longer one, better 10,000{note and ". "+note}')
     if n<2: raise ValueError(f'split={split!r} of {len(stream):,} characters leaves {left} {what}: use another share, such as 0.1')
 
 @patch(cls_method=True)

@@ -86,11 +86,11 @@ def at(tmp_path):
 mistaken = [(lambda: load_trained('runs/fr'), IsADirectoryError, r"load_run\('runs/fr'\)"), (lambda: load_trained('no.safetensors'), FileNotFoundError, "There is no file 'no.safetensors'.*model.safetensors"),
     (lambda: load_trained('fr.txt'), CheckpointError, r'^fr.txt is damaged, or not a model or checkpoint: its 7,800 bytes do not begin like'), (lambda: load_trained('tiny.txt'), CheckpointError, 'not a model'),
     (lambda: get_corpus('book.epub'), CorpusError, "no file or folder 'book.epub'"), (lambda: CharDataLoaders.from_corpus('my book.epub'), CorpusError, 'no file or folder'),
-    (lambda: get_corpus('notes.xyz'), CorpusError, 'no file or folder'), (lambda: CharDataLoaders.from_corpus('mybook'), ValueError, "6 characters leaves 1 character to validate on.*no file or folder 'mybook'"),
+    (lambda: get_corpus('notes.xyz'), CorpusError, 'no file or folder'), (lambda: CharDataLoaders.from_corpus('mybook'), ValueError, "6 characters has too few to split, it leaves 1 character to validate on.*no file or folder 'mybook'"),
     (lambda: CharDataLoaders.from_file('fold'), IsADirectoryError, 'fold is a folder: `from_folder`'), (lambda: CharDataLoaders.from_folder('fr.txt'), NotADirectoryError, 'fr.txt is a file: `from_file`'),
     (lambda: fresh().surprise(faces(1)[0]), TypeError, r'A Drawing is not a text: pass its `\.text`'), (lambda: fresh().evaluate(faces(1)[0]), TypeError, r'A Drawing.*`\.text`'),
     (lambda: CharDataLoaders.from_drawings('cat.ndjson'), TypeError, "'cat.ndjson' is not a list.*get_drawings"), (lambda: faces('3'), TypeError, "n='3' must be a whole number"),
-    (lambda: CharDataLoaders.from_text(5), TypeError, 'text is an int, not'), (lambda: CharDataLoaders.from_text('abc'), ValueError, '^A text of 3 characters leaves 1 character to validate on: .*10,000$')]
+    (lambda: CharDataLoaders.from_text(5), TypeError, 'text is an int, not'), (lambda: CharDataLoaders.from_text('abc'), ValueError, '^A text of 3 characters has too few to split, it leaves 1 character to validate on: .*10,000$')]
 
 @pytest.mark.parametrize('f,kind,says', mistaken)
 def test_one_thing_taken_for_another(f, kind, says, monkeypatch, tmp_path):

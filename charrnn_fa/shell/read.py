@@ -171,7 +171,7 @@ def list_run(
     for o in res:
         loss = decimals(o['valid'], 4) if o['valid'] is not None else '-'
         note = f"{o['phase']}, best" if o['best'] else o['phase']
-        if not o['sound']: note = f"DAMAGED: {o['why'].removeprefix('damaged: ')}"
+        if not o['sound']: note = f"DAMAGED: {re.sub('^damaged(, or not a model or checkpoint)?: ', '', o['why'])}"
         print(f"{o['step']:>9,}  {loss:>10}  {o['mb']:>7.1f}  {_age(o['age']):>7}  {o['name']}  {note}")
     return res
 
