@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['cache_dir', 'whole_file', 'write_bytes', 'file_sha256', 'release_pages', 'visible', 'plural', 'writable',
-           'checked_number', 'keyword_meant', 'spell_checked', 'NoAttribute', 'bare_model', 'loader_device',
+           'checked_number', 'decimals', 'keyword_meant', 'spell_checked', 'NoAttribute', 'bare_model', 'loader_device',
            'split_name', 'split_words']
 
 # %% ../nbs/00_core.ipynb #66b098bf
@@ -115,6 +115,14 @@ def checked_number(
     if not is_one: raise TypeError(f'{name}={x!r} must be a {kind}')
     if not low<=x<=high: raise ValueError(f'{name}={x} must be at least {low:g}{"" if math.isinf(high) else f" and at most {high:g}"}')      # nan, too
     return int(x) if whole else x
+
+# %% ../nbs/00_core.ipynb #2429cb17
+def decimals(
+    x:float, # A figure
+    n:int, # Decimals where it is below a million
+)->str: # With an exponent from there on
+    "A figure to print"
+    return f'{x:.{n}f}' if abs(x)<1e6 else f'{x:.1e}'                    # nan and inf, too
 
 # %% ../nbs/00_core.ipynb #879ff345
 _elsewhere = dict(batch_size='bs', sequence_length='seq_len', seq_length='seq_len', block_size='seq_len', learning_rate='lr', hidden_size='n_hid', num_layers='n_layers',

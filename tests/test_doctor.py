@@ -2,7 +2,7 @@
 import contextlib,io,json,math,random,re,sys,types
 from pathlib import Path
 import numpy as np, pytest, torch, torch.nn as nn
-from fastai.basics import Callback,CancelStepException,set_seed
+from fastai.basics import Callback,CancelStepException,SGD,set_seed
 from fastai.callback.training import GradientAccumulation
 from charrnn_fa.everything import *
 from charrnn_fa.doctor import checks, watch
@@ -432,6 +432,51 @@ def test_a_rate_that_only_begins_badly_is_slow():
         set_seed(0)
         found = f().doctor()[0]
         assert (found.name,found.severity)==('lr_high','broken')
+
+# A rate that is far too high
+default = dict(lstm=0.008, gru=0.004, rnn=0.002, mingru=0.004)
+invented = 'the cat sat on a mat while one old dog slept by the fire and dreamt of red meat'.split()
+
+def one_cycle(arch, lr, seed=0, epochs=1, cbs=()):
+    "A learner after a fit at a rate, and what was printed"
+    set_seed(seed)
+    dls = CharDataLoaders.from_text(' '.join(random.Random(seed).choices(invented, k=9000)), device='cpu')
+    learn,out = char_learner(dls, arch, n_hid=64, precision='fp32'),io.StringIO()
+    with learn.no_bar(), learn.no_logging(), contextlib.redirect_stdout(out): learn.fit_one_cycle(epochs, lr, cbs=cbs)
+    return learn,out.getvalue()
+
+def advised(said): return [float(o) for o in re.findall(r'\blr ?= ?([\d.e-]+)', said)]
+
+@pytest.mark.parametrize('arch', default)
+@pytest.mark.parametrize('lr', [50.,10.])
+def test_advice_on_a_rate_agrees_with_itself(arch, lr):
+    "During a fit and after it: never above what was said before, and what is known to work"
+    learn,said = one_cycle(arch, lr, epochs=2, cbs=Doctor())
+    rates = advised(''.join(re.findall('fix: .*', said)))
+    assert rates and rates==sorted(rates, reverse=True) and set(rates)=={default[arch]}, said
+    after = learn.doctor()[0]
+    assert after.name in ('lr_high','nan') and advised(after.fix)==[default[arch]], after
+
+@pytest.mark.parametrize('arch,lr', [(o,50.) for o in default]+[('gru',1.),('rnn',1.),('lstm',10.),('mingru',10.)])
+def test_a_rate_that_spoilt_the_weights_is_the_cause(arch, lr):
+    "And what follows from such weights, dead gradients or saturated units, is no cause of its own"
+    d = one_cycle(arch, lr, seed=1)[0].doctor()
+    assert d.names==['lr_high'] and f'{lr:g}' in d[0].saw and d[0].fix.startswith('learn = char_learner('), d
+
+def test_a_rate_is_not_blamed_where_it_works():
+    "Ten times the default, and the usual rates of plain SGD, whose steps have another scale"
+    assert not [o for o in one_cycle('lstm', 0.08, epochs=4)[0].doctor() if o.severity!='remark']
+    set_seed(0)
+    learn = zoo.learner(zoo.Net, opt_func=SGD, lr=1.)
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(200)
+    assert 'lr_high' not in learn.doctor().names
+
+def test_a_fault_of_the_loss_comes_before_the_rate():
+    "Training up the hill is no matter of steps"
+    set_seed(0)
+    learn = zoo.learner(zoo.Net, loss_func=lambda o,y: -nn.functional.cross_entropy(o.flatten(0,1), y.flatten()))
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(60, 0.1)
+    assert learn.doctor().names[0]=='loss_sign'
 
 class Kept(zoo.Net):
     "Keeps its state wherever it is told to, beside other tensors that are no state"

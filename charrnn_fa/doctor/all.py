@@ -3,6 +3,7 @@
 from .finding import *
 from .aside import *
 from .patient import *
+from .rate import *
 from .data import *
 from .wiring import *
 from .losses import *

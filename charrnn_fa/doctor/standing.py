@@ -15,6 +15,7 @@ from ..train.trial import *
 from .finding import *
 from .aside import *
 from .patient import *
+from .rate import *
 
 # %% ../../nbs/55a_doctor.standing.ipynb #8c3ee8fd
 def standing(
@@ -86,14 +87,13 @@ def check_lr(p):
     best  = max(falls, key=falls.get)
     if falls[best]<0.1*own[0]: return                                 # no rate helps: the fault lies elsewhere
     saw = f'in {len(own)} steps at lr={lr:.3g} the loss went from {own[0]:.3f} to {own[-1]:.3f}, at {best:.3g} it fell by {falls[best]:.3f}'
-    fix = f'learn.lr = {best/3:.1g}'
     # the rates tried are ten times apart, so within a factor of 5 or 30 of the best none is called wrong
-    if lr<best/30 and _fall(own)<0.01*falls[best]: return Finding('lr_low', saw, 'steps are too small to get anywhere', fix)
-    if lr>best*5 and _fall(own)<0.3*falls[best]: return _too_long(p, own, saw, fix)
+    if lr<best/30 and _fall(own)<0.01*falls[best]: return Finding('lr_low', saw, 'steps are too small to get anywhere', f'learn.lr = {best/3:.1g}')
+    if lr>best*5 and _fall(own)<0.3*falls[best]: return _too_long(p, own, saw, min(best/3, usual_lr(p.learn, p.hypers) or math.inf))
 
-def _too_long(p, own, saw, fix):
+def _too_long(p, own, saw, lr):
     "The finding; *slow* where the loss only rises at first, and comes down again if more steps are made"
-    means = 'steps are so large that they jump over every valley'
+    means,fix = 'steps are so large that they jump over every valley',f'learn.lr = {lr:.1g}'
     more  = p.trial(p.learn.lr, n=60)
     if own[-1]<math.log(p.v)+1.5 and min(more[len(more)//2:])<0.9*own[0]:      # 1.5 above guessing is what `check_first_loss` bears
         return Finding('lr_high', saw, f'{means} at first: the loss rises before it falls', fix, 'slow')

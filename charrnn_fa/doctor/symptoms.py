@@ -4,19 +4,20 @@
 
 # %% auto #0
 __all__ = ['check_frozen', 'check_rate', 'check_decay', 'check_clip', 'check_gradient', 'check_optimizer', 'check_vanishing',
-           'check_first_loss', 'check_dropout']
+           'check_overshot', 'check_first_loss', 'check_dropout']
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #c1cf2f15
-import math, numpy as np
+import math
 import torch, torch.nn as nn
 from fastcore.all import *
 from fastai.basics import *
-from fastai.callback.schedule import ParamScheduler
 from ..core import *
 from ..train.optim import *
 from .finding import *
 from .aside import *
 from .patient import *
+from .rate import *
+from .wiring import *
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #43324e56
 def _names(nms, n=3):
@@ -42,30 +43,11 @@ def check_frozen(p):
         'they have `requires_grad=False`, so no step ever changes them',
         'learn.unfreeze()' if by_learner else f'{dotted("" if every else owner)}.requires_grad_(True)', 'broken' if n>total/2 else 'slow', final=every)
 
-# %% ../../nbs/55_doctor.symptoms.ipynb #42aaae71
-@patch(as_prop=True)
-def hypers(self:Patient):
-    "Learning rate, weight decay and the rest as a fit would use them, from an optimiser made anew"
-    if not hasattr(self, '_hypers'):
-        ln = self.learn
-        opt = ln.opt_func(ln.splitter(ln.model), lr=ln.lr)
-        self._hypers = dict(opt.hypers[-1], kind=type(getattr(opt, 'opt', opt)).__name__)
-        if ln.wd is not None: self._hypers['wd'] = ln.wd
-    return self._hypers
-
-def _rates(p):
-    "The highest learning rate that a fit would use, and did use; None for the second where there was no fit"
-    own  = p.hypers.get('lr', p.learn.lr)
-    scheds = [o.scheds['lr'] for o in p.learn.cbs if isinstance(o,ParamScheduler) and 'lr' in o.scheds]
-    if scheds: own = max(float(np.max(scheds[0](t))) for t in np.linspace(0, 1, 21))
-    lrs = [float(o) for o in p.learn.recorder.lrs] if p.trained else []
-    return own,max(lrs) if lrs else None
-
 # %% ../../nbs/55_doctor.symptoms.ipynb #889b8a60
 @check
 def check_rate(p):
     "Whether there is a learning rate above 0"
-    own,used = _rates(p)
+    own,used = p.rates
     if own<=0: saw = f'the learning rate is {own:g}'
     elif used is not None and used<=0: saw = f'the learning rate was {used:g} in all of the last fit'
     else: return
@@ -74,7 +56,7 @@ def check_rate(p):
 @check
 def check_decay(p):
     "Whether weight decay leaves anything of the weights"
-    h,own  = p.hypers,_rates(p)[0]
+    h,own  = p.hypers,p.rates[0]
     wd     = float(h.get('wd') or 0.)
     coupled = h['kind'] in ('Adam','RMSprop','Adagrad')               # torch's: decay goes into the gradient
     # a fiftieth a step halves the weights in 35 steps; Adam's steps cannot hold weights above 1/wd; gradients are about 1e-3
@@ -94,7 +76,7 @@ def check_clip(p):
     typical = clip/math.sqrt(n)                                       # of one parameter, where the norm of all is `clip`
     # Adam divides by the gradient's size plus eps; plain SGD walks at most lr*clip a step
     if eps is not None and typical>10*eps: return
-    path = 1000*_rates(p)[0]*clip
+    path = 1000*p.rates[0]*clip
     if eps is None and path>0.1*w: return
     why = f'of one parameter about {typical:.1g} is left, beside an eps of {eps:g}' if eps is not None else f'1,000 steps move the weights by {path:.2g}, their norm is {w:.2g}'
     return Finding('clip_low', f'gradients are clipped to a norm of {clip:g}: {why}', 'next to nothing is left of each step', 'char_learner(dls, clip=1.)')
@@ -148,6 +130,29 @@ def check_vanishing(p):
         'it vanishes on its way back: too many sigmoid or tanh layers on top of each other, or weights that are far too small',
         'x = x + layer(norm(x))  # a way around each layer; relu in place of sigmoid')
 
+# %% ../../nbs/55_doctor.symptoms.ipynb #6a1c0102
+def _spoilt(p):
+    "What shows that the last fit threw its weights far off; None if nothing does"
+    lnv   = math.log(p.v)
+    guess = f'uniform guessing is ln {p.v} = {lnv:.2f}'
+    if p.loss>=lnv+1.5: return f'loss {p.loss:.3g}, {guess}'
+    ls = p.nats([float(p.learn.recorder.losses[0]), *p.recorded])
+    if ls is not None:
+        top = max(ls)                                                 # the recorder smooths: one bad step does not count
+        if top>max(lnv, ls[0])+0.3: return f'the loss went up to {top:.3g} on the way, {guess}'
+    units = check_units(p)
+    return units and units.saw
+
+@check
+def check_overshot(p):
+    "Whether the last fit was at a rate so far above the usual one that its weights are spoilt"
+    used,usual = p.rates[1],usual_lr(p.learn, p.hypers)
+    if not far_above(used, usual) or check_decay(p): return           # a weight decay that is far off spoils weights at any rate
+    saw = _spoilt(p)
+    if saw: return Finding('lr_high', f'{saw}; the fit went up to a learning rate of {used:.3g}, {used/usual:,.0f} times the usual {usual:g}',
+        'steps of that size have spoilt the weights: make the learner anew, with a lower rate', anew(p.learn, lower_lr(used, usual), usual),
+        'broken' if p.loss>0.9*math.log(p.v) else 'slow', final=True)
+
 # %% ../../nbs/55_doctor.symptoms.ipynb #933cd274
 @check
 def check_first_loss(p):
@@ -157,7 +162,9 @@ def check_first_loss(p):
     saw   = f'loss {p.loss:.2f}, uniform guessing is ln {p.v} = {lnv:.2f}'
     start = p.nats([float(p.learn.recorder.losses[0])]) if p.trained else None
     if start is not None and start[0]<lnv+1.5:
-        return Finding('lr_high', saw, 'training made it worse: steps are too large', f'learn.lr = {p.learn.lr/10:.1g}')
+        usual = usual_lr(p.learn, p.hypers)
+        lower = lower_lr(p.rates[1] or p.learn.lr, usual)
+        return Finding('lr_high', saw, 'training made it worse: steps are too large', anew(p.learn, lower, usual))
     if p.learn.trained_from is not None: return                       # sure of another text: that is what training on is to change
     nm = p.last_layer()[2]
     return Finding('init_loss', saw, 'from the start it is sure of wrong answers: large weights',

@@ -19,6 +19,7 @@ from ..train.trial import *
 from ..train.learner import *
 from .finding import *
 from .patient import *
+from .rate import *
 from .standing import *
 from .progress import *
 from .diagnosis import *
@@ -47,7 +48,7 @@ class Doctor(Callback):
         self.run = not (hasattr(self.learn,'lr_finder') or hasattr(self,'gather_preds') or rank_distrib())
         self.losses,self.norms,self.new,self.norm = [],[],[],None
         self.findings,self.failed,self.secs,self.start = Diagnosis(),{},0.,time.perf_counter()
-        self.todo,self.patient,self.low,self.deep = quick_checks(),None,None,None
+        self.todo,self.patient,self.low,self.deep,self.advised = quick_checks(),None,None,None,math.inf
 
     def after_backward(self):
         if len(self.new)==self.every-1: self.norm = _norm(self.learn)
@@ -63,12 +64,26 @@ class Doctor(Callback):
 # %% ../../nbs/57_doctor.watch.ipynb #7b321cc3
 def _lnv(d): return math.log(len(d.learn.vocab))
 
+def _rates(d):
+    "The learning rate at this step, the highest of the fit, and the usual one"
+    h = d.opt.hypers[-1]
+    return float(h['lr']),planned_lr(d.learn, float(h['lr'])),usual_lr(d.learn, h)
+
+def _lower(d, lr, usual):
+    "The rate to advise; never above what was advised before in this fit"
+    d.advised = min(d.advised, lower_lr(lr, usual))
+    return d.advised
+
+# %% ../../nbs/57_doctor.watch.ipynb #7b321cc5
 def _rule_nan(d):
-    if not np.isfinite(d.losses[-d.every:]).all(): return Finding('nan', f'the loss became NaN or infinite before step {d.train_iter}',
-        'a step was too large: nothing can be learnt from here', f'char_learner(dls, lr={d.learn.lr/10:.1g}, clip=1.)')
+    if np.isfinite(d.losses[-d.every:]).all(): return
+    _,top,usual = _rates(d)
+    return Finding('nan', f'the loss became NaN or infinite before step {d.train_iter}',
+        'a step was too large: nothing can be learnt from here', f'char_learner(dls, lr={_lower(d, top, usual):.1g}, clip=1.)')
 
 def _rule_exploding(d):
     norm,usual = d.norms[-1],max(1., abs(d.losses[-1]))
+    if 'lr_high' in d.findings.names and far_above(*_rates(d)[1:]): return        # that is why
     # a sound network has a norm of about 1; a sum for a loss can make it a few hundred times as large
     if norm is not None and norm>1e3*usual: return Finding('exploding', f'the gradient has norm {norm:.3g} at step {d.train_iter}',
         'steps of that size lead nowhere', 'char_learner(dls, clip=1.)')
@@ -80,9 +95,11 @@ def _rule_start(d):
         'from the start the network is sure of wrong answers', 'learn.doctor()', 'slow')
 
 def _rule_high(d):
-    now,lr = np.mean(d.losses[-d.every:]),d.opt.hypers[-1]['lr']
-    saw = f'loss {now:.2f} at step {d.train_iter}, {d.losses[0]:.2f} at the start, uniform guessing is {_lnv(d):.2f}'
-    if now>max(_lnv(d), d.losses[0])+0.3: return Finding('lr_high', saw, 'training makes it worse: steps are too large', f'learn.lr = {lr/10:.1g}')
+    now = np.mean(d.losses[-d.every:])
+    if now<=max(_lnv(d), d.losses[0])+0.3: return
+    lr,_,usual = _rates(d)
+    return Finding('lr_high', f'loss {decimals(now, 2)} at step {d.train_iter}, {d.losses[0]:.2f} at the start, uniform guessing is {_lnv(d):.2f}',
+        'training makes it worse: steps are too large', anew(d.learn, _lower(d, lr, usual), usual))
 
 def _rule_vanishing(d):
     norm = d.norms[-1]

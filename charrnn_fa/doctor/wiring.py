@@ -18,6 +18,7 @@ from ..train.trial import *
 from .finding import *
 from .aside import *
 from .patient import *
+from .rate import *
 
 # %% ../../nbs/52_doctor.wiring.ipynb #d5a5f4c6
 @patch
@@ -65,8 +66,9 @@ def _last_linear(p):
 def check_nan(p):
     "Whether weights and output are finite"
     bad = [nm for nm,o in p.model.named_parameters() if not o.isfinite().all()]
+    lower = lower_lr(p.rates[1] or p.learn.lr, usual_lr(p.learn, p.hypers))
     if bad: return Finding('nan', f'{plural(len(bad), "parameter")} not finite, first {bad[0]}',
-        'a step was too large, or the initial weights were wrong', f'char_learner(dls, lr={p.learn.lr/10:.1g}, clip=1.)', final=True)
+        'a step was too large, or the initial weights were wrong', f'char_learner(dls, lr={lower:.1g}, clip=1.)', final=True)
     if not p.out.isfinite().all(): return Finding('nan', f'{1-p.out.isfinite().float().mean():.0%} of the output is not finite',
         'a logarithm of a number below 0, a division by 0, or an overflow in the model', f'return {p.head}(out)', final=True)
 
