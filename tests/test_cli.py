@@ -1,7 +1,7 @@
 "The charrnn command as a process: pipes, Ctrl-C, mistakes, and the main job on the real text"
 import json,os,random,re,signal,subprocess,sys,time
 import pytest, warm
-from charrnn_fa import PositionSplitter,load_run
+from charrnn_fa import PositionSplitter,load_run,run_table
 from charrnn_fa.keep.trained import text_of_run
 
 code = 'import sys; from charrnn_fa.cli import main; sys.exit(main())'
@@ -178,6 +178,34 @@ def test_a_run_that_diverges(shells, tmp_path):
     best = load_run(tmp_path/'r')                          # the best sound checkpoint is the model
     assert best.info['diverged'] and all(o.isfinite().all() for o in best.model.parameters())
     assert charrnn('sample', tmp_path/'r', '-n', 20).returncode==0
+
+@pytest.fixture
+def diverged(shells, capsys, monkeypatch, tmp_path):
+    "The command that trains a run whose weights become NaN after its first epoch, with what it returned and printed"
+    (tmp_path/'t.txt').write_text(shells.read_text()[:12_000])
+    cmd = 'train t.txt --run r --epochs 40 --lr 50 --n-hid 32 --bs 8 --seq-len 32 --precision fp32 --json'
+    return cmd,*in_process(cmd, capsys, monkeypatch, tmp_path)
+
+def test_a_run_ends_where_its_weights_are_nan(diverged, capsys, monkeypatch, tmp_path):
+    "Not at the end of its time; what is kept is said with its loss, in few digits, wherever it is read"
+    _,rc,out,err = diverged
+    res  = json.loads(out.splitlines()[-1])
+    assert rc==1 and res['diverged'] and res['steps']<500 and 'nan nats' not in err, err
+    best = next(o for o in run_table(tmp_path/'r') if o['best'])
+    assert (res['best_step'],res['best_nats'])==(best['step'],best['valid'])
+    kept = f"keeps the model of step {best['step']}, validation loss {best['valid']:.1e} nats"
+    assert best['valid']>1e6 and kept in err and '(0.008 suits' in err
+    assert re.findall('--lr ([0-9.e-]+)$', err, re.M)[0]=='0.008'
+    for cmd in ('evaluate r','sample r -n 20','runs r'):
+        rc,out,err = in_process(cmd, capsys, monkeypatch, tmp_path)
+        assert rc==0 and not re.search(r'\d{9}\.\d\d', out) and (kept in err or cmd=='runs r'), (out,err)
+
+def test_a_run_that_diverged_says_so_when_it_is_resumed(diverged, capsys, monkeypatch, tmp_path):
+    cmd = diverged[0]
+    rc,out,err = in_process(cmd, capsys, monkeypatch, tmp_path)
+    assert rc==1 and 'r diverged before, with --lr 50,' in err.split('Resuming')[0] and json.loads(out.splitlines()[-1])['resumed_at']>0, err
+    rc,_,err = in_process(f'{cmd} --force --lr 0.008 --epochs 1', capsys, monkeypatch, tmp_path)
+    assert rc==0 and 'diverged' not in err, err
 
 def test_a_run_that_overfits_keeps_its_best(capsys, monkeypatch, tmp_path):
     "A short text learnt by heart: the figures and the model are those of the lowest validation loss, and it is said; the same command again says the same"

@@ -113,3 +113,11 @@ def test_the_command(tmp_path):
     assert r.returncode==0, r.stderr
     res = json.loads(r.stdout)                                                                    # one line, of the first process
     assert res['processes']==2 and res['valid_nats']<2.5 and (tmp_path/'run/model.safetensors').exists()
+
+def test_the_command_ends_where_weights_are_nan(tmp_path):
+    "All processes after the same step: one that went on alone would wait for the others for ever"
+    (tmp_path/'shells.txt').write_text('she sells sea shells by the sea shore.\n'*60)
+    args = 'shells.txt --run run --epochs 40 --lr 50 --bs 4 --seq-len 16 --n-hid 16 --precision fp32 --json'.split()
+    r = subprocess.run([*torchrun,'2','--',str(Path(sys.executable).parent/'charrnn'),'train',*args], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=240)
+    res = json.loads(r.stdout)
+    assert r.returncode and res['diverged'] and res['processes']==2 and res['steps']<200 and 'NaN or infinite: training ended' in r.stderr, r.stderr

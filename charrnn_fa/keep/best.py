@@ -7,6 +7,7 @@ __all__ = []
 
 # %% ../../nbs/34f_keep.best.ipynb #5c1e70a3
 from fastcore.all import *
+from ..core import *
 from ..processes import *
 from .runs import *
 from .trained import *
@@ -56,4 +57,4 @@ def tell_best(self:PickUp,
     if (now := self.has_risen(learn)) is None: return
     n,_ = step_and_phase(self.best_name)
     k = 3 if f'{self.best:.3f}'!=f'{now:.3f}' else 6                     # decimals
-    say(f'Validation loss was lowest at step {n:,}, {self.best:.{k}f}, and {now:.{k}f} at the end. {self.words["best"].format(str(self.store), n)}')
+    say(f'Validation loss was lowest at step {n:,}, {decimals(self.best, k)}, and {decimals(now, k)} at the end. {self.words["best"].format(str(self.store), n)}')

@@ -11,6 +11,7 @@ import torch
 from pathlib import Path
 from fastcore.all import *
 from fastai.basics import *
+from ..core import *
 from ..text.stream import *
 from ..data import *
 from ..models import *
@@ -34,6 +35,7 @@ from ..doctor.progress import *
 from ..doctor.checks import *
 from .read import *
 from .words import *
+from .diverge import *
 
 # %% ../../nbs/86_shell.fit.ipynb #9cf69d18
 class PlainLog(Callback):
@@ -53,12 +55,12 @@ class PlainLog(Callback):
         self.last = now
         loss = self.recorder.smooth_loss.value.item()
         rate = ((self.train_iter-self.first)*self.xb[0].numel())/(now-self.t0)
-        self._say(f'{self.pct_train:4.0%}  step {self.train_iter:,}  train loss {loss:.3f} nats, {loss/math.log(2):.3f} bits  {rate:,.0f} characters/s')
+        self._say(f'{self.pct_train:4.0%}  step {self.train_iter:,}  train loss {decimals(loss, 3)} nats, {decimals(loss/math.log(2), 3)} bits  {rate:,.0f} characters/s')
 
     def after_epoch(self):
         if len(self.recorder.values) and len(self.recorder.values[-1])>1:
             v = self.recorder.values[-1][1]
-            self._say(f'epoch {self.epoch+1} of {self.n_epoch}: valid loss {v:.4f} nats, {v/math.log(2):.4f} bits')
+            self._say(f'epoch {self.epoch+1} of {self.n_epoch}: valid loss {decimals(v, 4)} nats, {decimals(v/math.log(2), 4)} bits')
 
 # %% ../../nbs/86_shell.fit.ipynb #5a5da420
 def _settings(a):
@@ -99,6 +101,7 @@ def _begun(a, cb):
     was  = (tree or {}).get('start')
     if tree and a.from_ and not (was and was['name'] in (a.from_, str(Path(a.from_).resolve()))):
         raise ValueError(f"{a.run} began with {was['name'] if was else 'random weights'}, not with {a.from_}: leave out `from_` to resume it, or choose another `run`")
+    if tree: tell_diverged(a.run, cb)
     return tree
 
 def _restarted(a, dls, tree):
@@ -131,7 +134,7 @@ def own_device():
 def _fit(a, learn, cb):
     "Train as the options say, watched by the doctor and kept by `cb`"
     learn.remove_cb(YardstickFoot)                                    # `train` says it at the end, for the whole validation part
-    cbs = [cb,ShellDoctor(a.run)]
+    cbs = [cb,ShellDoctor(a.run),NaNStop()]
     with contextlib.ExitStack() as st:
         if not sys.stderr.isatty() or num_distrib()>1:
             for o in (learn.no_bar(),learn.no_logging()): st.enter_context(o)
@@ -166,11 +169,7 @@ def _facts(a, learn, cb, secs):
 # %% ../../nbs/86_shell.fit.ipynb #9bea50e6
 def _judge(a, learn, cb, res):
     "Evaluate, save the model, and say how good it is and what to do with it"
-    if res['diverged']:
-        kept = cb.save_model(learn, train=res)
-        print(f'The loss became NaN or infinite: the model of {a.run} is that of its best checkpoint before that, {kept}. '
-            f'Train again with a lower --lr than {learn.lr:g}, in another --run', file=sys.stderr)
-        return {**res, 'valid_nats':None, 'valid_bpc':None}
+    if res['diverged']: return {**keep_sound(a.run, learn, cb, res), 'valid_nats':None, 'valid_bpc':None}
     best = cb.take_best(learn)                                        # `Resume` has said so
     ev = learn.evaluate()
     res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split,
@@ -218,7 +217,7 @@ def _patient(tree, corpus, force_text):
     return learn
 
 # %% ../../nbs/86_shell.fit.ipynb #88bc5159
-_of_own_text = check_overfitting,check_plateau,check_lr,check_size,check_first_loss       # they ask what training on the text at hand has come to
+_of_own_text = check_overfitting,check_plateau,check_lr,check_size,check_first_loss,check_overshot       # they ask what training on the text at hand has come to
 
 def _own_text(tree, dls, default):
     "Whether the text at hand is the one that the run was validated on; `default` where its file does not say"

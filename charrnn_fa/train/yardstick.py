@@ -32,7 +32,7 @@ class Yardsticks(AttrDict):
         what:str='validation', # Whose loss it is
     )->str: # A line
         "The loss, what it has passed, and what comes next"
-        res  = f'{what} loss {loss:.3f} ({loss/math.log(2):.2f} bits): '
+        res  = f'{what} loss {decimals(loss, 3)} ({decimals(loss/math.log(2), 2)} bits): '
         by_loss = sorted(self.named(), key=lambda o: o[1])
         met   = [f'{nm} ({o:.3f})' for nm,o in by_loss if loss<o]     # the hardest first
         ahead = [f'{nm} ({o:.3f})' for nm,o in by_loss if not loss<o] # the nearest last

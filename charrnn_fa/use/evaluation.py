@@ -21,7 +21,7 @@ class Evaluation(AttrDict):
     def __repr__(self):
         alone = f'; the cell alone {self.cell_nats:.4f} nats' if 'cell_nats' in self else ''
         if 'seconds' in self: alone = f'; the model learned from this text while it read it, in {self.seconds:.0f} s'
-        return (f'{self.nats:.4f} nats = {self.bits:.4f} bits per character, perplexity {self.perplexity:.3f}, accuracy {self.accuracy:.1%}\n'
+        return (f'{decimals(self.nats, 4)} nats = {decimals(self.bits, 4)} bits per character, perplexity {decimals(self.perplexity, 3)}, accuracy {self.accuracy:.1%}\n'
             f'over {self.n:,} characters ({split_words(self.split)}){alone}')
 
     def _repr_html_(self): return '<br>'.join(html.escape(repr(self)).splitlines())
