@@ -1646,6 +1646,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'charrnn_fa.shell.read': { 'charrnn_fa.shell.read._age': ('shell.read.html#_age', 'charrnn_fa/shell/read.py'),
                                        'charrnn_fa.shell.read._demo': ('shell.read.html#_demo', 'charrnn_fa/shell/read.py'),
                                        'charrnn_fa.shell.read._known': ('shell.read.html#_known', 'charrnn_fa/shell/read.py'),
+                                       'charrnn_fa.shell.read.as_typed': ('shell.read.html#as_typed', 'charrnn_fa/shell/read.py'),
                                        'charrnn_fa.shell.read.check_run': ('shell.read.html#check_run', 'charrnn_fa/shell/read.py'),
                                        'charrnn_fa.shell.read.evaluate_run': ('shell.read.html#evaluate_run', 'charrnn_fa/shell/read.py'),
                                        'charrnn_fa.shell.read.kept_words': ('shell.read.html#kept_words', 'charrnn_fa/shell/read.py'),

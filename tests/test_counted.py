@@ -24,8 +24,8 @@ def test_resumes_bit_for_bit(whole, tmp_path):
 
 def test_counts_belong_to_the_run(tmp_path):
     with pytest.raises(RuntimeError, match='broken off'): fit(make(), [Resume(tmp_path, every=10), Break(60)])
-    for counts in (None,4):
-        with pytest.raises(ValueError, match='model'): fit(make(counts), [Resume(tmp_path, every=10)])
+    for counts,told in ((None,'none'),(4,'4')):
+        with pytest.raises(ValueError, match=f'counts 5 in the run and {told} here'): fit(make(counts), [Resume(tmp_path, every=10)])
 
 def test_kept_and_read(whole, tmp_path):
     whole.save_trained(tmp_path/'m.safetensors')

@@ -1,5 +1,5 @@
 "What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
-import copy,json,pickle,re,shlex,shutil,signal,tarfile,traceback
+import copy,json,os,pickle,re,shlex,shutil,signal,tarfile,traceback
 import numpy as np, pytest
 from charrnn_fa.everything import *
 from test_cli import in_process
@@ -315,8 +315,15 @@ def test_ctrl_c_has_the_last_word(tmp_path):
     assert p.returncode==130 and re.fullmatch(r'Stopped at step [\d,]+ of [\d,]+; the same command again resumes', last[0]), err
     assert last[1]==f'The model so far: charrnn sample {tmp_path/"r"}' and 'accuracy' not in err
 
+@pytest.fixture
+def audible():
+    "A job in the background of a shell ignores Ctrl-C"
+    was = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, was)
+
 @pytest.mark.parametrize('where', ['evaluation','last line'])
-def test_ctrl_c_after_the_training(where, capsys, monkeypatch, tmp_path):
+def test_ctrl_c_after_the_training(where, audible, capsys, monkeypatch, tmp_path):
     "What is trained is saved, and only what was still to come is broken off"
     from charrnn_fa.shell.fit import PlainLog
     shown = PlainLog.after_epoch
@@ -451,15 +458,15 @@ def test_a_text_that_was_removed_is_missed_in_plain_words(capsys, monkeypatch, t
         rc,out,err = in_process(cmd, capsys, monkeypatch, tmp_path)
         assert rc==(0 if cmd.startswith('html') else 2) and f"{tmp_path/'t.txt'} any more" in ' '.join(err.split()) and 'Corpus(' not in err, err
 
-def test_a_command_that_is_advised_can_be_typed(capsys, monkeypatch, tmp_path):
-    "A run with blanks in its name is quoted, as a shell reads it"
+@pytest.mark.parametrize('run', ['a b/it\'s $c','-r'])
+def test_a_command_that_is_advised_can_be_typed(run, capsys, monkeypatch, tmp_path):
+    "A run with blanks in its name is quoted, as a shell reads it; one that begins with a dash is no option"
     (tmp_path/'t.txt').write_text(text)
     monkeypatch.chdir(tmp_path)
     from charrnn_fa import cli
-    run = 'a b/it\'s $c'
-    assert cli.main(['train','t.txt','--run',run,'--epochs','.2','--n-hid','8','--precision','fp32'])==0
+    assert cli.main(['train','t.txt',f'--run={run}','--epochs','.2','--n-hid','8','--precision','fp32'])==0
     tried = shlex.split(capsys.readouterr().err.rsplit('Try: ', 1)[1])
-    assert tried==['charrnn','sample',run] and cli.main([*tried[1:],'-n','5'])==0
+    assert tried[:2]==['charrnn','sample'] and os.path.samefile(tried[2], run) and cli.main([*tried[1:],'-n','5'])==0
     for cmd in ('doctor','evaluate','runs'): assert cli.main([cmd,'no such/run'])==2
     err = capsys.readouterr().err
     assert err.count("--run 'no such/run'")==2 and '--run no such' not in err, err

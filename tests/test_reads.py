@@ -31,7 +31,7 @@ def test_train_reads_the_newest_checkpoint_once(again, reads, tmp_path):
     again()
     assert not kept(reads)                                 # a new run has nothing to read
     newest = checkpoints(tmp_path/'run')[-1].name
-    open_store(tmp_path/'run').delete(newest)              # as if it had been killed before the end
+    for o in (newest,MODEL_FILE): open_store(tmp_path/'run').delete(o)      # as if it had been killed before the end
     newest = checkpoints(tmp_path/'run')[-1].name
     res = again()
     assert res['resumed_at']>0 and kept(reads)==[newest]

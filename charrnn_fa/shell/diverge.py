@@ -54,7 +54,9 @@ def tell_diverged(
     cb:Resume # What keeps it, when it is open
 ):
     "Say that a run which is about to be resumed has diverged before"
-    if not any(o.name==MODEL_FILE for o in cb.store.list()): return
+    model = first(o for o in cb.store.list() if o.name==MODEL_FILE)
+    # a run that goes on has no model that is younger than its checkpoints, and one that is finished trains no more: a model may be large and far away
+    if model is None or model.created<cb.entry.created or step_and_phase(cb.entry.name)[1]==2: return
     info = load_run(cb.store).info
     lr   = (info.get('train') or {}).get('lr')
     if info.get('diverged'): print(f"{run} diverged before{f', with --lr {lr:g},' if lr else ''} and is likely to do so again: "

@@ -6,7 +6,7 @@
 __all__ = ['soon_read', 'PlainLog', 'reading', 'own_device', 'train_run', 'doctor_run']
 
 # %% ../../nbs/86_shell.fit.ipynb #07c91c9e
-import contextlib,io,math,os,shlex,sys,time
+import contextlib,io,math,os,sys,time
 import torch
 from pathlib import Path
 from fastcore.all import *
@@ -143,7 +143,7 @@ def _fit(a, learn, cb):
         try: learn.fit_preset(_settings(a)['fit'], cbs=cbs)
         except Stopped as e:
             if cb.whole: return True
-            print(f'{e}\nThe model so far: charrnn sample {shlex.quote(str(a.run))}')
+            print(f'{e}\nThe model so far: charrnn sample {as_typed(a.run)}')
 
 
 # %% ../../nbs/86_shell.fit.ipynb #2557b45a
@@ -174,7 +174,7 @@ def _facts(a, learn, cb, secs):
 def _judge(a, learn, cb, res, late=False):
     "Evaluate, unless it is `late` for that, save the model, and say how good it is and what to do with it"
     if res['diverged']: return {**keep_sound(a.run, learn, cb, res), 'valid_nats':None, 'valid_bpc':None}
-    best,run = cb.take_best(learn),shlex.quote(str(a.run))            # `Resume` has said so
+    best,run = cb.take_best(learn),as_typed(a.run)            # `Resume` has said so
     res.update(best_step=step_and_phase(best)[0] if best else None)
     try:
         if late: raise KeyboardInterrupt
@@ -212,7 +212,7 @@ def doctor_run(
     with contextlib.redirect_stdout(sys.stderr):
         check_run(run)
         _,tree = newest_checkpoint(run)
-        if tree is None: raise none_sound(run) or ValueError(f'There is no checkpoint in {run}: train with `charrnn train CORPUS --run {shlex.quote(str(run))}`')
+        if tree is None: raise none_sound(run) or ValueError(f'There is no checkpoint in {run}: train with `charrnn train CORPUS --run {as_typed(run)}`')
         if not corpus: run_source(tree, 'doctor', run)
         learn = _patient(tree, corpus, force_text)
         own = _own_text(tree, learn.dls, not corpus)

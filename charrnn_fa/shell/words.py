@@ -6,11 +6,12 @@
 __all__ = ['ShellResume', 'in_shell_words', 'ShellDoctor']
 
 # %% ../../nbs/85a_shell.words.ipynb #8da8f0ac
-import re,shlex
+import re
 from fastcore.all import *
 from ..keep.resume import *
 from ..doctor.finding import *
 from ..doctor.watch import *
+from .read import *
 
 # %% ../../nbs/85a_shell.words.ipynb #8265cd4d
 _options = {k:f"--{k.replace('_', '-')}" for k in 'n_hid n_layers n_cells dropout counts bs seq_len lr split glob encoding newline precision seed minutes epochs'.split()}
@@ -39,8 +40,8 @@ def in_shell_words(
     "A finding for somebody with a shell and no notebook"
     fix,opts = '',_as_options(o)
     if opts: fix = f'charrnn train CORPUS --run ANOTHER {opts}'
-    if 'learn.doctor()' in o.fix: fix = f'charrnn doctor {shlex.quote(str(run))}'
-    if 'learn.sample' in o.fix: fix = f'charrnn sample {shlex.quote(str(run))} --temperature 1'
+    if 'learn.doctor()' in o.fix: fix = f'charrnn doctor {as_typed(run)}'
+    if 'learn.sample' in o.fix: fix = f'charrnn sample {as_typed(run)} --temperature 1'
     return Finding(o.name, o.saw, o.means, fix, o.severity, o.final)
 
 # %% ../../nbs/85a_shell.words.ipynb #07b5b0e6
