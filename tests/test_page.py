@@ -420,7 +420,7 @@ def test_one_character_is_counted_as_one(opened):
     assert re.match('2 characters written', said()[0]) and re.match('2 characters[ ,]', said()[1]), said()
 
 def test_stops_and_is_not_frozen(opened):
-    page = opened(lively('gru', 1))
+    page = opened(trained(CharRNN(len(letters), 'lstm', n_hid=512), letters))            # a small one has written all before a busy browser looks up
     fill(page, length=20000, pace=0)
     page.click('#go')
     # clicked in the page, as soon as it has begun: a click from here may come after 20,000 characters
