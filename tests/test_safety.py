@@ -8,7 +8,7 @@ from fastai.callback.all import CSVLogger,GradientAccumulation
 from charrnn_fa.everything import *
 from charrnn_fa.keep import claim as claim_module,runs as runs_module
 from charrnn_fa.shell.words import ShellResume
-from resume_child import fit, make
+from resume_child import Break, fit, make
 
 text = 'she sells sea shells by the sea shore. the shells she sells are sea-shells, I am sure!\n'*40
 
@@ -17,12 +17,6 @@ def quiet(f, *args, **kw):
     out = io.StringIO()
     with contextlib.redirect_stdout(out): res = f(*args, **kw)
     return res,out.getvalue()
-
-class Break(Callback):
-    order = 300
-    def __init__(self, at): self.at = at
-    def after_batch(self):
-        if self.training and self.train_iter==self.at: raise RuntimeError('broken off')
 
 def elsewhere(store):
     "A claim of a process that lives: the one that started this one"

@@ -88,12 +88,13 @@ def start_model(
     sha256:str=None, # Hash that the file must have
 )->tuple: # The model, and its `name` and `sha256` for the record
     "A trained model to start from"
-    if not re.match(r'[A-Za-z][\w+.-]+:', where): where = os.path.expanduser(where)
+    local = not re.match(r'[A-Za-z][\w+.-]+:', where)
+    if local: where = os.path.expanduser(where)
     if re.match('https?://', where) or Path(where).is_file():
         name = where if '://' in where else str(Path(where).resolve())
         return load_trained(where, sha256=sha256),dict(name=name, sha256=sha256)
     if sha256: raise ValueError(f'sha256={sha256} is for a file, and {where} is not a file')
-    if not re.match(r'[A-Za-z][\w+.-]+:', where):
+    if local:
         if not Path(where).is_dir(): raise ValueError(f'There is no file or run {where!r} to start from (looked in {Path.cwd()})')
         where = str(Path(where).resolve())
     return run_model(where),dict(name=where, sha256=None)
