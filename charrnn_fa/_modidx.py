@@ -2442,6 +2442,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                      'charrnn_fa/use/stepper.py'),
                                         'charrnn_fa.use.stepper.Stepper.__init__': ( 'use.stepper.html#stepper.__init__',
                                                                                      'charrnn_fa/use/stepper.py'),
+                                        'charrnn_fa.use.stepper.Stepper._gates': ( 'use.stepper.html#stepper._gates',
+                                                                                   'charrnn_fa/use/stepper.py'),
                                         'charrnn_fa.use.stepper.Stepper._layer': ( 'use.stepper.html#stepper._layer',
                                                                                    'charrnn_fa/use/stepper.py'),
                                         'charrnn_fa.use.stepper.Stepper.below': ( 'use.stepper.html#stepper.below',
@@ -2455,9 +2457,11 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                      'charrnn_fa/use/stepper.py'),
                                         'charrnn_fa.use.stepper._Linear.__init__': ( 'use.stepper.html#_linear.__init__',
                                                                                      'charrnn_fa/use/stepper.py'),
+                                        'charrnn_fa.use.stepper._plain': ('use.stepper.html#_plain', 'charrnn_fa/use/stepper.py'),
                                         'charrnn_fa.use.stepper._sigmoid': ('use.stepper.html#_sigmoid', 'charrnn_fa/use/stepper.py'),
                                         'charrnn_fa.use.stepper._step_gru': ('use.stepper.html#_step_gru', 'charrnn_fa/use/stepper.py'),
                                         'charrnn_fa.use.stepper._step_lstm': ('use.stepper.html#_step_lstm', 'charrnn_fa/use/stepper.py'),
                                         'charrnn_fa.use.stepper._step_mingru': ( 'use.stepper.html#_step_mingru',
                                                                                  'charrnn_fa/use/stepper.py'),
-                                        'charrnn_fa.use.stepper._step_rnn': ('use.stepper.html#_step_rnn', 'charrnn_fa/use/stepper.py')}}}
+                                        'charrnn_fa.use.stepper._step_rnn': ('use.stepper.html#_step_rnn', 'charrnn_fa/use/stepper.py'),
+                                        'charrnn_fa.use.stepper._tanh': ('use.stepper.html#_tanh', 'charrnn_fa/use/stepper.py')}}}

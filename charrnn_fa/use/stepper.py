@@ -18,13 +18,16 @@ from ..counted import *
 _packs_from = 100_000                                      # a smaller product (448 x 65, of a head) is done before a packed one has begun; at 448 x 448 packed is faster
 
 class _Linear:
-    "`x @ w.T + b` with the weights packed once for so many rows, float32, on a CPU"
-    def __init__(self, w, b, rows):
-        self.w,self.b,self.packed = w.detach().float().contiguous(),b.detach().float(),None
-        if rows>1 and self.w.numel()>=_packs_from and torch.backends.mkldnn.is_available():
-            # what `torch.compile` calls: twice as fast as `F.linear` where MKL doesn't use AVX-512, since oneDNN does, and packs the weights once
-            try: self.packed = torch.ops.mkldnn._reorder_linear_weight(self.w, rows)
-            except (AttributeError,RuntimeError): pass
+    "`x @ w.T + b` for matrices that stand one below the other, with the weights packed once for so many rows, float32, on a CPU"
+    def __init__(self, ws, bs, rows):
+        self.n,self.packed = sum(map(len, ws)),None
+        packs = rows>1 and self.n*ws[0].shape[1]>=_packs_from and torch.backends.mkldnn.is_available()
+        spare = -self.n%16 if packs else 0                                    # rows of zeros: 1,872 of them take 4 % less time than 1,857, which end amid a register
+        self.w = torch.cat([*ws, ws[0].new_zeros(spare, ws[0].shape[1])])
+        self.b = torch.cat([*bs, bs[0].new_zeros(spare)])
+        # what `torch.compile` calls: twice as fast as `F.linear` where MKL doesn't use AVX-512, since oneDNN does, and packs the weights once
+        try: self.packed = torch.ops.mkldnn._reorder_linear_weight(self.w, rows) if packs else None
+        except (AttributeError,RuntimeError): pass
 
     def __call__(self, x): # float32, shape (rows, n_in) -> (rows, n_out), numpy both
         if len(x)==1:                                                    # numpy's product of matrix and vector has the least overhead
@@ -32,30 +35,44 @@ class _Linear:
             y += self.b.numpy()
             return y[None]
         x = torch.from_numpy(x)
-        if self.packed is None: return F.linear(x, self.w, self.b).numpy()
-        return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.b, 'none', [], '').numpy()
+        y = F.linear(x, self.w, self.b) if self.packed is None else torch.ops.mkldnn._linear_pointwise(x, self.packed, self.b, 'none', [], '')
+        return y.numpy()[:,:self.n]
 
 def _sigmoid(x):
     "The logistic function in place: torch's, five times as fast for 64 rows as one made of numpy's parts"
     torch.from_numpy(x).sigmoid_()
     return x
 
+_wide = 'AVX512' in torch.backends.cpu.get_cpu_capability()
+
+def _tanh(x, out):
+    "The hyperbolic tangent, written to `out`: numpy's, or `2*sigmoid(2*x)-1`"
+    if _wide or x.size<4096: return np.tanh(x, out=out)    # without AVX-512, numpy's takes three times as long for 64 rows
+    np.add(x, x, out=out)
+    _sigmoid(out)
+    out += out
+    out -= 1
+    return out
+
 # %% ../../nbs/24_use.stepper.ipynb #3a6f495d
 def _step_rnn(a, u, s):
     "`a` is the input side, `u` the recurrent side, both of shape (rows, n_hid); `s` the state, changed in place; returns the output"
     a += u
-    return np.tanh(a, out=s[0])
+    return _tanh(a, s[0])
 
 def _step_lstm(a, u, s):
     h,c = s
     n   = h.shape[1]
-    a  += u                                                # (rows, 4*n_hid): input, forget, output gate, candidate
-    _sigmoid(a[:,:3*n])
-    np.tanh(a[:,3*n:], out=a[:,3*n:])
+    a  += u                                                # (rows, 4*n_hid): input gate, forget gate, twice the candidate, output gate
+    _sigmoid(a)
+    new = a[:,2*n:3*n]
+    new += new
+    new -= 1                                               # tanh(x) is 2*sigmoid(2*x)-1
+    new *= a[:,:n]
     c *= a[:,n:2*n]
-    c += a[:,:n]*a[:,3*n:]
-    np.tanh(c, out=h)
-    h *= a[:,2*n:3*n]
+    c += new
+    _tanh(c, h)
+    h *= a[:,3*n:]
     return h
 
 # %% ../../nbs/24_use.stepper.ipynb #eb50e289
@@ -64,7 +81,7 @@ def _step_gru(a, u, s):
     a[:,:2*n] += u[:,:2*n]                                 # (rows, 3*n_hid): reset, update gate, candidate
     _sigmoid(a[:,:2*n])
     a[:,2*n:] += a[:,:n]*u[:,2*n:]
-    new = np.tanh(a[:,2*n:], out=a[:,2*n:])
+    new = _tanh(a[:,2*n:], a[:,2*n:])
     h -= new
     h *= a[:,n:2*n]
     h += new
@@ -81,6 +98,8 @@ def _step_mingru(a, u, s):
 steps = dict(rnn=_step_rnn, lstm=_step_lstm, gru=_step_gru, mingru=_step_mingru)
 
 # %% ../../nbs/24_use.stepper.ipynb #458c75f3
+def _plain(w): return w.detach().float()
+
 class Stepper:
     "One step of a `CharRNN` for some rows on a CPU, by hand"
     def __init__(self,
@@ -90,25 +109,31 @@ class Stepper:
         cfg = model.config
         self.rows,self.cell,self.n,self.n_hid,self.step = rows,cfg['cell'],cfg['n_layers'],cfg['n_hid'],steps[cfg['cell']]
         layers = [self._layer(rnn, i) for rnn in [joined(model.rnn)] for i in range(self.n)]
-        emb = model.emb(torch.arange(cfg['n_vocab'], device=model.head.weight.device)).detach().float()
-        self.table = F.linear(emb, *layers[0][0]).numpy()               # (n_vocab, gates*n_hid): what each character adds to the first layer
+        emb = model.emb(torch.arange(cfg['n_vocab'], device=model.head.weight.device))
+        self.table = F.linear(_plain(emb), *map(torch.cat, layers[0][0])).numpy()      # (n_vocab, gates*n_hid): what each character adds to the first layer
         self.inp = [None]+[_Linear(*o[0], rows) for o in layers[1:]]
         self.rec = [_Linear(*o[1], rows) if o[1] else noop for o in layers[:-1]]
-        # the head and the recurrent side of the last layer read the same output: one product serves this character's logits and the next one's gates
-        both = [o for o in (layers[-1][1],(model.head.weight,model.head.bias)) if o]
-        self.top,self.n_vocab = _Linear(*map(torch.cat, zip(*both)), rows),cfg['n_vocab']
-        self.norms = [(o.weight.detach().float(),o.bias.detach().float(),o.eps) for o in getattr(model.rnn, 'norms', ())]
+        # the head and the recurrent side of the last layer read the same output: one product serves this character's logits and the next one's gates.
+        # Below it, two products are as fast for 8 rows, and faster for 64, where what both give is too much for a core's own cache
+        ws,bs = layers[-1][1] or ([],[])
+        self.top,self.n_u = _Linear([*ws,_plain(model.head.weight)], [*bs,_plain(model.head.bias)], rows),sum(map(len, ws))
+        self.norms = [(_plain(o.weight),_plain(o.bias),o.eps) for o in getattr(model.rnn, 'norms', ())]
         self.load(model)
 
     def _layer(self, rnn, i):
-        "Weights and biases of the input side and of the recurrent side, which minGRU doesn't have"
-        if self.cell=='mingru': return ([o.detach().float() for o in (rnn.zh[i].weight,rnn.zh[i].bias)],None)
+        "Weights and biases, lists of parts, of the input side and of the recurrent side, which minGRU doesn't have"
+        if self.cell=='mingru': return ([_plain(rnn.zh[i].weight)],[_plain(rnn.zh[i].bias)]),None
         inner = getattr(rnn, 'module', rnn)                             # `WeightDrop` keeps the whole recurrent weights beside
         raw   = getattr(rnn, f'weight_hh_l{i}_raw', None)
         w = [getattr(inner, f'weight_ih_l{i}'),ifnone(raw, getattr(inner, f'weight_hh_l{i}')),getattr(inner, f'bias_ih_l{i}'),getattr(inner, f'bias_hh_l{i}')]
-        w = [o.detach().float() for o in w]
-        if self.cell=='lstm': w = [torch.cat([g[0],g[1],g[3],g[2]]) for g in (o.chunk(4) for o in w)]   # the three gates side by side
+        w = [self._gates(_plain(o)) for o in w]
         return (w[0],w[2]),(w[1],w[3])
+
+    def _gates(self, w):
+        "Of an LSTM, the candidate twice as large, so that one sigmoid serves it and the gates"
+        if self.cell!='lstm': return [w]
+        i,f,g,o = w.chunk(4)
+        return [i,f,2*g,o]
 
     def load(self, model):
         "Take the state from `model`, where it has read something; else the one to start from"
@@ -116,7 +141,7 @@ class Stepper:
         empty = 0.5 if self.cell=='mingru' else 0.
         if not s: s = [torch.full((self.n,self.rows,self.n_hid), empty)]*(2 if self.cell=='lstm' else 1)
         self.s = [[o[i].detach().float().numpy().copy() for o in s] for i in range(self.n)]
-        self.u = self.top(self.s[-1][0])[:,:-self.n_vocab]              # (rows, gates*n_hid)
+        self.u = self.top(self.s[-1][0])[:,:self.n_u]                   # (rows, gates*n_hid)
 
     def state(self): # List of tensors (n_layers, rows, n_hid)
         "The state, as `CharRNN.set_state` takes it"
@@ -136,8 +161,8 @@ class Stepper:
             out = self.step(a, u, self.s[i])
             x = x+out if i and self.cell=='mingru' else out
         y = self.top(x)                                                  # (rows, gates*n_hid+n_vocab)
-        self.u = y[:,:-self.n_vocab]
-        return y[:,-self.n_vocab:]
+        self.u = y[:,:self.n_u]
+        return y[:,self.n_u:]
 
 # %% ../../nbs/24_use.stepper.ipynb #268ac0b4
 class CountedStepper:
