@@ -97,9 +97,16 @@ def _step_mingru(a, u, s):
 
 steps = dict(rnn=_step_rnn, lstm=_step_lstm, gru=_step_gru, mingru=_step_mingru)
 
-# %% ../../nbs/24_use.stepper.ipynb #458c75f3
+# %% ../../nbs/24_use.stepper.ipynb #458c75f2
 def _plain(w): return w.detach().float()
 
+def _parts(w, cell):
+    "Weights or biases as a list of parts; those of an LSTM's candidate are doubled"
+    if cell!='lstm': return [w]
+    i,f,g,o = w.chunk(4)
+    return [i,f,2*g,o]
+
+# %% ../../nbs/24_use.stepper.ipynb #458c75f3
 class Stepper:
     "One step of a `CharRNN` for some rows on a CPU, by hand"
     def __init__(self,
@@ -126,14 +133,8 @@ class Stepper:
         inner = getattr(rnn, 'module', rnn)                             # `WeightDrop` keeps the whole recurrent weights beside
         raw   = getattr(rnn, f'weight_hh_l{i}_raw', None)
         w = [getattr(inner, f'weight_ih_l{i}'),ifnone(raw, getattr(inner, f'weight_hh_l{i}')),getattr(inner, f'bias_ih_l{i}'),getattr(inner, f'bias_hh_l{i}')]
-        w = [self._gates(_plain(o)) for o in w]
+        w = [_parts(_plain(o), self.cell) for o in w]
         return (w[0],w[2]),(w[1],w[3])
-
-    def _gates(self, w):
-        "Of an LSTM, the candidate twice as large, so that one sigmoid serves it and the gates"
-        if self.cell!='lstm': return [w]
-        i,f,g,o = w.chunk(4)
-        return [i,f,2*g,o]
 
     def load(self, model):
         "Take the state from `model`, where it has read something; else the one to start from"
