@@ -49,6 +49,8 @@ def address(kind, git_url, doc_url):
     if kind=='colab':
         clone = '' if git_url else '\n\nThat is the folder of your clone. To bring it there, upload it as a zip file (the folder at the left edge), and run `!unzip -q charrnn_fa.zip`.'
         return f'```python\n%pip install -q {source(git_url)}\n```{clone}'
+    if kind=='again':
+        return '' if git_url else 'A new machine has no copy of the library either. If it came as a [folder of yours](../on_colab.ipynb), bring that there again before you press *Run all*.'
     return f'The [site]({doc_url}) has it all, with a search.' if doc_url else '`make docs` builds the site, with all of it and a search, into `_docs`.'
 
 def source(git_url): return f'git+{git_url}' if git_url else './charrnn_fa'

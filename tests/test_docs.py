@@ -126,6 +126,7 @@ def test_one_place_for_the_address():
     assert 'pip install git+https://h.org/o/r\n' in layout.address('install', 'https://h.org/o/r', '')
     assert '(https://o.io/r/)' in layout.address('site', '', 'https://o.io/r/')
     for f in ('README.md','nbs/index.ipynb'): assert 'address: install' in (root/f).read_text(encoding='utf-8')
+    assert 'no copy' in layout.address('again', '', '') and not layout.address('again', 'https://h.org/o/r', '')
     assert 'unzip' in layout.address('colab', '', '') and 'unzip' not in layout.address('colab', 'https://h.org/o/r', '')
     cell = "get_ipython().run_line_magic('pip', 'install -q ./charrnn_fa svgelements')"
     there = cell.replace('./charrnn_fa', 'git+https://h.org/o/r')

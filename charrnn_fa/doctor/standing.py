@@ -87,9 +87,11 @@ def check_lr(p):
     best  = max(falls, key=falls.get)
     if falls[best]<0.1*own[0]: return                                 # no rate helps: the fault lies elsewhere
     saw = f'in {len(own)} steps at lr={lr:.3g} the loss went from {own[0]:.3f} to {own[-1]:.3f}, at {best:.3g} it fell by {falls[best]:.3f}'
+    usual = usual_lr(p.learn, p.hypers) or math.inf
     # the rates tried are ten times apart, so within a factor of 5 or 30 of the best none is called wrong
-    if lr<best/30 and _fall(own)<0.01*falls[best]: return Finding('lr_low', saw, 'steps are too small to get anywhere', f'learn.lr = {best/3:.1g}')
-    if lr>best*5 and _fall(own)<0.3*falls[best]: return _too_long(p, own, saw, min(best/3, usual_lr(p.learn, p.hypers) or math.inf))
+    if lr<best/30 and _fall(own)<0.01*falls[best]:
+        return Finding('lr_low', saw, 'steps are too small to get anywhere', f'learn.lr = {min(best/3, usual if usual>lr else math.inf):.1g}')
+    if lr>best*5 and _fall(own)<0.3*falls[best]: return _too_long(p, own, saw, min(best/3, usual))
 
 def _too_long(p, own, saw, lr):
     "The finding; *slow* where the loss only rises at first, and comes down again if more steps are made"
