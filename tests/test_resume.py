@@ -3,8 +3,8 @@ import json,os,random,resource,signal,sys,time
 from functools import partial
 import pytest, torch, warm
 from conftest import root
-from fastai.basics import Callback,nn,np,set_seed
-from fastai.callback.all import CSVLogger,EarlyStoppingCallback,SaveModelCallback,ShowGraphCallback
+from fastai.basics import Callback,CancelTrainException,nn,np,set_seed
+from fastai.callback.all import CSVLogger,EarlyStoppingCallback,MixedPrecision,SaveModelCallback,ShowGraphCallback
 from fastai.optimizer import Adam,RAdam,SGD,ranger
 from charrnn_fa.everything import *
 from resume_child import Break, make, fit, digest
@@ -369,6 +369,64 @@ def test_best(tmp_path):
     best = [o for o in run_table(tmp_path) if o['best']]
     assert len(best)==1 and best[0]['step']==len(make().dls.train) and len(checkpoints(tmp_path))==3
     assert load_run(tmp_path, best=True).info['step']==best[0]['step']
+
+@pytest.mark.parametrize('train_metrics', [False,True])
+def test_best_is_a_validation_loss(train_metrics, tmp_path):
+    "Not another figure of the row: fastai can measure on the training part, too, and leaves out what a part that was cancelled would have given"
+    class Watch(Callback):
+        order = 70
+        def after_batch(self):
+            if self.training and not train_metrics and self.epoch==0 and self.iter==2: raise CancelTrainException()
+        def after_validate(self): valid.append((self.train_iter, float(self.recorder.loss.value)))
+    learn,valid = make(),[]
+    learn.recorder.train_metrics = train_metrics
+    with learn.no_bar(): learn.fit(3, 1e-2, cbs=[Resume(tmp_path, every=1000), Watch()])
+    rows = run_table(tmp_path)
+    assert (rows[-1]['step'],rows[-1]['valid'])==valid[-1]
+    assert [o['step'] for o in rows if o['best']]==[min(valid, key=lambda o: o[1])[0]]
+
+def test_precision_of_a_callback(tmp_path, capsys):
+    "fastai's `MixedPrecision` is part of the plan, like `precision=`"
+    half = lambda: MixedPrecision(amp_mode='bf16')
+    with pytest.raises(RuntimeError, match='broken off'): fit(make(), [Resume(tmp_path/'a', every=10), Break(30)])
+    with pytest.raises(ValueError, match='precision fp32 in the run and bf16 here'): fit(make(), [Resume(tmp_path/'a', every=10), half()])
+    with pytest.raises(RuntimeError, match='broken off'): fit(make(), [Resume(tmp_path/'b', every=10), half(), Break(30)])
+    learn = make()
+    fit(learn, [Resume(tmp_path/'b', every=10), half()])
+    assert learn.precision=='bf16' and 'Resuming' in capsys.readouterr().out
+
+class Cancel(Callback):
+    "Breaks off the training part of the first epoch, and, where it is told so, the fit at the beginning of the second"
+    order = 30
+    def __init__(self, dies=False): self.dies = dies
+    def before_train(self):
+        if self.dies and self.epoch: raise RuntimeError('broken off')
+    def after_batch(self):
+        if self.training and self.epoch==0 and self.iter==4: raise CancelTrainException()
+
+def test_a_training_part_that_is_cancelled(tmp_path):
+    "The next epoch begins at the beginning of the text, in a run that was broken off, too"
+    whole = make()
+    fit(whole, [Cancel()])
+    assert whole.train_iter==5+2*len(whole.dls.train)
+    with pytest.raises(RuntimeError, match='broken off'): fit(make(), [Resume(tmp_path, every=1000), Cancel(dies=True)])
+    learn = make()
+    fit(learn, [Resume(tmp_path, every=1000), Cancel()])
+    assert digest(learn)==digest(whole)
+
+@pytest.mark.parametrize('at', ['before_epoch','before_train','after_cancel_epoch'])
+def test_a_fit_that_begins_later(at, tmp_path):
+    "`start_epoch` leaves epochs out; those that follow are the same after a stop"
+    class Dies(Callback): order = 300
+    def die(self):
+        if self.epoch==(at!='after_cancel_epoch'): raise RuntimeError('broken off')
+    setattr(Dies, at, die)
+    def go(*cbs):
+        learn = make()
+        with learn.no_bar(), learn.no_logging(): learn.fit(3, 1e-2, start_epoch=1, cbs=list(cbs))
+        return learn
+    with pytest.raises(RuntimeError, match='broken off'): go(Resume(tmp_path, every=1000), Dies())
+    assert digest(go(Resume(tmp_path, every=1000)))==digest(go())
 
 def test_custom_module(tmp_path):
     "A module of one's own is resumed too, and sampled from when it is given"

@@ -9,6 +9,7 @@ __all__ = []
 from fastcore.all import *
 from ..core import *
 from ..processes import *
+from ..train.yardstick import *
 from .runs import *
 from .trained import *
 from .pickup import *
@@ -20,7 +21,7 @@ def note_epoch(self:PickUp
     "Note the time of the epoch that has just ended, and its loss if it is the best"
     r = self.learn.recorder
     self.times.append(r.log[-1] if r.add_time else '')
-    loss = r.values[-1][1] if r.values and len(r.values[-1])>1 else None
+    loss = row_losses(r, r.values[-1])[1] if r.values else None
     best = agreed(self.want_best and isinstance(loss,float) and loss<self.best)
     if best: self.best = loss
     return best
@@ -31,11 +32,12 @@ def has_risen(self:PickUp,
     learn # Learner whose fit has ended
 )->float: # The last validation loss if it is above that of the best checkpoint, clearly or in a run that was made longer, and that one is still there; else None
     "How far the validation loss has come up again"
-    vs = learn.recorder.values[-1] if learn.recorder.values else []
+    r   = learn.recorder
+    now = row_losses(r, r.values[-1])[1] if r.values else None
     # 2 %: a loss that moves up and down by less is not worth a word; the doctor wants it to last, too
     bound = self.best if self.segment else 1.02*self.best
-    if self.claim is None or len(vs)<2 or not isinstance(vs[1],float) or not vs[1]>bound: return None
-    return vs[1] if any(o.name==self.best_name for o in checkpoints(self.store)) else None
+    if self.claim is None or not isinstance(now,float) or not now>bound: return None
+    return now if any(o.name==self.best_name for o in checkpoints(self.store)) else None
 
 @patch
 def take_best(self:PickUp,

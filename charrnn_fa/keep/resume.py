@@ -13,6 +13,7 @@ from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
 from ..processes import *
+from ..train.yardstick import *
 from ..train.trial import *
 from ..train.learner import *
 from .store import *
@@ -113,7 +114,7 @@ def _snapshot(self:Resume, phase, best=False):
     name = checkpoint_name(self.steps_before+learn.train_iter, phase, self.claim.session)
     tree = dict(**learner_state(learn, self.series), **self.info, times=self.times, best=self.best, best_name=name if best else self.best_name,
         plan=self.plan, identity=self.identity, to_tell=self.here['to_tell'], elapsed=time.time()-getattr(r, 'start_epoch', time.time()), at=time.time(),
-        valid=next((float(v[1]) for v in reversed(r.values) if len(v)>1 and v[1] is not None), None),
+        valid=next((float(o) for o in (row_losses(r, v)[1] for v in reversed(r.values)) if o is not None), None),
         segment=self.segment, steps_before=self.steps_before, segments=self.segments, ranks=[o for _,o in parts[1:]])
     self.best_name,ts = tree['best_name'],{}
     self.writer.submit(name, pack(tree, ts), ts, best)

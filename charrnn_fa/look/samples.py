@@ -131,7 +131,7 @@ class ShowLoss(Callback):
         "The curve so far, or that of the fit that is over"
         if self.learn is None: return self.curve
         r = self.learn.recorder
-        valid = [(int(i),float(v[1])) for i,v in zip(r.iters, r.values) if len(v)>1]
+        valid = [(int(i),float(o)) for i,o in zip(r.iters, (row_losses(r, v)[1] for v in r.values)) if o is not None]
         return LossCurve([float(o) for o in r.losses], valid, self.planned, self.ys)
 
     def _plan(self): self.planned = planned_steps(self.learn)                # `fit_minutes` moves the end as it goes

@@ -15,6 +15,7 @@ from ..core import *
 from .average import *
 from .steps import *
 from .trial import *
+from .optim import *
 from .learner import *
 
 # %% ../../nbs/19a_train.fit.ipynb #d0709f44
@@ -48,7 +49,7 @@ def fit_for(self:CharLearner,
 ):
     "Train for the steps of a plan; what `fit_steps` and `fit_minutes` share"
     lr,n_win = ifnone(lr, self.lr),len(self.dls.train)
-    _check_lr(lr)
+    check_rates(lr, zero=False)
     checked_number(pct_start, 'pct_start', high=1)
     for k,v in dict(div=div, div_final=div_final).items():
         if not checked_number(v, k): raise ValueError(f'{k}=0 must be above 0: the learning rate is divided by it')
@@ -62,13 +63,6 @@ def fit_for(self:CharLearner,
     self.fit(math.ceil(steps.n_steps/(n_win*steps.per_row)), lr, cbs=L(cbs)+[steps,sched]+more, **kwargs)
 
 # %% ../../nbs/19a_train.fit.ipynb #e76f4f9f
-def _check_lr(lr):
-    "Refuse what is no learning rate"
-    if isinstance(lr,str) or isinstance(lr,slice) and lr.stop is None: raise TypeError(f'lr={lr!r} must be a number, such as 0.004, or a slice of two')
-    ends = [o for o in (lr.start,lr.stop) if o is not None] if isinstance(lr,slice) else [lr]
-    for o in ends:
-        if isinstance(o,(int,float)) and not 0<o<math.inf: raise ValueError(f'lr={lr} must be above 0 and finite')
-
 def _by_group(learn, lr):
     "A learning rate as it is; of a slice, an array with one for each group of parameters"
     if not isinstance(lr,slice): return lr

@@ -68,11 +68,9 @@ class CharLearner(Learner):
         for o in self.cbs:
             if type(o) in _lighter: object.__setattr__(o, '__class__', _lighter[type(o)])     # the same object, so that callbacks keep their order
         self.precision,self.vocab,self.scaling = precision,dls.vocab,{}     # `scaling`: what `LossScale` takes
-        self.last_step,self.first_epoch = math.inf,0    # where `Steps` ends a fit, and where a resumed one begins
+        self.last_step,self.first_epoch,self.passes = math.inf,0,1      # where `Steps` ends a fit, where a resumed one begins, passes between two validations
         self.trained_from = None                        # the trained model, or learner, that this one began with
-        self.passes  = 1                                # over the text, between two validations
-        self.minutes = None                             # what `fit_minutes` was given, while it runs
-        self.guards  = []                               # each `FitGuard` that holds something now
+        self.minutes,self.guards = None,[]              # what `fit_minutes` was given, while it runs; each `FitGuard` that holds something now
 
     def __getattr__(self, k):
         try: return super().__getattr__(k)
@@ -88,11 +86,15 @@ class CharLearner(Learner):
         self('after_loss')
         if self.training and len(self.yb): self._do_grad_opt()
 
-    def choose_precision(self, cbs=None):
-        "Do as a `MixedPrecision` of fastai's says, or measure, if the precision is not chosen yet"
+    def take_precision(self, cbs=None):
+        "Do as a `MixedPrecision` of fastai's says"
         for o in [*self.cbs, *L(cbs)]:
             if isinstance(o,MixedPrecision): self.precision,self.scaling = o.amp_mode.value,{k:v for k,v in o.kwargs.items() if k!='enabled'}
         self.remove_cb(MixedPrecision)
+
+    def choose_precision(self):
+        "Measure, if the precision is not chosen yet"
+        self.take_precision()
         if self.precision!='auto': return
         b = to_device(self.dls.train.one_batch(), loader_device(self.dls))
         ts = measure_precision(self.model, b, self.loss_func)
@@ -135,7 +137,6 @@ def _one_pass(self:CharLearner, i):
         self.one_batch(*o)
         if self.training and self.train_iter>=self.last_step: break
 
-# %% ../../nbs/19_train.learner.ipynb #b5a10022
 @patch
 def _do_fit(self:CharLearner):
     self.epoch = self.first_epoch
@@ -155,6 +156,7 @@ def _set_device(self:CharLearner, b):
 @contextlib.contextmanager
 def guarded(self:CharLearner, cbs=None):
     "Inside, each `FitGuard` among the callbacks holds what it acquired; whatever happens, whoever asked first releases it"
+    self.take_precision(cbs)                                # a run that is resumed is asked whether it is this one
     with contextlib.ExitStack() as stack:
         for o in [*self.cbs, *L(cbs)]:
             if not isinstance(o,FitGuard) or o in self.guards: continue
@@ -163,7 +165,6 @@ def guarded(self:CharLearner, cbs=None):
             o.acquire(self)
         yield
 
-# %% ../../nbs/19_train.learner.ipynb #36c2262a
 @patch
 def _release(self:CharLearner, guard):
     self.guards.remove(guard)
@@ -175,14 +176,14 @@ def _release(self:CharLearner, guard):
 @spell_checked(Learner.fit)
 def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     n_epoch = checked_number(n_epoch, 'n_epoch', whole=True)   # nan epochs would train nothing, infinitely many never end
-    if isinstance(lr,str): raise TypeError(f'lr={lr!r} must be a number, such as 0.004, or a slice of two')
+    check_rates(ifnone(lr, self.lr), [*self.cbs, *L(cbs)])
     if not (n_epoch or self.head_first): say('n_epoch=0: nothing is trained')
     was = self.logger
     if was is print: self.logger = self._print_row           # without a bar fastai prints raw lists
     preflight(self)
     check_loader(self, self.dls.train)
     with self.guarded(cbs), kept_memory(loader_device(self.dls)):
-        self.choose_precision(cbs)
+        self.choose_precision()
         if is_emulated(self.precision, loader_device(self.dls)): say(f'Computing in {self.precision}, which is emulated here: fp32 is faster')
         cbs = L(o for o in L(cbs) if not isinstance(o,MixedPrecision))
         if self.precision=='fp16': cbs.append(LossScale(**self.scaling))
@@ -233,7 +234,6 @@ def _listeners(self:CharLearner, event_name):
         known[event_name] = [cb for cb in self.cbs.sorted('order') if _listens(cb, event_name)]
     return known[event_name]
 
-# %% ../../nbs/19_train.learner.ipynb #4fda2113
 @patch
 def __call__(self:CharLearner, event_name):
     for o in [event_name] if isinstance(event_name,str) else event_name: self._call_one(o)

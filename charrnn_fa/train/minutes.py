@@ -203,7 +203,7 @@ def fit_minutes(self:CharLearner,
             if n:
                 # a run that is resumed brings its own decisions, of the number of threads, too
                 with _threads(torch.get_num_threads()): return self.fit_for(Minutes(n, fixed=True), **kwargs)
-            self.choose_precision(kwargs.get('cbs'))
+            self.choose_precision()
             self.model.to(loader_device(self.dls))
             with preserved(self): threads = choose_threads(self)
             with _threads(threads):

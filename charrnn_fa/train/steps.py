@@ -27,6 +27,9 @@ class StateReset(Callback):
     def before_validate(self):
         if hasattr(self.dl,'pos'): self.dl.pos = 0
         reset_state(self.model)
+    def after_cancel_train(self):                           # the rest of the text is left out, and the next epoch begins at its beginning
+        dl = self.dls.train
+        if getattr(dl, 'pos', 0): dl.pos,dl.epochs = 0,dl.epochs+1
     def after_fit(self): self._rewind()
 
 # %% ../../nbs/16_train.steps.ipynb #de694e69
