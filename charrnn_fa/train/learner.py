@@ -36,8 +36,7 @@ def _listens(cb, event_name):
 # %% ../../nbs/19_train.learner.ipynb #d62a4e05
 class CharLearner(Learner):
     "A fastai `Learner` for character streams"
-    under_way = None                                    # the thread in which a fit is under way, or a validation
-    head_first = False                                  # whether the head is trained alone for now, and the rest after it
+    under_way,head_first = None,False                   # the thread in which a fit or validation is under way; whether the head is trained alone for now
     _heard = None                                       # callbacks, and which of them listen to what
     _xtra  = None                                       # as `GetAttr` takes it to be where it does not find it, after a search that takes 5 us
     def __init__(self,
