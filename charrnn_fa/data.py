@@ -145,7 +145,9 @@ def _say_fate(x, vocab, unknown, kwargs):
     "Print what becomes of characters that are not in the vocabulary; returns the corpus, and what of `kwargs` is left to do"
     if not isinstance(x,CharStream): x,kwargs = get_corpus(x, **kwargs),{}
     pieces = [x.text] if isinstance(x,CharStream) else x.chunks()
-    print(vocab.fate(vocab.strangers(pieces), unknown))
+    odd = vocab.strangers(pieces)
+    if unknown!='error': print(vocab.fate(odd, unknown))
+    elif odd: say(vocab.fate(odd, unknown))                # its `unk` stands for them
     return x,kwargs
 
 # %% ../nbs/10_data.ipynb #9c1e3de9
@@ -177,7 +179,8 @@ def from_corpus(cls:CharDataLoaders,
     **kwargs
 )->CharDataLoaders: # Training and validation loader, and a test loader where the split has one
     "Read, encode, split and batch a corpus"
-    if vocab is not None and unknown!='error': x,kwargs = _say_fate(x, vocab, unknown, kwargs)
+    if not isinstance(vocab,(CharVocab,type(None))): raise TypeError(f'vocab is a {type(vocab).__name__}: leave it out, or make one of its characters with `CharVocab`')
+    if vocab is not None and (unknown!='error' or vocab.unk): x,kwargs = _say_fate(x, vocab, unknown, kwargs)
     stream = get_stream(x, vocab=vocab, unknown=unknown, **kwargs)
     if not len(stream): raise ValueError('The text is empty: 0 characters. Give at least a few thousand')
     stream,splits = in_pieces(stream, PositionSplitter(split)(stream))                    # slices: fastai makes a list of anything else

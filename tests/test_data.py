@@ -1,6 +1,7 @@
 "Windows cover the text, for any length, size and number of processes"
-import numpy as np, pytest, torch
-from fastai.data.all import DataBlock
+from pathlib import Path
+import numpy as np, pandas as pd, pytest, torch
+from fastai.data.all import CategoryBlock,ColReader,DataBlock,IndexSplitter,Transform
 from hypothesis import example,given,settings,strategies as st
 from charrnn_fa.everything import *
 
@@ -115,3 +116,34 @@ def test_a_batch_is_shown_so_that_the_shift_can_be_seen(capsys, monkeypatch):
     dls.show_batch(max_n=1)
     out = capsys.readouterr().out
     assert 'monospace' in out and out.count('text-align:left')==4 and 'a·b⇥c⏎&lt;d&gt;' in out
+
+def blocked(source, block=None, **kw):
+    "The first batch and the vocabulary of a `DataBlock`"
+    dls = DataBlock(blocks=block or CharBlock(), splitter=IndexSplitter([0]), **kw).dataloaders(source, bs=4, seq_len=16, device='cpu')
+    x,_ = dls.one_batch()
+    return dls.vocab.decode(x[0]),''.join(dls.vocab.itos)
+
+def test_items_that_become_texts(tmp_path):
+    "What `get_x` makes of a file, of a row of a table or of a text is what is read"
+    docs = [f'{i} she sells sea shells by the sea shore\n'*8 for i in range(3)]
+    want = blocked(docs)
+    for i,o in enumerate(docs): (tmp_path/f'{i}.txt').write_text(o)
+    files = lambda folder: sorted(Path(folder).glob('*.txt'))
+    assert blocked(tmp_path, get_items=files, get_x=lambda p: p.read_text())==want
+    assert blocked(pd.DataFrame(dict(n=[1,2,3], text=docs)), get_x=ColReader('text'))==want
+    assert blocked(docs, get_x=str.upper)==tuple(o.upper() if i==0 else ''.join(sorted(o.upper())) for i,o in enumerate(want))
+    with pytest.raises(TypeError, match='PosixPath, not a text: give the `DataBlock` a `get_x`'): blocked(tmp_path, get_items=files)
+
+def test_what_would_never_run_is_refused():
+    docs = ['she sells sea shells\n'*20]*3
+    class Own(Transform):
+        def encodes(self, o): return o
+    with pytest.raises(ValueError, match='item_tfms=.* would never run'): blocked(docs, item_tfms=[Own()])
+    with pytest.raises(ValueError, match='2 blocks'): blocked(docs, (CharBlock(),CategoryBlock()), get_y=lambda o: o[:1])
+
+def test_characters_that_unk_stands_for_are_said(capsys):
+    vocab = CharVocab(set('she slb\n'), unk='?')
+    CharDataLoaders.from_text('she sells a sea bell\n'*50, vocab=vocab, bs=4, seq_len=16)
+    assert "'a' is read as '?'" in capsys.readouterr().out
+    CharDataLoaders.from_text('she sells bells\n'*50, vocab=vocab, bs=4, seq_len=16)
+    assert 'vocabulary' not in capsys.readouterr().out

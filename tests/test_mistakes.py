@@ -40,6 +40,7 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
     (lambda: fresh().recorder.plot_lr_find(), 'lr_find'), (lambda: fresh().recorder.plot_sched(), 'train first'),
     (lambda: fresh().recorder.plot_loss(), 'train first'), (lambda: fresh().plot_yardsticks(), 'train first'),
     (lambda: CharDataLoaders.from_text(b'she sells'), 'text is bytes'), (lambda: CharDataLoaders.from_text(['she','sells']), 'text is a list'),
+    (lambda: CharDataLoaders.from_text('she sells'*99, vocab='seh l'), 'vocab is a str: leave it out'), (lambda: CharDataLoaders.from_text('she sells'*99, vocab=list('seh l')), 'vocab is a list'),
     (lambda: CharDataLoaders.from_text(None), 'text is a NoneType'), (lambda: CharDataLoaders.from_text(__file__), 'from_corpus'),
     (lambda: fresh().sample('she', temperature='0.8'), "temperature='0.8' must be a number"), (lambda: fresh().sample('she', top_k=2.5), 'top_k=2.5 must be a whole number'),
     (lambda: fresh().sample('she', top_p='0.9'), "top_p='0.9' must be a number"), (lambda: fresh().sample('she', seed='a'), "seed='a' must be a whole number"),
