@@ -388,3 +388,21 @@ def test_a_drawing_that_cannot_be_measured(knows_two):
         return float('nan') if len(drawn)%50==0 else len(d)
     unit,more = learn.find_unit(_measure, max_len=60, temperature=1, value=3., tries=2)
     assert len(drawn)==4*128 and np.isfinite(more) and more!=0
+
+line  = np.array([[0,0],[10,0],[10,10]])
+odd = dict(rows=([[ [[0,10,20,30,40],[5,5,5,50,50]] ]], r'shape \(2, 5\).*\(n, 2\).*transpose it'), one=([line, line[:2]], r'shape \(2,\).*this is one drawing: pass a list of drawings'),
+    stroke=(line, 'this is one stroke: pass a list of drawings'), wide=([[np.zeros((4,3))]], r'shape \(4, 3\), and must have \(n, 2\)'), square=([[np.eye(3)]], r'shape \(3, 3\)'),
+    deep=([[[line]]], r'shape \(1, 3, 2\)'), ragged=([[[[0,1,2],[3]]]], 'not an array of numbers'), words=(['a.svg','b.svg'], "'a.svg' is not a drawing"),
+    nothing=(None, 'x=None is neither'), number=(3, 'x=3 is neither'), numbers=([1,2], '1 is not a drawing'))
+
+@pytest.mark.parametrize('name', odd)
+@pytest.mark.parametrize('copies', [0,1])
+def test_strokes_of_another_shape_are_refused(name, copies):
+    "Points were mixed up, or numpy spoke; two points are a line as they stand"
+    x,says = odd[name]
+    with pytest.raises((TypeError,ValueError), match=says): get_drawings(x, copies=copies)
+
+def test_strokes_that_are_taken():
+    assert get_drawings([[[[0,5],[10,5]]]])[0].strokes[0].tolist()==[[3,32],[60,32]]
+    want = get_drawings([[line]])
+    for o in ([[line.T.T.tolist()]], np.array([[line]]), [[line, []]], (o for o in [[line]]), want): assert get_drawings(o, eps=0)==want
