@@ -142,7 +142,8 @@ def checked_number(
     kind = 'whole number' if whole else 'number'
     is_one = isinstance(x,Real) and not isinstance(x,bool) and not (whole and (not math.isfinite(x) or x!=int(x)))
     if not is_one: raise TypeError(f'{name}={x!r} must be a {kind}')
-    if not low<=x<=high: raise ValueError(f'{name}={x} must be at least {low:g}{"" if math.isinf(high) else f" and at most {high:g}"}')      # nan, too
+    need = ' and '.join(f'at {k} {o:g}' for k,o in (('least',low),('most',high)) if math.isfinite(o)) or 'a number, not nan'
+    if not low<=x<=high: raise ValueError(f'{name}={x} must be {need}')                                                                    # nan, too
     return int(x) if whole else x
 
 # %% ../nbs/00_core.ipynb #2429cb17

@@ -406,3 +406,16 @@ def test_strokes_that_are_taken():
     assert get_drawings([[[[0,5],[10,5]]]])[0].strokes[0].tolist()==[[3,32],[60,32]]
     want = get_drawings([[line]])
     for o in ([[line.T.T.tolist()]], np.array([[line]]), [[line, []]], (o for o in [[line]]), want): assert get_drawings(o, eps=0)==want
+
+def test_a_unit_to_hold_goes_by_number_or_name(knows_two):
+    learn,_ = knows_two
+    top = f"h{learn.model.config['n_layers']}"
+    assert learn.draw(2, seed=1, steer={f'{top}[3]':1.})==learn.draw(2, seed=1, steer={3:1.})==learn.draw(2, seed=1, steer={(top,3):torch.tensor(1.)})
+    for steer,says in (({'c1[3]':1.}, r"'c1\[3\]'.*'"+top+r"\[0\]'"), ({f'{top}[9999]':1.}, 'names unit 9999'), ({'3':1.}, "unit='3' must be such as"), ({1.5:1.}, 'unit=1.5 must be a whole number'),
+        ({3:'a'}, "value='a' must be a number")):
+        with pytest.raises((TypeError,ValueError), match=says): learn.draw(1, steer=steer)
+
+def test_what_an_svg_hides_is_not_drawn(tmp_path):
+    (tmp_path/'h.svg').write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><polyline visibility="hidden" points="9,9 8,8"/><polyline visibility="collapse" points="0,9 8,8"/>'
+        '<g style="visibility:hidden"><polyline points="1,2 3,4"/><polyline visibility="visible" points="5,5 5,9"/></g></svg>')
+    assert [o.tolist() for o in get_drawings(tmp_path/'h.svg')[0].strokes]==[[[32,3],[32,60]]]

@@ -103,7 +103,7 @@ def _svg(fn):
     except ImportError: raise ImportError('Reading SVG takes svgelements: pip install svgelements') from None
     res = []
     for o in se.SVG.parse(str(fn)).elements():
-        if not isinstance(o,se.Shape): continue
+        if not isinstance(o,se.Shape) or o.values.get('visibility') in ('hidden','collapse'): continue
         for sub in se.Path(o).as_subpaths():
             pts = []
             for seg in se.Path(sub):

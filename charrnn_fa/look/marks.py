@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['BITS', 'SURPRISE', 'SIGNED', 'COPIED', 'DIFFERS', 'SCALES', 'muted', 'Scale', 'luminance', 'ink', 'marked',
-           'split_lines', 'marked_lines', 'scrolling', 'legend', 'terminal_colour', 'terminal_legend', 'columns',
-           'terminal_text', 'draw_text', 'shown', 'readable']
+           'split_lines', 'marked_lines', 'line_means', 'scrolling', 'legend', 'terminal_colour', 'terminal_legend',
+           'columns', 'terminal_text', 'draw_text', 'shown', 'readable']
 
 # %% ../../nbs/59_look.marks.ipynb #74f2424b
-import html,unicodedata
+import html,math,unicodedata
+import numpy as np
 from functools import lru_cache
 from ..core import *
 
@@ -120,6 +121,14 @@ def marked_lines(
     hang = 0.6*(w+1)                                              # characters of 0.6 em, as JupyterLab strips `ch` where it does not trust
     pad  = f'padding-left:{hang:g}em;text-indent:-{hang:g}em;' if numbers else ''
     return f'<div class="lines" style="{pad}text-align:left;font-family:monospace;line-height:1.6;overflow-wrap:break-word">{"".join(res)}</div>'
+
+# %% ../../nbs/59_look.marks.ipynb #59ab0002
+def line_means(
+    text:str, # A text of n characters
+    x, # A number for each character but the first, shape (n-1,)
+)->list: # One for each line, NaN for a line that has none
+    "The mean of each line"
+    return [float(np.mean(x[max(0,s.start-1):s.stop-1])) if s.stop>1 else math.nan for s in split_lines(text)]
 
 # %% ../../nbs/59_look.marks.ipynb #2c41b4fd
 def scrolling(

@@ -76,6 +76,7 @@ class Memory(View):
         ax.legend()
 
 @patch
+@spell_checked()
 def memory(self:CharLearner|TrainedModel,
     text:str=None, # What to read; the validation part by default
     train=None, # Text, or its codes, to count n-grams on; those of a learner by default
@@ -128,6 +129,7 @@ class LooksBack(View):
             lambda colour: f'{fill(said, 80)}\n{terminal_legend(PARTS, colour)}\n{terminal_text(text, lev, PARTS, colour=colour)}', lambda ax: draw_text(ax, text, lev, PARTS))
 
 @patch
+@spell_checked()
 def looks_back(self:CharLearner|TrainedModel,
     text:str, # Text whose last character is predicted
 )->LooksBack: # A view; `.pull` holds the norms
