@@ -63,7 +63,8 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
     (lambda: char_learner(plain()), 'dls has DataLoader loaders, not streams of characters.*CharDataLoaders.from_corpus'), (lambda: held().evaluate(3), 'codes=3 is neither a text nor codes'),
     (lambda: held().evaluate(__file__), 'is the name of a file'), (lambda: held().evaluate('s'), 'A text of 1 character'),
     (lambda: fresh().find_neurons(text, features={'x':lambda s: [1,2]}), "features: 'x' gives 2 numbers for [0-9,]+ characters"), (lambda: fresh().find_neurons(text, features={'x':lambda s: np.arange(500)}), "'x' gives 500 numbers"),
-    (lambda: fresh().find_neurons(text, features={'x':lambda s: np.full(len(s), np.nan)}), "'x' gives nan for [0-9,]+ of [0-9,]+ characters"), (lambda: fresh().find_neurons(text, features={'x':lambda s: list(s)}), "'x' gives what is no number"),
+    (lambda: fresh().find_neurons(text, features={'x':lambda s: np.full(len(s), np.nan)}), "'x' gives nan for [0-9,]+ of [0-9,]+ characters"),
+    (lambda: fresh().find_neurons(text, features={'x':lambda s: list(s)}), "'x' gives what is no number"),
     (lambda: fresh().find_neurons(text, features={'x':lambda s: 1}), "'x' gives 1, not a number for"), (lambda: fresh().find_neurons(text, features={'x':lambda s: np.ones((len(s),2))}), "'x' gives numbers of shape"),
     (lambda: fresh().loss_by(by={'x':lambda s: ['a']}), "by: 'x' gives 1 name for [0-9,]+ characters"), (lambda: fresh().loss_by(by={'x':lambda s: ['a','b']*150}), "'x' gives 300 names"),
     (lambda: fresh().loss_by(by={'x':lambda s: 3}), "'x' gives 3, not a name for each")]
