@@ -36,7 +36,7 @@ def show_table(
     rows:list # Dictionaries, a row each; texts in them are shown on one line
 ):
     "Display rows as a table in a notebook; elsewhere print the texts of each row one below the other"
-    rows = [{k:visible(v).replace(' ', '·') if isinstance(v,str) else v for k,v in o.items()} for o in rows]
+    rows = [{k:readable(v).replace(' ', '·') if isinstance(v,str) else v for k,v in o.items()} for o in rows]
     if in_notebook():
         from IPython.display import HTML,display                          # not there in an environment without notebooks
         return display(HTML(_table_html(rows)))
@@ -78,7 +78,7 @@ def plot_top_losses(x:TensorChars, y:TensorChars, samples, outs, raws, losses, *
 
 @dispatch
 def tensorboard_log(x:TensorChars, y:TensorChars, samples, outs, writer, step):
-    text = '\n\n'.join(f'    {visible(s[1])}\n    {visible(o[0])}' for s,o in zip(samples, outs))
+    text = '\n\n'.join(f'    {readable(s[1])}\n    {readable(o[0])}' for s,o in zip(samples, outs))
     writer.add_text('targets, and what was predicted in their place', text, step)
 
 @dispatch

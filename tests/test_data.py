@@ -147,3 +147,26 @@ def test_characters_that_unk_stands_for_are_said(capsys):
     assert "'a' is read as '?'" in capsys.readouterr().out
     CharDataLoaders.from_text('she sells bells\n'*50, vocab=vocab, bs=4, seq_len=16)
     assert 'vocabulary' not in capsys.readouterr().out
+def test_what_cannot_be_seen_is_shown(capsys, monkeypatch):
+    "A control character does nothing to the terminal, a mark of direction does not turn the line, half a character is printed; what has a shape stays"
+    import charrnn_fa.data as d
+    odd,want = 'a\0\x1b[31mb\x07\b\bc\x85\u202e\ud83d e\u0301\n','a␀␛[31mb␇␈␈c⟨85⟩⟨202E⟩⟨D83D⟩·e\u0301⏎'
+    dls = CharDataLoaders.from_text(odd*200, bs=2, seq_len=2*len(odd), device='cpu')
+    learn = char_learner(dls, 'gru', n_hid=8, precision='fp32')
+    for show in (lambda: dls.show_batch(max_n=1), lambda: learn.show_results(max_n=1)):
+        for notebook in (False,True):
+            monkeypatch.setattr(d, 'in_notebook', lambda: notebook)
+            monkeypatch.setattr('IPython.display.display', lambda o: print(o.data))
+            with learn.no_bar(): show()
+            out = capsys.readouterr().out
+            out.encode()
+            assert want in out and not {c for c in out if not c.isprintable()}-{'\n'}
+    text = dls.show_batch(max_n=1, show=False)[2][0][0]
+    assert odd in text                                                     # what is returned is the text itself
+    sent = []
+    class Writer:
+        def add_text(self, name, text, step): sent.append(text)
+    x,y,_ = dls.show_batch(show=False)
+    d.tensorboard_log(x, y, [(odd,odd)], [(odd,)], Writer(), 1)
+    sent[0].encode()
+    assert want.replace('·',' ') in sent[0]

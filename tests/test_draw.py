@@ -388,3 +388,34 @@ def test_a_drawing_that_cannot_be_measured(knows_two):
         return float('nan') if len(drawn)%50==0 else len(d)
     unit,more = learn.find_unit(_measure, max_len=60, temperature=1, value=3., tries=2)
     assert len(drawn)==4*128 and np.isfinite(more) and more!=0
+
+line  = np.array([[0,0],[10,0],[10,10]])
+odd = dict(rows=([[ [[0,10,20,30,40],[5,5,5,50,50]] ]], r'shape \(2, 5\).*\(n, 2\).*transpose it'), one=([line, line[:2]], r'shape \(2,\).*this is one drawing: pass a list of drawings'),
+    stroke=(line, 'this is one stroke: pass a list of drawings'), wide=([[np.zeros((4,3))]], r'shape \(4, 3\), and must have \(n, 2\)'), square=([[np.eye(3)]], r'shape \(3, 3\)'),
+    deep=([[[line]]], r'shape \(1, 3, 2\)'), ragged=([[[[0,1,2],[3]]]], 'not an array of numbers'), words=(['a.svg','b.svg'], "'a.svg' is not a drawing"),
+    nothing=(None, 'x=None is neither'), number=(3, 'x=3 is neither'), numbers=([1,2], '1 is not a drawing'))
+
+@pytest.mark.parametrize('name', odd)
+@pytest.mark.parametrize('copies', [0,1])
+def test_strokes_of_another_shape_are_refused(name, copies):
+    "Points were mixed up, or numpy spoke; two points are a line as they stand"
+    x,says = odd[name]
+    with pytest.raises((TypeError,ValueError), match=says): get_drawings(x, copies=copies)
+
+def test_strokes_that_are_taken():
+    assert get_drawings([[[[0,5],[10,5]]]])[0].strokes[0].tolist()==[[3,32],[60,32]]
+    want = get_drawings([[line]])
+    for o in ([[line.T.T.tolist()]], np.array([[line]]), [[line, []]], (o for o in [[line]]), want): assert get_drawings(o, eps=0)==want
+
+def test_a_unit_to_hold_goes_by_number_or_name(knows_two):
+    learn,_ = knows_two
+    top = f"h{learn.model.config['n_layers']}"
+    assert learn.draw(2, seed=1, steer={f'{top}[3]':1.})==learn.draw(2, seed=1, steer={3:1.})==learn.draw(2, seed=1, steer={(top,3):torch.tensor(1.)})
+    for steer,says in (({'c1[3]':1.}, r"'c1\[3\]'.*'"+top+r"\[0\]'"), ({f'{top}[9999]':1.}, 'names unit 9999'), ({'3':1.}, "unit='3' must be such as"), ({1.5:1.}, 'unit=1.5 must be a whole number'),
+        ({3:'a'}, "value='a' must be a number")):
+        with pytest.raises((TypeError,ValueError), match=says): learn.draw(1, steer=steer)
+
+def test_what_an_svg_hides_is_not_drawn(tmp_path):
+    (tmp_path/'h.svg').write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><polyline visibility="hidden" points="9,9 8,8"/><polyline visibility="collapse" points="0,9 8,8"/>'
+        '<g style="visibility:hidden"><polyline points="1,2 3,4"/><polyline visibility="visible" points="5,5 5,9"/></g></svg>')
+    assert [o.tolist() for o in get_drawings(tmp_path/'h.svg')[0].strokes]==[[[32,3],[32,60]]]

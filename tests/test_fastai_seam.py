@@ -19,7 +19,7 @@
 | `WandbCallback` | with `valid_dl=dls.valid`, or `log_preds=False`: by itself it would pick single characters |
 | `TensorBoardCallback` | with `trace_model=False`: a model that carries a state cannot be traced |
 """
-import sys, threading
+import re, sys, threading
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from types import ModuleType,SimpleNamespace
@@ -614,6 +614,20 @@ def test_layouts_and_wrappers_change_nothing(wrap):
     for kw in (dict(), dict(batch=3)): assert a.sample('to be', 60, seed=3, **kw)==b.sample('to be', 60, seed=3, **kw)
     quiet(b, lambda: b.fit(1, 1e-2))
     assert rnn.state is None                               # forgotten after the fit, through the wrapper
+
+@pytest.mark.parametrize('lay', ['bvt','tbv','flat'])
+def test_layouts_are_looked_at_and_predict_as_one(lay, capsys):
+    a,rnn = make(verse, cold=0),make(verse).model
+    b = make(verse, arch=Laid(rnn, lay), n_hid=None, cold=0)
+    assert a.memory(upto=16, places=150).loss==pytest.approx(b.memory(upto=16, places=150).loss, abs=1e-5)
+    assert a.looks_back('to be or not').pull==pytest.approx(b.looks_back('to be or not').pull, abs=1e-6)
+    for p,q in zip(*(o.get_preds(with_decoded=True, with_loss=True) for o in (a,b))): assert p.shape==q.shape and torch.allclose(p, q, atol=1e-5)
+    assert torch.allclose(*(o.get_preds(dl=o.dls.test_dl(['to be or not to be, that is the question'*9]))[0] for o in (a,b)), atol=1e-5)
+    said = []
+    for o in (a,b):
+        o.show_results(max_n=2, shuffle=False)
+        said.append(re.findall(r'predicted  (\S{16})\n', capsys.readouterr().out))
+    assert len(said[0])==2 and said[0]==said[1]
 
 @pytest.mark.parametrize('wrap', ['parallel','compiled'])
 def test_cold_starts_and_hidden_outputs_look_into_wrappers(wrap):

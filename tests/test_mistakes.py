@@ -1,11 +1,14 @@
 "What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
 import copy,json,os,pickle,re,shlex,shutil,signal,tarfile,traceback
 import numpy as np, pytest
+from fastai.data.core import DataLoader,DataLoaders
 from charrnn_fa.everything import *
 from test_cli import in_process
 
 text = 'she sells sea shells by the sea shore.\n'*200
 dls  = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
+def held(): return TrainedModel(fresh().model, dls.vocab, dict(config=None, corpus='a test', split='nanogpt'))
+def plain(): return DataLoaders(DataLoader(list(range(9)), bs=3), DataLoader(list(range(9)), bs=3))
 def fresh(): return char_learner(dls, 'rnn', n_hid=8, precision='fp32')
 small_run = 'train t.txt --run r --epochs 2 --n-hid 8 --bs 4 --seq-len 16 --precision fp32'
 
@@ -20,6 +23,11 @@ misspelt = [('char_learner', lambda: char_learner(dls, n_hdi=3), 'n_hid'), ('cha
     ('from_corpus', lambda: CharDataLoaders.from_corpus(text, batch_size=3), 'bs'), ('from_corpus', lambda: CharDataLoaders.from_corpus(text, splt=.1), 'split'),
     ('from_corpus', lambda: CharDataLoaders.from_corpus(text, encodng='utf-8'), 'encoding'), ('from_text', lambda: CharDataLoaders.from_text(text, bss=3), 'bs'),
     ('from_folder', lambda: CharDataLoaders.from_folder('.', globb='*'), 'glob'), ('get_corpus', lambda: get_corpus(text, newlines='lf'), 'newline'),
+    ('to_html', lambda: fresh().to_html('x.html', promt='a'), 'prompt'), ('to_folder', lambda: fresh().to_folder('x', titel='a'), 'title'),
+    ('to_html', lambda: held().to_html('x.html', dtyp='int8'), 'dtype'), ('to_folder', lambda: held().to_folder('x', txet='a'), 'text'),
+    ('neurons', lambda: fresh().neurons(units='h1[0]'), 'unit'), ('memory', lambda: fresh().memory(lengths=(1,2)), None), ('memorised', lambda: fresh().memorised('she', n=3), None),
+    ('surprise', lambda: held().surprise(text, length=3), 'n'), ('find_neurons', lambda: fresh().find_neurons(feature={}), 'features'), ('loss_by', lambda: fresh().loss_by(bye={}), 'by'),
+    ('gates', lambda: fresh().gates(txt=text), 'text'), ('looks_back', lambda: fresh().looks_back(tekst=text), 'text'), ('steer', lambda: fresh().steer('h1[0]', 1., promt='a'), 'prompt'),
     ('Resume', lambda: Resume('r', evry='5s'), 'every'), ('Resume', lambda: Resume('r', checkpoints=5), None)]
 
 @pytest.mark.parametrize('name,f,meant', misspelt)
@@ -52,7 +60,17 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
     (lambda: Resume('r', same=dict(a=float('nan'))), "same={'a': nan}"), (lambda: Resume('r', same=dict(a=np.arange(3))), 'tolist'),
     (lambda: fresh().sample('she', batch='3'), "batch='3' must be a whole number"), (lambda: fresh().sample('she', batch=2.5), 'batch=2.5 must be a whole number'),
     (lambda: fresh().fit_steps(2, div=float('nan')), 'div=nan'), (lambda: fresh().fit_steps(2, div=-1), 'div=-1'), (lambda: fresh().fit_steps(2, div=0), 'div=0 must be above 0'),
-    (lambda: fresh().fit_steps(2, div_final=0), 'div_final=0 must be above 0'), (lambda: fresh().fit_minutes(0.01, div='x'), "div='x' must be a number")]
+    (lambda: fresh().fit_steps(2, div_final=0), 'div_final=0 must be above 0'), (lambda: fresh().fit_minutes(0.01, div='x'), "div='x' must be a number"),
+    (lambda: fresh().steer('h1[3]', float('nan')), '^value=nan must be a number, not nan$'), (lambda: fresh().surprise(k=-1), '^k=-1 must be at least 0'), (lambda: fresh().surprise(k=1.5), 'k=1.5 must be a whole number'),
+    (lambda: fresh().surprise(n=-5), '^n=-5 must be at least 0'), (lambda: fresh().surprise(text, n=1.5), 'n=1.5 must be a whole number'), (lambda: fresh().loss_by(n='9'), "n='9' must be a whole number"),
+    (lambda: char_learner(plain()), 'dls has DataLoader loaders, not streams of characters.*CharDataLoaders.from_corpus'), (lambda: held().evaluate(3), 'codes=3 is neither a text nor codes'),
+    (lambda: held().evaluate(__file__), 'is the name of a file'), (lambda: held().evaluate('s'), 'A text of 1 character'),
+    (lambda: fresh().find_neurons(text, features={'x':lambda s: [1,2]}), "features: 'x' gives 2 numbers for [0-9,]+ characters"), (lambda: fresh().find_neurons(text, features={'x':lambda s: np.arange(500)}), "'x' gives 500 numbers"),
+    (lambda: fresh().find_neurons(text, features={'x':lambda s: np.full(len(s), np.nan)}), "'x' gives nan for [0-9,]+ of [0-9,]+ characters"),
+    (lambda: fresh().find_neurons(text, features={'x':lambda s: list(s)}), "'x' gives what is no number"),
+    (lambda: fresh().find_neurons(text, features={'x':lambda s: 1}), "'x' gives 1, not a number for"), (lambda: fresh().find_neurons(text, features={'x':lambda s: np.ones((len(s),2))}), "'x' gives numbers of shape"),
+    (lambda: fresh().loss_by(by={'x':lambda s: ['a']}), "by: 'x' gives 1 name for [0-9,]+ characters"), (lambda: fresh().loss_by(by={'x':lambda s: ['a','b']*150}), "'x' gives 300 names"),
+    (lambda: fresh().loss_by(by={'x':lambda s: 3}), "'x' gives 3, not a name for each")]
 
 @pytest.mark.parametrize('f,says', wrong)
 def test_a_wrong_value_is_said_in_words(f, says):
@@ -206,6 +224,23 @@ def test_whole_numbers_of_any_type():
     assert len(learn.recorder.losses)==len(learn.dls.train)
     assert learn.sample('she', 20, seed=1, top_k=2.0)==learn.sample('she', 20, seed=1, top_k=2)
     assert len({str(learn.sample('she', 20, seed=o)) for o in (5, 2**64+5, 2**200+5)})==1        # torch's generator knows 2**64 seeds
+
+def test_a_trained_model_evaluates_a_text():
+    tm = held()
+    assert tm.evaluate(text[:300]).nats==tm.evaluate(dls.vocab.encode(text[:300])).nats and tm.evaluate(text[:300]).split=='text'
+
+def test_parts_have_two_spellings():
+    learn = fresh()
+    assert learn.evaluate('validation')==learn.evaluate('valid')==learn.evaluate() and learn.evaluate('training')==learn.evaluate('train')==learn.evaluate(0)
+
+def test_what_is_left_out_of_a_view_is_said():
+    learn = char_learner(CharDataLoaders.from_text(text*4, bs=4, seq_len=16, device='cpu'), 'gru', n_hid=8, precision='fp32')
+    rare = {'rare & <b>':lambda s: [int(i<9) for i in range(len(s))], 'usual':lambda s: [c=='s' for c in s]}
+    v = learn.find_neurons(features=rare)
+    assert re.search(r'Left out, since fewer than 50\s+characters\s+differ\s+from\s+all\s+others:\s+rare\s+&\s+<b>', str(v)) and 'usual' not in str(v).split('Left out')[1]
+    assert 'rare &amp; &lt;b&gt;' in v.html and '<b>' not in v.html.split('Left out')[1].split('</div>')[0] and 'Left out' not in str(learn.find_neurons())
+    v = learn.loss_by(by={'one':lambda s: ['a']*len(s), 'two':lambda s: np.array(list('ab'*len(s)))[:len(s)]})
+    assert 'two' in v.tables and re.search(r'Left out, since all\s+characters\s+have\s+one\s+name:\s+one', str(v)) and 'Left out' not in str(learn.loss_by())
 
 def test_what_is_no_text_is_not_evaluated(tmp_path):
     text  = 'she sells sea shells. '*40

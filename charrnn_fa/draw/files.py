@@ -35,6 +35,16 @@ def simplify(
     return p[keep]
 
 # %% ../../nbs/76_draw.files.ipynb #168410c6
+def _points(stroke):
+    "A stroke as an array of points, shape (n, 2); a ValueError for another shape"
+    try: p = np.asarray(stroke, float)
+    except (ValueError,TypeError) as e: raise ValueError(f'{stroke!r:.60} is not an array of numbers, so it is no stroke ({e})') from None
+    if not p.size: return p.reshape(0, 2)
+    if p.ndim==2 and p.shape[1]==2: return p
+    hint = 'this is one stroke: pass a list of drawings, each a list of strokes' if p.ndim==0 else 'this is one drawing: pass a list of drawings' if p.ndim==1 else ''
+    if p.ndim==2 and len(p)==2: hint = 'transpose it'
+    raise ValueError(f'A stroke has shape {p.shape}, and must have (n, 2)'+(f': {hint}' if hint else ', x and y of each point'))
+
 def snap(
     strokes, # Arrays of numbers, shape (n, 2) each
     grid:int=64, # Width of the sheet
@@ -42,7 +52,7 @@ def snap(
     eps:float=.7, # As `simplify` takes it, in pixels of the grid; 0 keeps every point
 )->list: # Arrays of integers
     "Scale a drawing so that it fills the sheet, centre it, simplify it, and move its points to whole numbers"
-    ps = [np.asarray(o, float).reshape(-1, 2) for o in strokes if len(o)]
+    ps = [o for o in map(_points, strokes) if len(o)]
     if not ps: return []
     lo,hi = np.concatenate(ps).min(0),np.concatenate(ps).max(0)
     if not np.isfinite([lo,hi]).all(): raise ValueError('A stroke has a point that is not finite')
@@ -93,7 +103,7 @@ def _svg(fn):
     except ImportError: raise ImportError('Reading SVG takes svgelements: pip install svgelements') from None
     res = []
     for o in se.SVG.parse(str(fn)).elements():
-        if not isinstance(o,se.Shape): continue
+        if not isinstance(o,se.Shape) or o.values.get('visibility') in ('hidden','collapse'): continue
         for sub in se.Path(o).as_subpaths():
             pts = []
             for seg in se.Path(sub):
@@ -115,9 +125,17 @@ def varied(
     return [np.asarray(s)[m]*k for s,m in zip(strokes, keep)]
 
 # %% ../../nbs/76_draw.files.ipynb #707b6003
+def _given(o):
+    "Strokes of one drawing, as it was given in a list"
+    o = getattr(o, 'strokes', o)
+    if isinstance(o,(str,os.PathLike)) or not is_iter(o): raise TypeError(f'{o!r:.80} is not a drawing: pass a list of drawings, lists of strokes, or the name of one file or folder')
+    return [_points(s) for s in o]
+
 def _read_drawings(x, n, recognized):
     "Raw strokes of what `get_drawings` takes"
-    if not isinstance(x,(str,os.PathLike)): return list(x)[:n]
+    if not isinstance(x,(str,os.PathLike)):
+        if not is_iter(x): raise TypeError(f'{x=!r:.80} is neither a file nor a list of drawings')
+        return [_given(o) for o in list(x)[:n]]
     s = os.path.expanduser(str(x))
     if s.startswith(('http://','https://')): s = str(url_file(s))
     fs = sorted(o for o in Path(s).glob('**/*') if o.name.lower().endswith(('.svg','.ndjson','.ndjson.gz'))) if Path(s).is_dir() else [Path(s)]
@@ -146,6 +164,5 @@ def get_drawings(
 )->Drawings: # Drawings on the grid; a drawing without a stroke is left out
     "Drawings from files or arrays"
     raw,rng = _read_drawings(x, n, recognized),np.random.default_rng(seed)
-    raw = [getattr(o, 'strokes', o) for o in raw]
     more = [varied(o, rng) for _ in range(copies) for o in raw]
     return draw_grid([s for s in (snap(o, eps=eps) for o in [*raw,*more]) if s])

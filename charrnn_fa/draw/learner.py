@@ -6,8 +6,9 @@
 __all__ = ['draw_with']
 
 # %% ../../nbs/80_draw.learner.ipynb #49140296
-import contextlib,os,numpy as np,torch
+import contextlib,math,os,numpy as np,torch
 from fastcore.all import *
+from ..core import *
 from ..text.vocab import *
 from ..data import *
 from ..models import *
@@ -15,6 +16,7 @@ from ..counted import *
 from ..train.learner import *
 from ..use.sampling import *
 from ..keep.trained import *
+from ..look.neurons import unit_name
 from .strokes import *
 from .show import *
 
@@ -56,7 +58,7 @@ def draw_with(
     temperature:float=.5, # 1 draws as the network has learned to, lower ones more carefully, 0 always the likeliest line
     seed:int=None, # The same seed gives the same drawings
     max_len:int=2000, # Characters after which an unfinished drawing is left as it is
-    steer:dict=None, # Values to hold hidden units of the top layer at, by number; by themselves they lie between -1 and 1
+    steer:dict=None, # Values to hold hidden units of the top layer at, by number or as `'h1[3]'`; by themselves they lie between -1 and 1
     **kwargs
 )->Drawings: # A list of `Drawing`
     "Drawings by a network"
@@ -110,9 +112,18 @@ def _steerable(model):
     if not isinstance(cell,CharRNN): raise ValueError(f'Units of a CharRNN can be held, alone or beside counts, and {type(cell).__name__} is none')
     return cell
 
+def _number(unit, top):
+    "The number of a unit of the last layer, given so, or named as `steer` names it"
+    if not isinstance(unit,(str,tuple)): return checked_number(unit, 'unit', -math.inf, whole=True)
+    state,i = unit_name(unit)
+    if state!=top: raise ValueError(f"steer holds hidden units of the last layer, not {unit!r}: name them '{top}[0]' and so on, or by number")
+    return i
+
 def _held_at(model, steer, n):
     "Which units of `n` rows are held, and at what: (n, n_hid) each"
-    n_hid = _steerable(model).config['n_hid']
+    cfg = _steerable(model).config
+    vals = {k:v.item() if isinstance(v,torch.Tensor) else v for k,v in steer.items()}
+    n_hid,steer = cfg['n_hid'],{_number(k, f"h{cfg['n_layers']}"):checked_number(v, 'value', -math.inf) for k,v in vals.items()}
     bad = [k for k in steer if not 0<=k<n_hid]
     if bad: raise ValueError(f"steer={steer} names unit {bad[0]}, but the units are 0 to {n_hid-1}")
     on,to = torch.zeros(n, n_hid, dtype=torch.bool),torch.zeros(n, n_hid)

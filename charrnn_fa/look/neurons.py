@@ -121,6 +121,7 @@ class Neurons(View):
 
 # %% ../../nbs/62_look.neurons.ipynb #b86a5731
 @patch
+@spell_checked()
 def neurons(self:CharLearner|TrainedModel,
     text:str=None, # What to read; the beginning of the validation part by default
     unit=None, # The unit to begin with, such as `'h1[37]'`
@@ -149,6 +150,7 @@ class Gates(View):
         ax.legend()
 
 @patch
+@spell_checked()
 def gates(self:CharLearner|TrainedModel,
     text:str=None, # What to read; the beginning of the validation part by default
     n:int=2000, # Characters of it at most
@@ -206,6 +208,7 @@ def _hold(model, state, i, value):
 
 # %% ../../nbs/62_look.neurons.ipynb #9f9ecf6b
 @patch
+@spell_checked()
 def steer(self:CharLearner|TrainedModel,
     unit, # The unit to hold, such as `'c1[37]'`
     value:float, # What to hold it at

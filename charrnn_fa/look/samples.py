@@ -238,6 +238,7 @@ class Marked(View):
             lambda colour: f'{fill(said, 80)}\n{terminal_text(text, lev, COPIED, colour=colour)}', lambda ax: draw_text(ax, text, lev, COPIED))
 
 @patch
+@spell_checked()
 def memorised(self:CharLearner|TrainedModel,
     sample:str, # Text to look at
     source=None, # The training text, or a `CharStream`; the training part of a learner by default
@@ -246,5 +247,4 @@ def memorised(self:CharLearner|TrainedModel,
     "A sample with what stands word for word in the training text marked"
     codes = nested_attr(self, 'dls.train.codes')
     if source is None and codes is None: raise ValueError('A trained model has no training text with it: pass it as source=')
-    source = ifnone(source, CharStream(codes, self.vocab))
-    return Marked(str(sample), _memorised(sample, source, run))
+    return Marked(str(sample), _memorised(sample, ifnone(source, CharStream(codes, self.vocab)), run))

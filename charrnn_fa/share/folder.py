@@ -52,6 +52,7 @@ def _folder(path, tm, title, page):
 
 # %% ../../nbs/83_share.folder.ipynb #8cec7859
 @patch
+@spell_checked()
 @delegates(page_html, but=['tm'])
 def to_folder(self:TrainedModel,
     path, # Folder to write into; it is made

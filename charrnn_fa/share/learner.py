@@ -56,6 +56,7 @@ def _measured(learn, tm):
 
 # %% ../../nbs/84_share.learner.ipynb #e52d4d6e
 @patch
+@spell_checked()
 @delegates(page_html, but=['tm'])
 def to_html(self:CharLearner,
     fn, # File to write
@@ -68,6 +69,7 @@ def to_html(self:CharLearner,
 
 # %% ../../nbs/84_share.learner.ipynb #170ac6a0
 @patch
+@spell_checked()
 @delegates(page_html, but=['tm'])
 def to_folder(self:CharLearner,
     path, # Folder to write into; it is made

@@ -202,6 +202,7 @@ def _check_own(p):
 
 # %% ../../nbs/82_share.page.ipynb #12d46113
 @patch
+@spell_checked()
 @delegates(page_html, but=['tm'])
 def to_html(self:TrainedModel,
     fn, # File to write

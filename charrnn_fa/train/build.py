@@ -109,6 +109,7 @@ def char_learner(
 )->CharLearner:
     "A learner for `dls`; sizes that are not given are chosen and said"
     if not hasattr(dls,'train'): raise TypeError(f'dls is a {type(dls).__name__}, not loaders: make them with CharDataLoaders.from_corpus(...)')
+    if not hasattr(dls.train,'codes'): raise TypeError(f'dls has {type(dls.train).__name__} loaders, not streams of characters: make them with CharDataLoaders.from_corpus(...)')
     if old_counts and (isinstance(arch,(str,nn.Module)) or not 0<old_counts<1):
         raise ValueError(f'old_counts={old_counts} is the weight, above 0 and below 1, that the counts of a trained model keep: pass one, `load_trained(file)`, in place of {arch!r:.30}')
     sizes = dict(n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init)

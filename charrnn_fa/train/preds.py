@@ -11,6 +11,7 @@ from fastcore.all import *
 from fastai.basics import *
 from ..core import *
 from ..models import *
+from .shapes import *
 from .loss import *
 from .bar import *
 from .trial import *
@@ -53,6 +54,12 @@ def validate(self:CharLearner, ds_idx=1, dl=None, cbs=None):
         return self.recorder.log
 
 # %% ../../nbs/19b_train.preds.ipynb #1218ba3f
+class _InRows(Callback):
+    "Before predictions are gathered: from the layout in which `CharLoss` has read them to the first of the table"
+    def after_loss(self):
+        lay = layout_of(self.pred.shape, *self.x.shape) if isinstance(self.learn.loss_func,CharLoss) and self.x.dim()==2 else None
+        if lay: self.learn.pred = as_rows(self.pred, lay[0], self.x.shape)
+
 @patch
 @delegates(Learner.get_preds)
 def get_preds(self:CharLearner, ds_idx=1, dl=None, inner=False, **kwargs):
@@ -62,6 +69,7 @@ def get_preds(self:CharLearner, ds_idx=1, dl=None, inner=False, **kwargs):
         whole,numbers = picked
         res = self.get_preds(dl=whole, inner=inner, **{**kwargs, 'reorder':True})
         return nested_reorder(res, tensor(numbers))
+    kwargs['cbs'] = L(kwargs.get('cbs'))+[_InRows()]
     if self.under_way!=threading.get_ident():
         with _alone(self): return Learner.get_preds(self, ds_idx, dl, inner=inner, **kwargs)
     with aside(self): return Learner.get_preds(self, ds_idx, dl, inner=True, **kwargs)
