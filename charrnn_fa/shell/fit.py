@@ -116,7 +116,7 @@ def _restarted(a, dls, tree):
     return model,dict(counts=model.tables.order if isinstance(model,Counted) else None),start
 
 # %% ../../nbs/86_shell.fit.ipynb #c7c6120e
-def _every(a): return int(a.every) if str(a.every).isdigit() else a.every
+def _every(a): return int(a.every) if str(a.every).isdecimal() else a.every
 
 def reading(
     a:AttrDict # Options of a command
