@@ -143,7 +143,7 @@ def plot(self:View,
     if self.title: ax.set_title(self.title, loc='left', fontsize=10)
     return ax
 
-# %% ../../nbs/60_look.render.ipynb #2c8d55aa
+# %% ../../nbs/60_look.render.ipynb #2c8d0000
 _head = ('<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
     '<meta name="color-scheme" content="light dark"><title>')
 
@@ -153,6 +153,7 @@ def page(self:View)->str: # A whole HTML file
     return (f'{_head}{_html.escape(readable(self.title or "view"))}</title></head>'
         f'<body style="max-width:60rem;margin:1rem auto;padding:0 .5rem">{self._repr_html_()}</body></html>\n')
 
+# %% ../../nbs/60_look.render.ipynb #2c8d55aa
 @patch
 def save(self:View,
     path # File to write, whose ending says as what: `.html`, `.txt`, or a picture as `.png`, `.svg`, `.pdf`
