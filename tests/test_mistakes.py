@@ -1,5 +1,6 @@
 "What a newcomer gets wrong, in a notebook and in a shell, and what is said to it"
-import copy,json,os,pickle,re,shlex,shutil,signal,tarfile,traceback
+import copy,json,os,pickle,re,shlex,shutil,signal,tarfile,tempfile,traceback
+from pathlib import Path
 import numpy as np, pytest
 from fastai.data.core import DataLoader,DataLoaders
 from charrnn_fa.everything import *
@@ -57,6 +58,8 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
     (lambda: fresh().fit_one_cycle(1, -.01), 'learning rate comes to -0'), (lambda: fresh().fit_one_cycle(1, float('nan')), 'learning rate comes to nan'),
     (lambda: fresh().fine_tune(1, -.01), 'learning rate comes to -0'), (lambda: fresh().fit_flat_cos(1, -.01), 'learning rate comes to -0'), (lambda: compare_run('runs/a', 'runs/b'), r"model='runs/b' is not a module; for several runs use compare_models\({'a':load_run"),
     (lambda: fresh().steer('h1[3]', float('nan')), 'value=nan must be'), (lambda: fresh().surprise(['a','b']), 'is not a text'),
+    (lambda: Resume('r', same='x'), "same='x' must be a dictionary"), (lambda: Resume('r', same=[1]), r'same=\[1\] must be'), (lambda: Resume('r', info=[1]), r'info=\[1\] must be a dictionary'),
+    (lambda: Resume('r', same=dict(p=Path('x'))), r'same/p.*Path'), (lambda: Resume('r', info=dict(a=dict(p=Path('x')))), r'info/a/p.*Path'),
     (lambda: Resume('r', same=dict(a=float('nan'))), "same={'a': nan}"), (lambda: Resume('r', same=dict(a=np.arange(3))), 'tolist'),
     (lambda: fresh().sample('she', batch='3'), "batch='3' must be a whole number"), (lambda: fresh().sample('she', batch=2.5), 'batch=2.5 must be a whole number'),
     (lambda: fresh().fit_steps(2, div=float('nan')), 'div=nan'), (lambda: fresh().fit_steps(2, div=-1), 'div=-1'), (lambda: fresh().fit_steps(2, div=0), 'div=0 must be above 0'),
@@ -519,6 +522,55 @@ def test_no_name_is_no_text(name, capsys, monkeypatch, tmp_path):
         assert cli.main(args)==2 and 'is empty' in capsys.readouterr().err, args
     assert [o.name for o in tmp_path.iterdir()]==['t.txt']
 
+@pytest.mark.parametrize('args', ['train t.txt --run {}','sample {}','runs {}','html {} m.html','html r {}/m.html','html r {}'])
+@pytest.mark.parametrize('where', ['dang','dang/r'])
+def test_a_link_to_nothing(args, where, capsys, monkeypatch, tmp_path):
+    trained(tmp_path, capsys, monkeypatch)
+    (tmp_path/'dang').symlink_to('gone/away')
+    rc,out,err = in_process(args.format(where), capsys, monkeypatch, tmp_path)
+    assert rc==2 and 'dang is a link to gone/away, which is not there' in err and 'live-' not in err, err
+
+@pytest.mark.parametrize('room', [True,False])
+def test_a_run_that_takes_no_model(room, capsys, monkeypatch, tmp_path):
+    "The weights are kept elsewhere, if that has room, and the figures are printed"
+    put,save = DirStore.put,CharLearner.save_trained
+    def full_put(self, name, data):
+        if name==MODEL_FILE: raise StoreError(f'Cannot write {self.path/name}: No space left on device', full=True)
+        return put(self, name, data)
+    def full_save(self, fn, **info): raise OSError(28, 'No space left on device', str(fn))
+    (tmp_path/'t.txt').write_text(text)
+    (tmp_path/'tmp').mkdir()
+    with monkeypatch.context() as m:
+        m.setattr(DirStore, 'put', full_put)
+        m.setattr(tempfile, 'tempdir', str(tmp_path/'tmp'))
+        if not room: m.setattr(CharLearner, 'save_trained', full_save)
+        rc,out,err = in_process(small_run, capsys, m, tmp_path)
+    assert rc==2 and 'Cannot write r/model.safetensors: No space left' in err and 'accuracy' in err and 'Saved in' not in err, err
+    found = [*(tmp_path/'tmp').rglob('*')]
+    if not room:
+        assert not found and 'the model is lost' in err, err
+        return
+    fn = found[-1]
+    assert str(fn) in err and 'Make room' in err and load_trained(fn).info['run_steps']==load_run(tmp_path/'r').info['step'], err
+    assert in_process(f'sample {fn.parent}', capsys, monkeypatch, tmp_path)[0]==0
+
+def test_a_place_that_is_no_folder(capsys, monkeypatch, tmp_path):
+    trained(tmp_path, capsys, monkeypatch)
+    for to in ('t.txt/x.html','t.txt/d/x.html','t.txt/d'):
+        rc,out,err = in_process(f'html r {to}', capsys, monkeypatch, tmp_path)
+        assert rc==2 and 't.txt is not a folder' in err and 'Errno' not in err, err
+
+def test_every_is_a_plain_number(capsys, monkeypatch, tmp_path):
+    (tmp_path/'t.txt').write_text(text)
+    rc,out,err = in_process(f'{small_run} --every ²', capsys, monkeypatch, tmp_path)
+    assert rc==2 and "must be a time such as '60s'" in err, err
+
+def test_a_file_from_the_future_has_no_age(capsys, monkeypatch, tmp_path):
+    "Where the clock was put back, or is another one's"
+    trained(tmp_path, capsys, monkeypatch)
+    for p in (tmp_path/'r').glob('ck*'): os.utime(p, (4e9,4e9))
+    assert all(o['age']==0 for o in run_table(tmp_path/'r')) and not re.search(r'-\d+ s', in_process('runs r', capsys, monkeypatch, tmp_path)[1])
+
 @pytest.mark.parametrize('cmd', ['sample','evaluate','look','runs','doctor'])
 def test_a_file_where_a_run_belongs(cmd, capsys, monkeypatch, tmp_path):
     "It is said what the file is, and what to give; what is advised works"
@@ -573,6 +625,40 @@ def test_the_folder_of_another_run_is_no_place_for_a_page(capsys, monkeypatch, t
     rc,out,err = in_process('html r other', capsys, monkeypatch, tmp_path)
     assert rc==2 and 'other is a run of its own' in err and {o.name:o.read_bytes() for o in (tmp_path/'other').iterdir()}==had, err
     assert in_process('html r r', capsys, monkeypatch, tmp_path)[0]==0 and (tmp_path/'r/index.html').exists()
+
+def test_a_view_takes_the_place_of_a_view_alone(capsys, monkeypatch, tmp_path):
+    "Not of the text that is read, nor of the run's own, nor of anything else, which is said before the work"
+    trained(tmp_path, capsys, monkeypatch)
+    mine = {'keep.txt':'she sells\n', 'page.html':'<!doctype html><html lang="en"><p>mine', 'plot.png':'mine'}
+    for nm,o in mine.items(): (tmp_path/nm).write_text(o)
+    os.link(tmp_path/'keep.txt', tmp_path/'same.txt')
+    for to,says in (('keep.txt','is the text to look at'),('same.txt','is the text to look at'),('t.txt','is there already'),('page.html','is there already'),
+        ('plot.png','is there already'),('v.doc','must end in .html'),('r','must end in'),('nowhere.','must end in')):
+        rc,out,err = in_process(f'look r keep.txt --html {to}', capsys, monkeypatch, tmp_path)
+        assert rc==2 and says in err and not out, err
+    assert (tmp_path/'t.txt').read_text()==text and all((tmp_path/nm).read_text()==o for nm,o in mine.items())
+    for to in ('v.html','v.html','v.svg','v.svg','v.txt'): assert in_process(f'look r keep.txt --html {to}', capsys, monkeypatch, tmp_path)[0]==0
+    assert in_process('look r keep.txt --html v.txt', capsys, monkeypatch, tmp_path)[0]==2             # a text does not say whose it is
+
+def test_a_lone_model_is_not_replaced(capsys, monkeypatch, tmp_path):
+    "A `model.safetensors` of other weights that has checkpoints or no page beside it: it might be the only one"
+    trained(tmp_path, capsys, monkeypatch)
+    other = fresh()
+    for d in ('lone','site'): (tmp_path/d).mkdir()
+    fn = other.save_trained(tmp_path/'lone/model.safetensors')
+    shutil.copytree(tmp_path/'r', tmp_path/'r2')
+    had = {p:p.read_bytes() for p in (fn,tmp_path/'r2/model.safetensors')}
+    rc,out,err = in_process('html r lone', capsys, monkeypatch, tmp_path)
+    assert rc==2 and 'lone/model.safetensors' in err and 'other weights' in err and os.listdir(tmp_path/'lone')==['model.safetensors'], err
+    for to in ('lone','r2'):
+        for o in (load_run(tmp_path/'r'),) if to=='lone' else (other,load_trained(fn)): pytest.raises(ValueError, o.to_folder, tmp_path/to).match('other weights')
+    assert all(p.read_bytes()==b for p,b in had.items()) and not (tmp_path/'r2/index.html').exists()
+    load_trained(fn).to_folder(tmp_path/'lone')                                    # its own page goes beside it
+    other.to_folder(tmp_path/'site')
+    assert in_process('html r site', capsys, monkeypatch, tmp_path)[0]==0          # what was made here is made anew
+    fn.write_bytes(b'somebody else')
+    (tmp_path/'lone/index.html').unlink()
+    pytest.raises(ValueError, other.to_folder, tmp_path/'lone').match('other weights')
 
 said_in = [('She said naïve things about the café.\n','latin-1','cp1252'), ('sea shells by the sea shore, naïve\n','latin-1','cp1252'), ('the café is open\n','cp1252','cp1252'),
     ('“café”\n','cp1252','cp1252'), ('naïve ','latin-1','cp1252'), ('Fährt der Zug über München, fragte Jürgen?\n','iso-8859-15','cp1252'),

@@ -322,6 +322,13 @@ def test_a_full_disk_is_named(tmp_path):
     with pytest.raises(OSError, match='a.html'):
         with whole_file(tmp_path/'a.html') as f: raise OSError(28, 'No space left on device')
 
+def test_a_file_that_cannot_be_made_is_named(tmp_path, monkeypatch):
+    "Not the temporary one beside it"
+    def no_open(p, *args): raise OSError(30, 'Read-only file system', p)
+    monkeypatch.setattr(os, 'open', no_open)
+    with pytest.raises(OSError) as e: write_bytes(tmp_path/'a.html', b'page')
+    assert e.value.filename==str(tmp_path/'a.html')
+
 def test_a_name_of_many_bytes(tmp_path):
     "As long as the system allows, in characters of three bytes; where it does not, the error names the file, not the one beside it"
     fn = tmp_path/f"{'語'*83}.html"
@@ -679,3 +686,12 @@ def test_a_file_in_the_home_folder(tmp_path, monkeypatch):
     (tmp_path/'texts'/'a.txt').write_text('she sells sea shells. '*40)
     for dls in (CharDataLoaders.from_file('~/texts/a.txt', device='cpu'),CharDataLoaders.from_folder('~/texts', device='cpu')): assert len(dls.vocab)==7
     with pytest.raises(ValueError, match='is the name of a file'): CharDataLoaders.from_text('~/texts/a.txt')
+
+def test_a_fit_of_no_epochs_keeps_nothing(tmp_path):
+    "The right fit comes afterwards; a run that is there stays as it is"
+    quiet(fit, make(), Resume(tmp_path), fit='plain', n=0)
+    assert not os.listdir(tmp_path)
+    quiet(fit, make(), Resume(tmp_path), fit='plain', n=1)
+    had = {p.name:p.read_bytes() for p in tmp_path.iterdir()}
+    quiet(fit, make(), Resume(tmp_path), fit='plain', n=0)
+    assert had and {p.name:p.read_bytes() for p in tmp_path.iterdir()}==had

@@ -42,7 +42,7 @@ class PickUp(FitGuard):
             if o not in _forced: raise ValueError(f'force={o!r} is not something that can differ: it takes {", ".join(_forced)}')
         if more!='next' and not (isinstance(more,int) and more>=0): raise ValueError(f"more={more!r} must be how often to make the run longer, 1 say, or 'next'")
         if anew and more: raise ValueError(f"{self.words['both']}: choose one of them")
-        self.where,self.force,self.same,self.anew,self.more = store,L(force),checked_facts(same or {}),anew,more
+        self.where,self.force,self.same,self.anew,self.more = store,L(force),checked_facts(packable(same or {}, 'same')),anew,more
         self.fresh()
 
     def fresh(self):

@@ -47,7 +47,7 @@ class Resume(PickUp):
         if not hasattr(keep,'__index__'): raise TypeError(f'keep={keep!r} must be a whole number of checkpoints')
         if keep<1: raise ValueError(f'keep={keep} must be at least 1')
         super().__init__(store, force, same, anew, more)
-        self.keep,self.want_best,self.info = keep,best,info or {}
+        self.keep,self.want_best,self.info = keep,best,packable(info or {}, 'info')
         clash = sorted({*MODEL_KEYS,*FIT_KEYS,*RUN_KEYS} & set(self.info))
         if clash: raise ValueError(f'info={clash} are names of what each checkpoint holds: choose others')
         self.every = Every(every)
@@ -79,7 +79,7 @@ def acquire(self:Resume, learn):
 # %% ../../nbs/35_keep.resume.ipynb #187380fc
 @patch
 def before_fit(self:Resume):
-    if not self.ready or hasattr(self.learn,'lr_finder'): return
+    if not self.ready or hasattr(self.learn,'lr_finder') or not self.learn.n_epoch: return        # nothing to train is nothing to keep
     self.pick_up()
     if self.tree is None: say(f'Checkpoints go to {self.store} every {self.every}: a kill costs no more than that, and the time to write one')
     self.writer.best = self.best_name

@@ -133,7 +133,7 @@ def run_table(
     store,res = open_store(store),[]
     for e in checkpoints(store):
         step,phase = step_and_phase(e.name)
-        d = dict(name=e.name, step=step, mb=e.size/1e6, age=time.time()-e.created, phase=('within an epoch','end of an epoch','finished')[phase])
+        d = dict(name=e.name, step=step, mb=e.size/1e6, age=max(0., time.time()-e.created), phase=('within an epoch','end of an epoch','finished')[phase])
         if verify:
             try: tree = whole_checkpoint(from_bytes(store.get(e)))
             except (CheckpointError,StoreError) as ex: d.update(sound=False, why=str(ex), valid=None)

@@ -76,10 +76,16 @@ class DirStore:
     def list(self)->list: # `Entry`s by name
         "What is in the folder; files that start with a dot are not"
         try: ps = sorted(p for p in self.path.iterdir() if not p.name.startswith('.'))
-        except FileNotFoundError: return []
+        except FileNotFoundError: return self._nothing()
         except NotADirectoryError as e: raise StoreError(f'{self.path} is a file, and a run needs a folder of its own: name another', **_why(e)) from e
         except OSError as e: self._fail(e, f'Cannot list {self.path}')
         return [o for o in map(self._entry, ps) if o]
+
+    def _nothing(self):
+        "What is in a folder that is not there; a StoreError if it cannot be made either"
+        try: check_folder(self.path)
+        except NotADirectoryError as e: raise StoreError(str(e), permanent=True) from e
+        return []
 
     def get(self,
         entry # An `Entry` or a name

@@ -77,4 +77,5 @@ def to_folder(self:CharLearner,
 )->Path: # The folder
     "Write index.html, model.safetensors and README.md: what GitHub Pages or a static Space serves as it is"
     check_place(path, page=False)
+    check_weights(path, self.model)
     return _measured(self, _of_learner(self)).to_folder(path, **kwargs)

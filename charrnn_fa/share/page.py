@@ -190,6 +190,7 @@ def check_place(
     if not str(to).strip(): raise ValueError('The name of the file to write is empty: give one that ends in .html, or a folder')
     if page and p.is_dir(): raise ValueError(f"{to} is a folder: name a file in it, such as {p/'model.html'}")
     if not page and p.exists() and not p.is_dir(): raise ValueError(f'{to} is a file: name a folder, or a page that ends in .html')
+    check_folder(p.parent if page else p)
     if not page: _check_own(p)
 
 _marks = {'index.html':b'id="weights"', 'README.md':b'tags: [charrnn_fa'}      # what is in those that are written here

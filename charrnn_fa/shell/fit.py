@@ -36,6 +36,7 @@ from ..doctor.checks import *
 from .read import *
 from .words import *
 from .diverge import *
+from .judge import *
 
 # %% ../../nbs/86_shell.fit.ipynb #9cf69d18
 class PlainLog(Callback):
@@ -115,7 +116,7 @@ def _restarted(a, dls, tree):
     return model,dict(counts=model.tables.order if isinstance(model,Counted) else None),start
 
 # %% ../../nbs/86_shell.fit.ipynb #c7c6120e
-def _every(a): return int(a.every) if str(a.every).isdigit() else a.every
+def _every(a): return int(a.every) if str(a.every).isdecimal() else a.every
 
 def reading(
     a:AttrDict # Options of a command
@@ -160,7 +161,7 @@ def train_run(
             with learn.launched(): late = _fit(a, learn, cb)
             res = {**_facts(a, learn, cb, time.perf_counter()-began), **cb.info}
             if cb.stopped: res.update(valid_nats=None, valid_bpc=None)
-            return res if cb.stopped or rank_distrib() else _judge(a, learn, cb, res, late)
+            return res if cb.stopped or rank_distrib() else judge(a, learn, cb, res, late)
 
 def _facts(a, learn, cb, secs):
     "What is known of a fit without the validation part"
@@ -168,36 +169,6 @@ def _facts(a, learn, cb, secs):
     return dict(steps=steps, resumed_at=cb.began_at, segment=cb.segment, train_seconds=secs, processes=n,
         chars_per_second=(steps-cb.began_at)*n*x.bs*x.seq_len/secs, n_params=n_params(learn.model), precision=learn.precision, corpus=learn.dls.corpus_name,
         lr=learn.lr, bs=x.bs, seq_len=x.seq_len, seed=a.seed, stopped=cb.stopped, diverged=bool(cb.diverged), run=str(a.run))
-
-# %% ../../nbs/86_shell.fit.ipynb #9bea50e6
-def _judge(a, learn, cb, res, late=False):
-    "Evaluate, unless it is `late` for that, save the model, and say how good it is and what to do with it"
-    if res['diverged']: return {**keep_sound(a.run, learn, cb, res), 'valid_nats':None, 'valid_bpc':None}
-    best,run = cb.take_best(learn),as_typed(a.run)            # `Resume` has said so
-    res.update(best_step=step_and_phase(best)[0] if best else None)
-    try:
-        if late: raise KeyboardInterrupt
-        said = _measured(learn, res)
-    except KeyboardInterrupt:
-        cb.save_model(learn, train=res)
-        print(f'The training is finished, and its model is saved in {a.run}; only its evaluation was broken off: charrnn evaluate {run}', file=sys.stderr)
-        raise
-    cb.save_model(learn, train=res)
-    print(*said, f'Saved in {a.run}. Try: charrnn sample {run}', sep='\n', file=sys.stderr)
-    return res
-
-def _measured(learn, res):
-    "Evaluate, add the figures to `res`, and return what is to be said of them"
-    ev = learn.evaluate()
-    res.update(valid_nats=ev.nats, valid_bpc=ev.bits, cell_nats=ev.get('cell_nats', ev.nats), accuracy=ev.accuracy, split=ev.split)
-    return [ev,verdict(learn.dls, ev.nats),*_learnt(learn)]
-
-def _learnt(learn):
-    "What a fine-tuned model has learnt, and forgotten of its old text if that can be read"
-    if (was := learn.trained_from) is None: return []
-    try: old = text_of_run(was.info, was.vocab)[-20_000:].text
-    except (OSError,ValueError): old = None
-    return [learn.learnt(old)]
 
 # %% ../../nbs/86_shell.fit.ipynb #6b6eab41
 def doctor_run(

@@ -45,6 +45,12 @@ def _text_of(tm, run, text, count):
 _figures = dict(surprise=lambda v: dict(nats=v.nats, bits=v.bits.tolist()), loss_by=lambda v: dict(nats=v.nats, tables=v.tables),
     neurons=lambda v: dict(units=v.rows), memory=lambda v: dict(nats=v.loss, ngram=v.ngram))
 
+def _check_to(to, text):
+    "Refuse to write over the text to look at, or over anything that is not a view"
+    p,t = (Path(os.path.expanduser(o or '')) for o in (to, text))
+    if text and p.is_file() and t.is_file() and p.samefile(t): raise ValueError(f'{to} is the text to look at, and would be replaced: name another file')
+    check_view_place(to)
+
 def look_run(
     run:str, # A folder, or another store
     text:str=None, # A text, or a file with it; the validation part of the run's own by default
@@ -53,6 +59,7 @@ def look_run(
     show:bool=True, # Print the view
 )->dict: # Its figures
     "A view into a run's model"
+    if to: _check_to(to, text)
     tm = run_model(run)
     s,train = _text_of(tm, run, text, what in ('loss_by','memory'))
     kinds = dict(surprise=lambda: tm.surprise(s), neurons=lambda: tm.find_neurons(s),

@@ -53,6 +53,7 @@ def html_run(
     if not page: _check_other(run, Path(to).expanduser())
     tm = run_model(run)
     if page: tm = page_ready(tm, dtype)
+    else: check_weights(to, tm.model)
     tm = _measured(tm)
     with contextlib.redirect_stdout(sys.stdout if show else sys.stderr):
         fn  = tm.to_html(to, dtype=dtype, **kwargs) if page else tm.to_folder(to, dtype=dtype, **kwargs)/'index.html'
