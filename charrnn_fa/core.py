@@ -83,7 +83,6 @@ def file_sha256(
         while b := f.read(1<<20): h.update(b)
     return h.hexdigest()
 
-# %% ../nbs/00_core.ipynb #e30ba7ee
 def release_pages(
     codes # Any array; what is not mapped from a file is left alone
 ):
@@ -126,7 +125,6 @@ def plural(
     "A number of things, in words"
     return f'{n:,} {what}' if n==1 else f'{n:,} {what}s'
 
-# %% ../nbs/00_core.ipynb #b7a10002
 def writable(
     s:str # Any text
 )->str: # The same with `?` for each lone surrogate
@@ -158,7 +156,6 @@ def checked_number(
     if not low<=x<=high: raise ValueError(f'{name}={x} must be {need}')                                                                    # nan, too
     return int(x) if whole else x
 
-# %% ../nbs/00_core.ipynb #2429cb17
 def decimals(
     x:float, # A figure
     n:int, # Decimals where it is below a million
