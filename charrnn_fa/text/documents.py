@@ -49,8 +49,8 @@ _wide = {(0,1,0,1):'utf-16-le', (1,0,1,0):'utf-16-be', (0,1,1,1):'utf-32-le', (1
 def wide_encoding(
     text:str, # Bytes, each as the character with its number
 )->str: # Name of a codec, or None
-    "The encoding with two or four bytes a character that bytes are in, by where the NULs are among them; from its first byte"
-    if not text.count('\0')>0.4*len(text): return None                # half are NUL in UTF-16, and three quarters in UTF-32
+    "The encoding with two or four bytes a character that bytes are in, by where the NULs are among them, from the first byte on"
+    if len(text)<16 or text.count('\0')<0.4*len(text): return None     # half are NUL in UTF-16, three quarters in UTF-32; a few bytes say nothing
     shares = [text[i::4].count('\0')/len(text[i::4]) for i in range(4)]
     # nine tenths, since some characters may be beyond Latin
     return _wide.get(tuple(1 if o>0.9 else 0 if o<0.1 else None for o in shares))
@@ -97,7 +97,7 @@ def _undecodable(name, f, pos, enc):
 # %% ../../nbs/01_text.documents.ipynb #d39b38b3
 def _refuse(head, name):
     "Raise for a file that begins with `head`, and is not in UTF-8"
-    enc = wide_encoding(head.decode('latin-1')) if len(head)>=16 else None
+    enc = wide_encoding(head.decode('latin-1'))
     if enc: raise CorpusError(f"{name} has NUL bytes where {enc} has them, and no byte order mark: pass encoding='{enc}' (or encoding='bytes' to learn its bytes as they are)")
     kind = not_text(head)
     if kind: raise CorpusError(f"{name} is {kind}, not text: save it as text first (or pass encoding='bytes' to learn its bytes as they are)")
