@@ -28,7 +28,8 @@ from .diagnosis import *
 _WIRING   = [check_codes, check_alignment, check_half, check_embedding, check_runs, check_nan, check_loss, check_axes, check_number,
     check_registered, check_overshot, check_start, check_vanishing, check_units, check_range, check_random, check_rows, check_future, check_input]
 _SYMPTOMS = [check_frozen, check_rate, check_decay, check_clip, check_detached, check_gradient, check_optimizer, check_true_gradient,
-    check_state, check_order, check_order_of_codes, check_batches, check_first_loss, check_dropout, check_lr, check_encoding, check_valid, check_leak, check_size]
+    check_state, check_order, check_order_of_codes, check_batches,
+    check_first_loss, check_dropout, check_lr, check_encoding, check_valid, check_leak, check_size]
 _PROGRESS = [check_overfitting, check_plateau, check_sample, check_one_hot, check_overfit]
 
 CHECKS = _WIRING+_SYMPTOMS+_PROGRESS

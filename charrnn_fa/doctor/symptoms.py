@@ -43,7 +43,7 @@ def check_frozen(p):
         'they have `requires_grad=False`, so no step ever changes them',
         'learn.unfreeze()' if by_learner else f'{dotted("" if every else owner)}.requires_grad_(True)', 'broken' if n>total/2 else 'slow', final=every)
 
-# %% ../../nbs/55_doctor.symptoms.ipynb #889b8a60
+# %% ../../nbs/55_doctor.symptoms.ipynb #6a1c0107
 def _climbed(p):
     "The finding where steps were made at a rate below 0, or would be; None where there are none"
     lrs = [float(o) for o in p.learn.recorder.lrs] if p.trained else [p.rates[0]]
@@ -61,6 +61,7 @@ def check_rate(p):
     else: return _climbed(p)
     return Finding('lr_zero', saw, 'no step is made: set it in the learner, in the optimiser or in the schedule, wherever it is 0', 'learn.lr = 4e-3')
 
+# %% ../../nbs/55_doctor.symptoms.ipynb #889b8a60
 @check
 def check_decay(p):
     "Whether weight decay leaves anything of the weights"
