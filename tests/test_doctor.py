@@ -2,7 +2,8 @@
 import contextlib,io,json,math,random,re,sys,types
 from pathlib import Path
 import numpy as np, pytest, torch, torch.nn as nn
-from fastai.basics import Callback,CancelStepException,SGD,set_seed
+from fastai.basics import Callback,CancelStepException,SGD,first,set_seed
+from fastai.callback.schedule import ParamScheduler,SchedLin
 from fastai.callback.training import GradientAccumulation
 from charrnn_fa.everything import *
 from charrnn_fa.doctor import checks, watch
@@ -548,3 +549,74 @@ def test_advice_counts_passes_where_a_row_is_several():
     learn.recorder.iters,learn.passes = [per_row*n*(i+1) for i in range(5)],1
     f = next(o for o in learn.doctor() if o.name=='overfitting')
     assert f'learn.fit({2*per_row})' in f.fix and 'after 2 epochs' in f.saw
+
+# What a fit was told, and what it read
+@pytest.mark.parametrize('how', ['learner','fit'])
+def test_a_rate_is_looked_at_wherever_it_was_given(how):
+    "In the learner or in the fit; and what stands still because of it is not told to grow"
+    set_seed(0)
+    learn = zoo.learner('gru', **(dict(lr=1e-6) if how=='learner' else {}))
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(150, None if how=='learner' else 1e-6)
+    found = {o.name:o for o in learn.doctor()}
+    assert found['lr_low'].severity=='broken' and 'at lr=1e-06' in found['lr_low'].saw and found['lr_low'].fix.startswith('learn.lr = 0.004'), found
+    assert ('the fit' in found['lr_low'].fix)==(how=='fit') and not found['plateau'].fix and 'lr_low' in found['plateau'].means, found
+
+@pytest.mark.parametrize('lrs,says', [((-1e-3,-1e-4),'in 140 of the last 140 steps'), ((-1e-2,1e-2),'in 70 of the last 140 steps')])
+def test_a_rate_below_0_makes_steps(lrs, says):
+    set_seed(0)
+    learn = zoo.learner('gru')
+    with learn.no_bar(), learn.no_logging(): learn.fit(1, cbs=ParamScheduler({'lr':SchedLin(*lrs)}))
+    found = {o.name:o for o in learn.doctor()}
+    assert says in found['lr_negative'].saw and 'climbs' in found['lr_negative'].means and not {'lr_zero','lr_high'} & {*found}, found
+
+def test_a_loss_that_is_many_numbers():
+    "Said by the doctor, and by a fit at its first step; a callback may still make one number of them"
+    def loss(o, y): return nn.functional.cross_entropy(o.flatten(0,1), y.flatten(), reduction='none')
+    class Mean(Callback):
+        def after_loss(self): self.learn.loss_grad = self.loss_grad.mean()
+    learn = zoo.learner('gru', loss_func=loss)
+    d,n = learn.doctor(),learn.dls.one_batch()[1].numel()
+    assert d[0].name=='loss_each' and f'{n:,} numbers' in d[0].saw and 'take its mean' in d[0].means, d
+    with pytest.raises(ShapeError, match=f'{n:,} numbers, one per character: take its mean'): fit(learn)
+    learn.add_cb(Mean())
+    fit(learn)
+
+@pytest.mark.parametrize('clip,severity', [(1e-3,None), (1e-6,'slow'), (1e-9,'broken')])
+def test_a_low_clip_is_as_bad_as_the_steps_that_it_leaves(clip, severity):
+    "Adam divides by the gradient's size plus eps: of steps near eps, half is left"
+    o = first(o for o in zoo.learner('gru', clip=clip).doctor() if o.name=='clip_low')
+    assert (o and o.severity)==severity, o
+    if severity=='slow': assert re.search(r'about 4\d% of each step', o.means), o
+
+class Same(Callback):
+    "Asks for the characters that it was given"
+    def before_batch(self): self.learn.yb = (self.x,)
+
+def test_a_callback_that_changes_batches_is_named():
+    "Not the rate, which did what it could: during the fit, after it, and where the learner does not know the callback any more"
+    set_seed(0)
+    learn = zoo.learner('gru')
+    cb,out = watched(zoo.learner('gru', cbs=Same()), steps=300, lr=1e-2, share=0.)
+    assert cb.findings.names[:2]==['too_good','other_batches'] and 'lr_high' not in out, out
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(200, 1e-2, cbs=Same())
+    d = learn.doctor()
+    assert d[0].name=='other_batches' and 'lr_high' not in d.names and 'Same' not in repr(d), d
+    learn.add_cb(Same())
+    assert 'Same' in learn.doctor()[0].means
+
+def test_callbacks_that_only_look_change_nothing():
+    class Looks(Callback):
+        def before_batch(self): self.seen = self.x
+    set_seed(0)
+    learn = zoo.learner('gru', cbs=[Looks(),GradientAccumulation(16)], dropout=0.5)
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(200, 1e-2)
+    assert 'other_batches' not in learn.doctor().names
+
+@pytest.mark.parametrize('enc', ['utf-16-le','utf-16-be','utf-32-le','utf-32-be'])
+def test_advice_on_wide_characters_names_the_encoding(enc, tmp_path):
+    "Which bytes are NUL says which; what the advice says is what reads the file"
+    (tmp_path/'w.txt').write_bytes(zoo.words(n=20_000).encode(enc))
+    o = next(o for o in zoo.learner('gru', CharDataLoaders.from_corpus(tmp_path/'w.txt', encoding='latin-1', device='cpu')).doctor() if o.name=='mojibake')
+    assert o.fix==f"CharDataLoaders.from_corpus('text.txt', encoding='{enc}')", o
+    assert '\0' not in CharDataLoaders.from_corpus(tmp_path/'w.txt', encoding=enc, device='cpu').vocab.itos
+    with pytest.raises(CorpusError, match=f"encoding='{enc}'"): CharDataLoaders.from_corpus(tmp_path/'w.txt', device='cpu')

@@ -341,6 +341,8 @@ def test_fixes_of_the_doctor_are_commands_in_a_shell(capsys, monkeypatch, tmp_pa
         o = in_shell_words(Finding(name, 'saw', 'means', fix), 'runs/r')
         assert not python_words.search(o.fix) and not re.search(r'[(=]', o.fix), o.fix
     assert in_shell_words(Finding('plateau', 'saw', 'means', 'learn.doctor()'), 'runs/r').fix=='charrnn doctor runs/r'
+    wide = Finding('mojibake', 'saw', 'means', "CharDataLoaders.from_corpus('text.txt', encoding='utf-16-le')", 'slow')
+    assert in_shell_words(wide, 'runs/r').fix.endswith('--encoding utf-16-le')
     cut = Finding('valid_differs', 'saw', 'means', "CharDataLoaders.from_text(text, split='char-rnn')  # from many places", 'slow')
     assert in_shell_words(cut, 'runs/r').fix=='charrnn train CORPUS --run ANOTHER --split char-rnn'
     assert '--lr 0.0008' in in_shell_words(Finding('lr_high', 'saw', 'means', 'learn.lr = 0.0008'), 'runs/r').fix

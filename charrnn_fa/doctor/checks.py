@@ -28,7 +28,8 @@ from .diagnosis import *
 _WIRING   = [check_codes, check_alignment, check_half, check_embedding, check_runs, check_nan, check_loss, check_axes, check_number,
     check_registered, check_overshot, check_start, check_vanishing, check_units, check_range, check_random, check_rows, check_future, check_input]
 _SYMPTOMS = [check_frozen, check_rate, check_decay, check_clip, check_detached, check_gradient, check_optimizer, check_true_gradient,
-    check_state, check_order, check_order_of_codes, check_first_loss, check_dropout, check_lr, check_encoding, check_valid, check_leak, check_size]
+    check_state, check_order, check_order_of_codes, check_batches,
+    check_first_loss, check_dropout, check_lr, check_encoding, check_valid, check_leak, check_size]
 _PROGRESS = [check_overfitting, check_plateau, check_sample, check_one_hot, check_overfit]
 
 CHECKS = _WIRING+_SYMPTOMS+_PROGRESS
@@ -51,6 +52,8 @@ def examine(
         except Exception as e:
             failed[nm] = f'{type(e).__name__}: {e}'[:200]
             continue
+        cause = first(o for o in found if o.severity=='broken')
+        if res is not None and res.name=='plateau' and cause: res.means,res.fix = f'{res.means}, which {cause.name} explains',''
         if res is None: passed.append(nm)
         elif res.name not in [o.name for o in found]: found.append(res)
         if res is not None and res.final: break
@@ -67,7 +70,7 @@ def doctor(self:CharLearner,
         res = examine(p, checks)
     if 'code_range' not in res.names and countable(self.dls): res.yardsticks = yardsticks(self.dls)
     loss = last_valid(self)
-    if loss is not None and not {'dtype','crash','output_shape','head_size','loss_axes'} & set(res.names):
+    if loss is not None and not {'dtype','crash','output_shape','head_size','loss_axes','loss_each'} & set(res.names):
         loss = p.nats([loss])                                         # a loss in another unit is not held against yardsticks
         res.loss = None if loss is None else float(loss[0])
     return res

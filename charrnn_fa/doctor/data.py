@@ -13,6 +13,7 @@ import numpy as np, torch
 from fastcore.all import *
 from fastai.basics import *
 from ..core import *
+from ..text.documents import *
 from ..text.ngrams import *
 from ..models import *
 from ..train.yardstick import *
@@ -53,7 +54,7 @@ def garbled(
     "Whether a text was decoded with the wrong encoding"
     if not text: return None
     n,nul,lost = len(text),text.count('\0'),text.count('\ufffd')
-    if nul>0.2*n: return f'{nul/n:.0%} of the characters are NUL, as in UTF-16 that was read as something else'
+    if nul>0.2*n: return f'{nul/n:.0%} of the characters are NUL, as in UTF-{32 if nul>0.6*n else 16} that was read as something else'
     if lost>max(2, n/1000): return f'{lost:,} characters are U+FFFD, which stands for bytes that could not be decoded'
     odd = re.findall(r'[^\x00-\x7f]+', text)                          # runs of characters beyond ASCII
     for enc in ('latin-1','cp1252'):
@@ -75,9 +76,11 @@ def _undone(s, enc):
 @check(slow=True)
 def check_encoding(p):
     "Whether the text was decoded with the right encoding"
-    saw = garbled(train_text(p, 200_000))
-    if saw: return Finding('mojibake', saw, 'the text was decoded with the wrong encoding, and the network learns to write it that way',
-        "CharDataLoaders.from_corpus('text.txt')  # finds the encoding; or open(f, encoding='utf-8').read()", 'slow')
+    text = train_text(p, 200_000)
+    saw,enc = garbled(text),wide_encoding(text)
+    fix = "CharDataLoaders.from_corpus('text.txt')  # finds the encoding; or open(f, encoding='utf-8').read()"
+    if enc and text[:2] not in ('\xff\xfe','\xfe\xff'): fix = f"CharDataLoaders.from_corpus('text.txt', encoding='{enc}')"       # these two are a mark
+    if saw: return Finding('mojibake', saw, 'the text was decoded with the wrong encoding, and the network learns to write it that way', fix, 'slow')
 
 # %% ../../nbs/51_doctor.data.ipynb #216d3917
 def _other_cut(dls):

@@ -17,12 +17,12 @@ SEVERITIES = 'broken','slow','remark'
 
 LESSONS = {
     'What a dimension is': 'time_as_batch loss_axes output_shape head_size shapes alignment',
-    'Softmax, logits and cross-entropy, with numbers': 'softmax squashed loss_kind loss_unit loss_sum loss_sign loss_partial',
-    'Second repair: the learning rate': 'lr_high lr_low',
+    'Softmax, logits and cross-entropy, with numbers': 'softmax squashed loss_kind loss_unit loss_sum loss_sign loss_partial loss_each',
+    'Second repair: the learning rate': 'lr_high lr_low lr_negative',
     'Fourth repair: let the gradient through time': 'detached state_not_detached no_gradient loss_detached',
     'Fifth repair: an embedding': 'one_hot number_input',
     'State from window to window': 'state_by_window state_not_carried no_memory rows_mixed window_order no_teacher',
-    'The text and its codes': 'dtype code_range vocab_order embedding_size crash mojibake valid_differs leak small_text',
+    'The text and its codes': 'dtype code_range vocab_order embedding_size crash mojibake valid_differs leak small_text other_batches',
     'Steps that do nothing, or too much': '''frozen lr_zero weight_decay clip_low not_in_optimizer unregistered half vanishing exploding nan
         init_zero init_loss dead_units saturated''',
     'What an output may depend on': 'input_ignored sees_future random_output dropout state_not_reset',

@@ -38,13 +38,16 @@ def _slope(p, scale):
 # %% ../../nbs/53_doctor.losses.ipynb #15f753ba
 @patch(as_prop=True)
 def tried(self:Patient):
-    "What the learner's loss makes of known outputs: `even`, `good`, `slopes` at two scales, or `error`"
+    "What the learner's loss makes of known outputs: how many numbers, `n`; `even`, `good`, `slopes` at two scales, or `error`"
     if hasattr(self, '_tried'): return self._tried
+    n = 1
     ideal = F.one_hot(self.by, self.v).float()*(math.log(self.v)+6)
     def _number(logits): return torch.as_tensor(_tried(self, logits)).detach().item()
-    try: res = dict(even=_number(ideal*0), good=_number(ideal), slopes=[_slope(self, s) for s in (1.,2.)], error=None)
+    try:
+        n   = torch.as_tensor(_tried(self, ideal)).numel()
+        res = dict(even=_number(ideal*0), good=_number(ideal), slopes=[_slope(self, s) for s in (1.,2.)], error=None)
     except Exception as e: res = dict(error=e)
-    self._tried = AttrDict(res)
+    self._tried = AttrDict(res, n=n)
     return self._tried
 
 @patch(as_prop=True)
@@ -70,6 +73,8 @@ def nats(self:Patient, losses):
 def check_loss(p):
     "Whether the loss is cross-entropy over logits, on the right axis"
     t,lnv,fix = p.tried,math.log(p.v),'CharLearner(dls, model, loss_func=CharLoss(len(dls.vocab)))'
+    if t.n>1: return Finding('loss_each', f'the loss is {t.n:,} numbers, for {p.by.numel():,} characters',
+        'a step needs one number: take its mean', 'F.cross_entropy(logits.flatten(0,1), y.flatten())  # no reduction', final=True)
     if t.error: return _axes(p, f'{type(t.error).__name__}: {str(t.error).splitlines()[0]}'[:200], True)
     if None in t.slopes: return Finding('loss_detached', f'the loss is {t.even:.3f}, but no gradient comes back from it',
         'it was wrapped in a new tensor, detached, or turned into a number: no step can be made', fix)

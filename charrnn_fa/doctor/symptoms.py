@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['check_frozen', 'check_rate', 'check_decay', 'check_clip', 'check_gradient', 'check_optimizer', 'check_vanishing',
-           'check_overshot', 'check_first_loss', 'check_dropout']
+           'check_batches', 'check_overshot', 'check_first_loss', 'check_dropout']
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #c1cf2f15
 import math
@@ -43,16 +43,25 @@ def check_frozen(p):
         'they have `requires_grad=False`, so no step ever changes them',
         'learn.unfreeze()' if by_learner else f'{dotted("" if every else owner)}.requires_grad_(True)', 'broken' if n>total/2 else 'slow', final=every)
 
-# %% ../../nbs/55_doctor.symptoms.ipynb #889b8a60
+# %% ../../nbs/55_doctor.symptoms.ipynb #6a1c0107
+def _climbed(p):
+    "The finding where steps were made at a rate below 0, or would be; None where there are none"
+    lrs = [float(o) for o in p.learn.recorder.lrs] if p.trained else [p.rates[0]]
+    n   = sum(o<-0.01*max(map(abs, lrs)) for o in lrs)                # less is what rounding leaves at the end of a schedule
+    if not n: return
+    saw = f'the learning rate was below 0 in {n:,} of the last {plural(len(lrs), "step")}, {min(lrs):.3g} at the lowest' if p.trained else f'the learning rate is {lrs[0]:g}'
+    return Finding('lr_negative', saw, 'a step at a rate below 0 climbs: it makes the loss larger', 'learn.lr = 4e-3  # and a schedule above 0')
+
 @check
 def check_rate(p):
     "Whether there is a learning rate above 0"
     own,used = p.rates
-    if own<=0: saw = f'the learning rate is {own:g}'
-    elif used is not None and used<=0: saw = f'the learning rate was {used:g} in all of the last fit'
-    else: return
+    if own==0: saw = 'the learning rate is 0'
+    elif used==0: saw = 'the learning rate was 0 in all of the last fit'
+    else: return _climbed(p)
     return Finding('lr_zero', saw, 'no step is made: set it in the learner, in the optimiser or in the schedule, wherever it is 0', 'learn.lr = 4e-3')
 
+# %% ../../nbs/55_doctor.symptoms.ipynb #889b8a60
 @check
 def check_decay(p):
     "Whether weight decay leaves anything of the weights"
@@ -74,12 +83,13 @@ def check_clip(p):
     n,w  = sum(o.numel() for o in ps),math.sqrt(sum(float(o.detach().pow(2).sum()) for o in ps))
     eps  = h.get('eps')
     typical = clip/math.sqrt(n)                                       # of one parameter, where the norm of all is `clip`
-    # Adam divides by the gradient's size plus eps; plain SGD walks at most lr*clip a step
-    if eps is not None and typical>10*eps: return
     path = 1000*p.rates[0]*clip
-    if eps is None and path>0.1*w: return
+    # Adam divides by the gradient's size plus eps, so three times eps leaves three quarters of a step; plain SGD walks at most lr*clip a step
+    if path>0.1*w if eps is None else typical>3*eps: return
     why = f'of one parameter about {typical:.1g} is left, beside an eps of {eps:g}' if eps is not None else f'1,000 steps move the weights by {path:.2g}, their norm is {w:.2g}'
-    return Finding('clip_low', f'gradients are clipped to a norm of {clip:g}: {why}', 'next to nothing is left of each step', 'char_learner(dls, clip=1.)')
+    some  = eps is not None and typical>eps/30                        # steps of 3 % are made up for by no rate that one would choose
+    means = f"the optimiser divides by the gradient's size plus eps: about {typical/(typical+eps):.0%} of each step is left" if some else 'next to nothing is left of each step'
+    return Finding('clip_low', f'gradients are clipped to a norm of {clip:g}: {why}', means, 'char_learner(dls, clip=1.)', 'slow' if some else 'broken')
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #3437c14c
 @check
@@ -130,6 +140,23 @@ def check_vanishing(p):
         'it vanishes on its way back: too many sigmoid or tanh layers on top of each other, or weights that are far too small',
         'x = x + layer(norm(x))  # a way around each layer; relu in place of sigmoid')
 
+# %% ../../nbs/55_doctor.symptoms.ipynb #6a1c0106
+def _outsiders(p):
+    "Names of the learner's callbacks, from neither this library nor fastai, that are called with each batch"
+    return [type(o).__name__ for o in p.learn.cbs if hasattr(type(o),'before_batch') and type(o).__module__.partition('.')[0] not in ('fastai','charrnn_fa')]
+
+@check
+def check_batches(p):
+    "Whether the last fit read what the loader gives"
+    ls,lnv = p.nats(p.recorded) if p.trained else None,math.log(p.v)
+    # a fit whose loss rose at its end is not meant; the recorder smooths, which 0.1 allows for, and a nat is more than dropout makes of a loss
+    if ls is None or not ls[-1]<min(ls.min()+0.1, p.loss-1): return
+    who = _outsiders(p)
+    if p.loss<lnv+(0 if who else 1.5): return                         # worse than guessing, and without a suspect by as much as `check_first_loss` bears
+    saw = f'the fit ended at a loss of {ls[-1]:.3f}; on the batches of the loader it is {p.loss:.2f}, and uniform guessing is ln {p.v} = {lnv:.2f}'
+    if who: return Finding('other_batches', saw, f'it trained on other batches than the loader gives: {", ".join(who)} may change them in `before_batch`', f'learn.remove_cb({who[0]})')
+    return Finding('other_batches', saw, 'it trained on other batches than the loader gives now, as where a callback changes them, or the weights were changed since', '')
+
 # %% ../../nbs/55_doctor.symptoms.ipynb #6a1c0102
 def _spoilt(p):
     "What shows that the last fit threw its weights far off; None if nothing does"
@@ -147,7 +174,7 @@ def _spoilt(p):
 def check_overshot(p):
     "Whether the last fit was at a rate so far above the usual one that its weights are spoilt"
     used,usual = p.rates[1],usual_lr(p.learn, p.hypers)
-    if not far_above(used, usual) or check_decay(p): return           # a weight decay that is far off spoils weights at any rate
+    if not far_above(used, usual) or check_decay(p) or check_batches(p): return           # a weight decay that is far off spoils weights at any rate
     saw = _spoilt(p)
     if saw: return Finding('lr_high', f'{saw}; the fit went up to a learning rate of {used:.3g}, {used/usual:,.0f} times the usual {usual:g}',
         'steps of that size have spoilt the weights: make the learner anew, with a lower rate', anew(p.learn, lower_lr(used, usual), usual),
@@ -158,7 +185,7 @@ def check_overshot(p):
 def check_first_loss(p):
     "Loss against uniform guessing"
     lnv = math.log(p.v)
-    if p.loss<lnv+1.5: return
+    if p.loss<lnv+1.5 or check_batches(p) or _climbed(p): return
     saw   = f'loss {p.loss:.2f}, uniform guessing is ln {p.v} = {lnv:.2f}'
     start = p.nats([float(p.learn.recorder.losses[0])]) if p.trained else None
     if start is not None and start[0]<lnv+1.5:

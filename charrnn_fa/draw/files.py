@@ -41,9 +41,9 @@ def _points(stroke):
     except (ValueError,TypeError) as e: raise ValueError(f'{stroke!r:.60} is not an array of numbers, so it is no stroke ({e})') from None
     if not p.size: return p.reshape(0, 2)
     if p.ndim==2 and p.shape[1]==2: return p
-    hint = 'this is one stroke: pass a list of drawings, each a list of strokes' if p.ndim==0 else 'this is one drawing: pass a list of drawings' if p.ndim==1 else ''
-    if p.ndim==2 and len(p)==2: hint = 'transpose it'
-    raise ValueError(f'A stroke has shape {p.shape}, and must have (n, 2)'+(f': {hint}' if hint else ', x and y of each point'))
+    hint = {0:': this is one stroke: pass a list of drawings, each a list of strokes', 1:': this is one drawing: pass a list of drawings'}.get(p.ndim, ', x and y of each point')
+    if p.ndim==2 and len(p)==2: hint = ': transpose it'
+    raise ValueError(f'A stroke has shape {p.shape}, and must have (n, 2){hint}')
 
 def snap(
     strokes, # Arrays of numbers, shape (n, 2) each

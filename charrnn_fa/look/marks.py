@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BITS', 'SURPRISE', 'SIGNED', 'COPIED', 'DIFFERS', 'SCALES', 'muted', 'Scale', 'luminance', 'ink', 'marked',
            'split_lines', 'marked_lines', 'line_means', 'scrolling', 'legend', 'terminal_colour', 'terminal_legend',
-           'columns', 'terminal_text', 'draw_text', 'shown', 'readable']
+           'columns', 'terminal_text', 'draw_text']
 
 # %% ../../nbs/59_look.marks.ipynb #74f2424b
 import html,math,unicodedata
@@ -68,9 +68,6 @@ SIGNED = Scale(_puor, _puor_dark, _both, ['-1','-0.75','-0.5','-0.25','0','0.25'
 COPIED = Scale([None,'#fdb863'], [None,'#7f3b08'], ['','border-bottom:1px solid'], ['new','copied'], ' ^')
 DIFFERS = Scale([None,'#deebf7'], [None,'#08306b'], ['','border-bottom:1px dotted'], ['the same','differs'], ' ^')
 SCALES = [SURPRISE,SIGNED,COPIED,DIFFERS]
-
-# %% ../../nbs/59_look.marks.ipynb #e77c6aea
-_all_ = ['shown','readable']                                                      # from `core`; they are looked for here, too
 
 # %% ../../nbs/59_look.marks.ipynb #635d0e63
 @lru_cache(maxsize=100_000)

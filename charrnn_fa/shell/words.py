@@ -24,11 +24,11 @@ class ShellResume(Resume):
 
 # %% ../../nbs/85a_shell.words.ipynb #78540851
 _opts = 'n_hid n_layers dropout lr bs seq_len split'.split()
-_own  = dict(mojibake='--encoding utf-8', leak='')                    # those whose line of Python does not set what is wrong
 
 def _as_options(o):
     "What a fix sets, as options of `charrnn train`; empty if there are none"
-    if o.name in _own: return _own[o.name]
+    if o.name=='leak': return ''                                      # its line of Python does not set what is wrong
+    if o.name=='mojibake': return '--encoding '+(first(re.findall("encoding='(.+?)'", o.fix)) or 'utf-8')
     sets = re.findall(r"\b(\w+) ?= ?'?([\w.+-]*\w)", o.fix)
     passes = re.findall(r'\bfit\((\d+)\)', o.fix)
     return ' '.join([f'--epochs {n}' for n in passes]+[f"--{k.replace('_', '-')} {v}" for k,v in sets if k in _opts])

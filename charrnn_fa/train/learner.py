@@ -179,7 +179,7 @@ def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     if not (n_epoch or self.head_first): say('n_epoch=0: nothing is trained')
     was = self.logger
     if was is print: self.logger = self._print_row           # without a bar fastai prints raw lists
-    preflight(self)
+    preflight(self, cbs)
     check_loader(self, self.dls.train)
     with self.guarded(cbs), kept_memory(loader_device(self.dls)):
         self.choose_precision()

@@ -57,7 +57,8 @@ class BitsPerChar(AvgLoss):
 # %% ../../nbs/14_train.loss.ipynb #31be1c39
 @torch.no_grad()
 def preflight(
-    learn:Learner # Learner about to train
+    learn:Learner, # Learner about to train
+    cbs=None, # Callbacks of this fit alone
 ):
     "Raise `ShapeError` where the first batch would, and where sizes coincide and the loss would read another axis than the model writes"
     x,y = to_device(learn.dls.train.one_batch(), loader_device(learn.dls))[:2]
@@ -65,7 +66,9 @@ def preflight(
     model,v,(b,t) = copy_model(learn.model).to(x.device).eval(),len(learn.vocab),x.shape
     out = taught_forward(model, (x,), learn.vocab)
     if isinstance(out,(tuple,list)): raise ShapeError(f'The model returns a {type(out).__name__} of {len(out)}, and a loss takes logits alone: return these, and keep a state in the model itself')
-    taught_loss(learn.loss_func, out, (y,), learn.vocab)
+    n = torch.as_tensor(taught_loss(learn.loss_func, out, (y,), learn.vocab)).numel()
+    own = any(hasattr(type(o),k) for o in [*learn.cbs,*L(cbs)] for k in ('after_loss','before_backward'))
+    if n>1 and not own: raise ShapeError(f'The loss is {n:,} numbers{", one per character" if n==y.numel() else ""}: take its mean, since a step needs one number')     # a callback may take it
     if out.dim()!=3 or len({b,t,v})==3: return                                      # different sizes: the loss itself has just told them apart
     if   isinstance(learn.loss_func, nn.CrossEntropyLoss): reads = 'bvt'            # torch's own: classes come second
     elif isinstance(learn.loss_func, CharLoss): reads = layout_of(out.shape, b, t)[0]
