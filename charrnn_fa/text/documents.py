@@ -53,7 +53,7 @@ def wide_encoding(
     if len(text)<16 or text.count('\0')<0.4*len(text): return None     # half are NUL in UTF-16, three quarters in UTF-32; a few bytes say nothing
     shares = [text[i::4].count('\0')/len(text[i::4]) for i in range(4)]
     # nine tenths, since some characters may be beyond Latin
-    return _wide.get(tuple(round(o) if abs(o-0.5)>0.4 else None for o in shares))
+    return _wide.get(tuple(None if 0.1<o<0.9 else round(o) for o in shares))
 
 # %% ../../nbs/01_text.documents.ipynb #6e7cf4ae
 def _codec(head, encoding):
