@@ -1,8 +1,9 @@
 "Notebook NN imports only notebooks numbered below it, so the folder listing is the architecture; and nothing more than it uses"
-import ast, builtins, dis, importlib, re
+import ast, builtins, dis, importlib, re, subprocess, sys
 import pytest
 from conftest import root
 from fastcore.nbio import read_nb
+from charrnn_fa.everything import CharLearner
 
 nbs = sorted((root/'nbs').glob('[0-9]*.ipynb'))
 gathered = 'everything', 'text.all', 'train.all', 'use.all', 'keep.all', 'gdrive.all', 'doctor.all', 'look.all', 'draw.all', 'share.all'
@@ -60,6 +61,7 @@ def stars(mod):
         yield nm,own,public(nm) if own else set(vars(__import__(nm, fromlist=['*'])))
 
 for_effect = {('shell.read','gdrive.store'), ('shell.fit','colab'), ('shell.fit','use.learner'), ('shell.fit','train.scale'), ('shell.fit','train.minutes'), ('train.presets','train.minutes'),
+    ('shell.judge','use.learner'), ('shell.judge','keep.export'),
     *(('shell.look',o) for o in ('look.render','look.surprise','look.neurons','look.find','look.memory'))}       # they register stores and methods
 
 @pytest.mark.parametrize('fn', nbs, ids=lambda o: o.stem)
@@ -95,3 +97,13 @@ def test_every_name_is_known(fn):
     have = {*vars(importlib.import_module(f'charrnn_fa.{mod}')), *vars(builtins)}
     lost = {*globals_of(compile(path(mod).read_text(encoding='utf-8'), mod, 'exec'))}-have
     assert not lost, f'{mod} uses {", ".join(sorted(lost))}, which it neither defines nor imports'
+
+def methods_of_learn(mod): return {n.attr for n in ast.walk(tree(mod)) if isinstance(n,ast.Attribute) and isinstance(n.value,ast.Name) and n.value.id=='learn'}
+def learning(fn): return methods_of_learn(module(fn)) & {k for k,v in vars(CharLearner).items() if callable(v)}
+
+@pytest.mark.parametrize('fn', [o for o in nbs if module(o).startswith('shell.') and learning(o)], ids=lambda o: o.stem)
+def test_a_part_of_the_command_brings_the_methods_that_it_calls(fn):
+    "It is imported alone, where a notebook has everything"
+    code = f'import charrnn_fa.{module(fn)}; from charrnn_fa.train.learner import CharLearner; print(*{learning(fn)}-set(dir(CharLearner)))'
+    r = subprocess.run([sys.executable,'-c',code], capture_output=True, text=True, check=True, cwd=root)
+    assert not r.stdout.strip(), f'{module(fn)} calls {r.stdout.strip()}, which it does not import'

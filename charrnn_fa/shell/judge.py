@@ -9,9 +9,11 @@ __all__ = ['keep_model', 'judge']
 import sys,tempfile
 from fastcore.all import *
 from ..train.yardstick import *
+from ..use.learner import *
 from ..keep.store import *
 from ..keep.runs import *
 from ..keep.trained import *
+from ..keep.export import *
 from ..keep.resume import *
 from .read import *
 from .diverge import *
