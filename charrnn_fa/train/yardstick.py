@@ -106,7 +106,7 @@ def epoch_losses(
     learn # Learner after a fit
 )->np.ndarray: # Nats per character, shape (n, 2), empty where they were not recorded
     "Training and validation loss of each epoch of a fit"
-    ls = [row_losses(learn.recorder, o) for o in learn.recorder.values]
+    ls = [row_losses(learn.recorder, o) for o in getattr(learn.recorder, 'values', ())]
     return np.array([o for o in ls if None not in o], dtype=float).reshape(-1, 2)
 
 # %% ../../nbs/15_train.yardstick.ipynb #e41b759a
