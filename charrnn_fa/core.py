@@ -51,7 +51,7 @@ def whole_file(
         if before: before()
         os.replace(tmp, path)
     except OSError as e:
-        if e.errno and str(e.filename) in ('None',str(tmp)): e.filename = str(path)             # no room, say: a write does not know of the name
+        if e.errno and (e.filename is None or str(e.filename)==str(tmp)): e.filename = str(path)             # no room, say: a write does not know of the name
         raise
     finally: tmp.unlink(missing_ok=True)
     _sync_dir(path.parent)

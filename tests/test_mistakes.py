@@ -56,7 +56,7 @@ wrong = [(lambda: char_learner(dls, n_hid='3'), "n_hid='3' must be a whole numbe
     (lambda: fresh().sample('she', seed=1.5), 'seed=1.5 must be a whole number'), (lambda: fresh().compare(fresh()), 'others is a CharLearner'),
     (lambda: fresh().fit(1, lr='x'), "lr='x' must be a number"), (lambda: fresh().fit(1, -.01), 'lr=-0.01 must be 0 or above'), (lambda: fresh().fit(1, float('nan')), 'lr=nan must be 0 or above'),
     (lambda: fresh().fit_one_cycle(1, -.01), 'learning rate comes to -0'), (lambda: fresh().fit_one_cycle(1, float('nan')), 'learning rate comes to nan'),
-    (lambda: fresh().fine_tune(1, -.01), 'learning rate comes to -0'), (lambda: fresh().fit_flat_cos(1, -.01), 'learning rate comes to -0'), (lambda: compare_run('runs/a', 'runs/b'), r"model='runs/b' is not a module; for several runs use compare_models\({'a':load_run"),
+    (lambda: fresh().fine_tune(1, -.01), 'learning rate comes to -4e-05'), (lambda: fresh().fit_flat_cos(1, -.01), 'learning rate comes to -0'), (lambda: compare_run('runs/a', 'runs/b'), r"model='runs/b' is not a module; for several runs use compare_models\({'a':load_run"),
     (lambda: fresh().steer('h1[3]', float('nan')), 'value=nan must be'), (lambda: fresh().surprise(['a','b']), 'is not a text'),
     (lambda: Resume('r', same='x'), "same='x' must be a dictionary"), (lambda: Resume('r', same=[1]), r'same=\[1\] must be'), (lambda: Resume('r', info=[1]), r'info=\[1\] must be a dictionary'),
     (lambda: Resume('r', same=dict(p=Path('x'))), r'same/p.*Path'), (lambda: Resume('r', info=dict(a=dict(p=Path('x')))), r'info/a/p.*Path'),

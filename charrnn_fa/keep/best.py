@@ -21,7 +21,7 @@ def note_epoch(self:PickUp
     "Note the time of the epoch that has just ended, and its loss if it is the best"
     r = self.learn.recorder
     self.times.append(r.log[-1] if r.add_time else '')
-    loss = row_losses(r, r.values[-1])[1] if r.values else None
+    loss = newest_valid(r)
     best = agreed(self.want_best and isinstance(loss,float) and loss<self.best)
     if best: self.best = loss
     return best
@@ -32,8 +32,7 @@ def has_risen(self:PickUp,
     learn # Learner whose fit has ended
 )->float: # The last validation loss if it is above that of the best checkpoint, clearly or in a run that was made longer, and that one is still there; else None
     "How far the validation loss has come up again"
-    r   = learn.recorder
-    now = row_losses(r, r.values[-1])[1] if r.values else None
+    now = newest_valid(learn.recorder)
     # 2 %: a loss that moves up and down by less is not worth a word; the doctor wants it to last, too
     bound = self.best if self.segment else 1.02*self.best
     if self.claim is None or not isinstance(now,float) or not now>bound: return None

@@ -93,8 +93,7 @@ class TrainedModel:
         codes # A text, or its codes, whole numbers, shape (n,)
     )->Evaluation: # Nats, bits, perplexity, accuracy
         "Loss over every character of a stream, the state carried through it"
-        if isinstance(codes,str) and names_file(codes): raise ValueError(f'{codes!r} is the name of a file: pass its text, `get_corpus({codes!r}).text`')
-        if isinstance(codes,str): return evaluate_codes(self.model, self.vocab.encode(codes, None))
+        if isinstance(codes,str): return evaluate_text(self.model, self.vocab, codes)
         if not hasattr(codes,'__len__'): raise TypeError(f'{codes=!r:.80} is neither a text nor codes: `vocab.encode(text)` gives these')
         return evaluate_codes(self.model, codes, self.info.get('split'))
 

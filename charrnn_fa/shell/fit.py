@@ -60,7 +60,7 @@ class PlainLog(Callback):
         self._say(f'{self.pct_train:4.0%}  step {self.train_iter:,}  train loss {decimals(loss, 3)} nats, {decimals(loss/math.log(2), 3)} bits  {rate:,.0f} characters/s')
 
     def after_epoch(self):
-        v = row_losses(self.recorder, self.recorder.values[-1])[1] if self.recorder.values else None
+        v = newest_valid(self.recorder)
         if v is not None: self._say(f'epoch {self.epoch+1} of {self.n_epoch}: valid loss {decimals(v, 4)} nats, {decimals(v/math.log(2), 4)} bits')
 
 # %% ../../nbs/86_shell.fit.ipynb #5a5da420

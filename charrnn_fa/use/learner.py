@@ -11,7 +11,6 @@ from fastcore.all import *
 from fastai.basics import Learner
 from ..core import *
 from ..processes import *
-from ..text.corpus import *
 from ..train.loss import *
 from ..train.steps import *
 from ..train.trial import *
@@ -42,8 +41,7 @@ def evaluate(self:CharLearner,
 )->Evaluation: # `nats`, `bits`, `perplexity`, `accuracy`, `n`, `split`
     "Loss over every character of a stream, the state carried through it; takes what `score` takes"
     if isinstance(on,str): on = dict(train=0, training=0, valid=1, validation=1, test=2).get(on, on)
-    if isinstance(on,str) and names_file(on): raise ValueError(f'{on!r} is the name of a file: pass its text, `get_corpus({on!r}).text`')
-    if isinstance(on,str): return evaluate_codes(self.model, self.vocab.encode(on, None), **kwargs)
+    if isinstance(on,str): return evaluate_text(self.model, self.vocab, on, **kwargs)
     if isinstance(on,int) and not 0<=on<len(self.dls.loaders): raise ValueError(f'There is no loader {on}: 0 is the training part, 1 the validation part, and 2 a test part where the split has one')
     dl = self.dls[ifnone(on,1)] if on is None or isinstance(on,int) else on
     if not hasattr(dl,'codes') and hasattr(dl,'text'): raise TypeError(f'A {type(dl).__name__} is neither a text nor a loader: pass its `.text`')
