@@ -336,6 +336,17 @@ def test_a_broken_svg_is_named(svg, tmp_path):
     (tmp_path/'broken.svg').write_text(svg)
     with pytest.raises(CorpusError, match='broken.svg could not be read as SVG'): get_drawings(tmp_path)
 
+@pytest.mark.parametrize('head', ['','<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd">'], ids=['plain','doctype'])
+@pytest.mark.parametrize('tag', ['symbol','marker','pattern','mask','defs'])
+def test_what_only_others_use_is_not_drawn_where_it_stands(tag, head, tmp_path):
+    "A symbol is drawn once for each `use`, the others not at all"
+    (tmp_path/'s.svg').write_text(head+f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"><{tag} id="a"><path d="M0 0 L9 9"/><path d="M9 0 L0 9"/></{tag}>'
+        '<rect width="40" height="40"/>'+('<use xlink:href="#a" x="20" y="0"/><use href="#a" x="0" y="20"/>' if tag=='symbol' else '')+'</svg>')
+    d, = get_drawings(tmp_path/'s.svg', eps=0)
+    assert len(d)==(5 if tag=='symbol' else 1)
+    if tag=='symbol': assert sorted(tuple(o.mean(0)>31) for o in d.strokes[1:])==[(False,True)]*2+[(True,False)]*2
+
+
 def test_a_deep_line_is_named(tmp_path):
     (tmp_path/'deep.ndjson').write_text('{"drawing":'+'['*100_000+']'*100_000+'}\n')
     with pytest.raises(CorpusError, match='Line 1 is not a QuickDraw drawing'): get_drawings(tmp_path/'deep.ndjson')

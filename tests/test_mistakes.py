@@ -537,7 +537,7 @@ def test_a_run_that_takes_no_model(room, capsys, monkeypatch, tmp_path):
     "The weights are kept elsewhere, if that has room, and the figures are printed"
     put,save = DirStore.put,CharLearner.save_trained
     def full_put(self, name, data):
-        if name==MODEL_FILE: raise StoreError(f'Cannot write {self.path/name}: No space left on device', full=True)
+        if name==MODEL_FILE: self._fail(OSError(28, 'No space left on device'), f'Cannot write {self._said(self.path/name)}')
         return put(self, name, data)
     def full_save(self, fn, **info): raise OSError(28, 'No space left on device', str(fn))
     (tmp_path/'t.txt').write_text(text)
@@ -608,6 +608,18 @@ def test_a_folder_with_a_page_or_a_readme_of_ones_own(name, capsys, monkeypatch,
     assert (tmp_path/'docs'/name).read_text()=='my thesis'
     for title in ('one','two'): assert in_process(f'html r site --title {title}', capsys, monkeypatch, tmp_path)[0]==0
     assert '# two' in (tmp_path/'site/README.md').read_text() and '<title>two' in (tmp_path/'site/index.html').read_text()
+
+def test_a_page_of_ones_own_under_the_name(capsys, monkeypatch, tmp_path):
+    "It is not replaced; an empty file is, and so is a page that was written here before"
+    trained(tmp_path, capsys, monkeypatch)
+    for own in (tmp_path/'thesis.html',tmp_path/'thesis.htm'): own.write_text('<h1>my thesis</h1>')
+    rc,out,err = in_process('html r thesis.html', capsys, monkeypatch, tmp_path)
+    assert rc==2 and 'thesis.html is there already' in err, err
+    for f in (fresh().to_html,load_run(tmp_path/'r').to_html): pytest.raises(ValueError, f, tmp_path/'thesis.htm').match('there already')
+    assert all((tmp_path/o).read_text()=='<h1>my thesis</h1>' for o in ('thesis.html','thesis.htm'))
+    (tmp_path/'page.html').touch()
+    for title in ('one','two'): assert in_process(f'html r page.html --title {title}', capsys, monkeypatch, tmp_path)[0]==0
+    assert '<title>two' in (tmp_path/'page.html').read_text()
 
 def test_a_page_that_is_called_something_else(capsys, monkeypatch, tmp_path):
     "No folder called x.pdf is made unless it is asked for, or there already; numbers are no endings"

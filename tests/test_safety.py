@@ -1,5 +1,6 @@
 "Nothing is lost, and nothing is mistaken for something else: a test for each fault that was found; test_histories.py looks for more"
 import contextlib,io,json,os,random,re,subprocess,sys,time,tracemalloc
+from functools import partial
 from types import SimpleNamespace
 import pytest, torch
 import numpy as np
@@ -695,3 +696,60 @@ def test_a_fit_of_no_epochs_keeps_nothing(tmp_path):
     had = {p.name:p.read_bytes() for p in tmp_path.iterdir()}
     quiet(fit, make(), Resume(tmp_path), fit='plain', n=0)
     assert had and {p.name:p.read_bytes() for p in tmp_path.iterdir()}==had
+
+def test_another_folder_amid_a_fit(tmp_path, monkeypatch):
+    "`os.chdir` by a callback, or in another thread, does not split a run: all of it stays where it began"
+    for o in 'ab': (tmp_path/o).mkdir()
+    monkeypatch.chdir(tmp_path/'a')
+    class Leave(Callback):
+        def after_batch(self):
+            if self.train_iter==7: os.chdir(tmp_path/'b')
+    learn,cb = make(),Resume('runs/r', every=5)
+    with cb:
+        _,out = quiet(fit, learn, [cb,Leave()], n=1)
+        cb.save_model(learn)
+    assert not os.listdir(tmp_path/'b') and 'runs/r' in out and str(tmp_path) not in out
+    names = os.listdir(tmp_path/'a'/'runs'/'r')
+    assert MODEL_FILE in names and not [o for o in names if o.startswith('live-')]
+    assert newest_checkpoint(tmp_path/'a'/'runs'/'r')[1]['step']==learn.train_iter
+
+def test_a_claim_that_somebody_removed(tmp_path):
+    "Nothing more is written, as after a loss of the run, and it is said what may have happened"
+    learn,cb = make(),Resume(tmp_path, every=5)
+    class Remove(Callback):
+        def after_batch(self):
+            if self.train_iter==12: [o.unlink() for o in tmp_path.glob('live-*')]
+    _,out = quiet(fit, learn, [cb,Remove()])
+    assert 'somebody has removed live-000001' in out and 'goes on training' in out
+
+def test_a_copy_of_a_run_that_is_trained(tmp_path):
+    "It is refused, since it may be the run itself; the message names the file that says so, and without it the copy is resumed"
+    fit(make(), Resume(tmp_path/'r'), n=1)
+    elsewhere(DirStore(tmp_path/'r'))
+    with pytest.raises(RunInUse, match='in a copy, remove live-000005') as e: fit(make(), Resume(tmp_path/'r'), n=1)
+    (tmp_path/'r'/re.search(r'remove (\S+)', str(e.value))[1]).unlink()
+    assert 'nothing was trained' in quiet(fit, make(), Resume(tmp_path/'r'), n=1)[1]
+
+def test_another_optimiser_of_fastai(tmp_path):
+    "All of them are an `Optimizer`: they are told apart by their steps; a run of an earlier version, which does not name these, is resumed"
+    from fastai.optimizer import Adam,QHAdam,RAdam,ranger
+    def go(opt, name='r', n=2, at=20):
+        learn = make()
+        learn.opt_func = opt
+        with pytest.raises(RuntimeError): fit(learn, [Resume(tmp_path/name, every=5),Break(at)], n=n)
+    go(Adam)
+    for opt in (RAdam,QHAdam,partial(Adam, decouple_wd=False),ranger):
+        with pytest.raises(ValueError, match='steps of the optimiser|optimiser') as e: go(opt)
+        assert 'other settings' in str(e.value)
+    go(Adam, at=40)
+    go(ranger, 'ranger')
+    with pytest.raises(ValueError, match='steps of the optimiser'): go(RAdam, 'ranger')
+    was,now = dict(optim=dict(name='Optimizer')),dict(optim=dict(name='Optimizer', steps='weight_decay'))
+    assert not differences(was, now) and differences(now, was)
+
+def test_the_next_part_before_the_end(tmp_path):
+    "A run that is made longer before its end says so"
+    with pytest.raises(RuntimeError): quiet(fit, make(), [Resume(tmp_path, every=5),Break(20)], n=2)
+    out = quiet(fit, make(), Resume(tmp_path, every=5, more='next'), n=1)[1]
+    assert 'is made longer, before its end, from the best weights of its first 20 steps' in out
+    assert 'before its end' not in quiet(fit, make(), Resume(tmp_path, every=5, more='next'), n=1)[1]

@@ -6,7 +6,8 @@
 __all__ = ['simplify', 'snap', 'varied', 'get_drawings']
 
 # %% ../../nbs/76_draw.files.ipynb #4b7244fb
-import gzip,json,os,zlib
+import gzip,io,json,os,zlib
+from xml.etree import ElementTree
 import numpy as np
 from fastcore.all import *
 from ..text.documents import *
@@ -97,12 +98,25 @@ def _sound_svg(fn):
     except Exception as e:                               # what svgelements raises on a broken file is of many kinds
         raise CorpusError(f'{fn} could not be read as SVG ({type(e).__name__}: {e}): mend it, or take it out of the folder') from e
 
+_unseen = 'symbol','marker','pattern','mask'             # not drawn where they stand
+
+def _apart(fn):
+    "An SVG file with a group in `defs` in place of each element that only others use: svgelements draws these, but not what is in `defs`"
+    root = ElementTree.parse(fn).getroot()
+    for o in list(root.iter()):
+        space,_,tag = str(o.tag).rpartition('}')
+        if tag not in _unseen: continue
+        inner = ElementTree.Element(f'{space}}}g' if space else 'g', {k:v for k,v in o.attrib.items() if k in ('id','transform')})
+        inner[:],o.tag,o[:] = list(o),o.tag[:-len(tag)]+'defs',[inner]
+        o.attrib.clear()
+    return io.BytesIO(ElementTree.tostring(root))
+
 def _svg(fn):
     "Strokes of an SVG file"
     try: import svgelements as se
     except ImportError: raise ImportError('Reading SVG takes svgelements: pip install svgelements') from None
     res = []
-    for o in se.SVG.parse(str(fn)).elements():
+    for o in se.SVG.parse(_apart(fn)).elements():
         if not isinstance(o,se.Shape) or o.values.get('visibility') in ('hidden','collapse'): continue
         for sub in se.Path(o).as_subpaths():
             pts = []

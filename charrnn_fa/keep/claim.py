@@ -63,8 +63,8 @@ class Claim:
         "RunInUse if a living process on this machine has the run; changes nothing"
         for _,_,e in self.others():
             p = self._read(e)
-            if p and is_alive(p): raise RunInUse(f"Process {p['pid']} on this machine has been training {self.store} since {p.get('at')}: "
-                "wait for it, stop it, or choose another name for this run (force='session' takes it over all the same)")
+            if p and is_alive(p): raise RunInUse(f"Process {p['pid']} on this machine has been training {self.store} since {p.get('at')}, or the run that this is a copy of: "
+                f"wait for it, stop it, or choose another name for this run; in a copy, remove {e.name} (force='session' takes it over all the same)")
 
     def take(self, force=False):
         "Claim the run under a number above all others; RunInUse if a living process on this machine has it"
@@ -130,8 +130,9 @@ def put(self:Claim,
 def _check(self:Claim):
     self.winner = self.winner or self.lost_to()
     if not self.winner: return
-    who = 'Another process' if self.winner=='another' else f'Another process (session {self.winner})'
-    raise RunInUse(f'{who} has taken over {self.store}. This one goes on training, and writes nothing more there')
+    what = f'Another process (session {self.winner}) has taken over {self.store}'
+    if self.winner=='another': what = f'Another process has taken over {self.store} and is through, or somebody has removed {self.name}, which says that this one trains it'
+    raise RunInUse(f'{what}. This one goes on training, and writes nothing more there')
 
 # %% ../../nbs/32a_keep.claim.ipynb #717b395c
 def set_aside(

@@ -143,7 +143,7 @@ def _compare(self:PickUp, now, what):
 def pick_up(self:PickUp):
     "In `before_fit`: put back what the run has, after a comparison, or begin its next segment; nothing where the run is new"
     self.plan,self.here = fit_plan(self.learn),learner_to_tell(self.learn)
-    self.identity.update(optim=dict(name=type(getattr(self.opt, 'opt', self.opt)).__name__), training=training_facts(self.learn))
+    self.identity.update(optim=optim_facts(self.learn), training=training_facts(self.learn))
     if self.tree is None: return
     if self._goes_on(self.plan): return self._lengthen()
     self._compare(dict(optim=self.identity['optim'], training=self.identity['training'], plan=self.plan), _settings)
@@ -247,4 +247,4 @@ def _lengthen(self:PickUp):
     self.best,self.best_name,self.phase = s['best'],best['best_name'],0
     self._rewind(s, False)
     if s['loader']['rng']: learn.dls.train.rng.setstate(s['loader']['rng'])
-    say(f'{self.store} is made longer, from the best weights of its first {self.steps_before:,} steps ({e.name})')
+    say(f'{self.store} is made longer{"" if self.segments[-1]["finished"] else ", before its end"}, from the best weights of its first {self.steps_before:,} steps ({e.name})')

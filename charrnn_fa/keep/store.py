@@ -55,10 +55,13 @@ class DirStore:
     guard = None                                                     # called just before a file gets its name; whoever may not write raises in it
     def __init__(self,
         path # The folder
-    ): self.path,self._swept = Path(path).expanduser(),False
+    ):
+        self.name = Path(path).expanduser()                          # as it was named, for messages
+        self.path,self._swept = self.name.absolute(),False           # where it is, also after an `os.chdir`
 
-    def __repr__(self): return f'DirStore({str(self.path)!r})'
-    def __str__(self): return str(self.path)
+    def __repr__(self): return f'DirStore({str(self.name)!r})'
+    def __str__(self): return str(self.name)
+    def _said(self, p): return self.name/p.name
     def _fail(self, e, what): raise StoreError(f'{what}: {e.strerror or e}', **_why(e)) from e
 
     def put(self,
@@ -71,14 +74,14 @@ class DirStore:
             self._sweep()
             with whole_file(p, before=self.guard) as f: f.write(data)
             return self._entry(p)
-        except OSError as e: self._fail(e, f'Cannot write {p}')
+        except OSError as e: self._fail(e, f'Cannot write {self._said(p)}')
 
     def list(self)->list: # `Entry`s by name
         "What is in the folder; files that start with a dot are not"
         try: ps = sorted(p for p in self.path.iterdir() if not p.name.startswith('.'))
         except FileNotFoundError: return self._nothing()
-        except NotADirectoryError as e: raise StoreError(f'{self.path} is a file, and a run needs a folder of its own: name another', **_why(e)) from e
-        except OSError as e: self._fail(e, f'Cannot list {self.path}')
+        except NotADirectoryError as e: raise StoreError(f'{self} is a file, and a run needs a folder of its own: name another', **_why(e)) from e
+        except OSError as e: self._fail(e, f'Cannot list {self}')
         return [o for o in map(self._entry, ps) if o]
 
     def _nothing(self):
@@ -93,7 +96,7 @@ class DirStore:
         "Read it"
         p = self.path/plain_name(entry)
         try: return p.read_bytes()
-        except OSError as e: self._fail(e, f'Cannot read {p}')
+        except OSError as e: self._fail(e, f'Cannot read {self._said(p)}')
 
     def delete(self,
         entry # An `Entry` or a name; one that is gone already is fine
@@ -101,11 +104,11 @@ class DirStore:
         "Remove it"
         p = self.path/plain_name(entry)
         try: p.unlink(missing_ok=True)
-        except OSError as e: self._fail(e, f'Cannot delete {p}')
+        except OSError as e: self._fail(e, f'Cannot delete {self._said(p)}')
 
     def quota(self): # Bytes
         "Free bytes on the disk"
-        return shutil.disk_usage(first(p for p in [self.path.absolute(),*self.path.absolute().parents] if p.exists())).free
+        return shutil.disk_usage(first(p for p in [self.path,*self.path.parents] if p.exists())).free
 
     def close(self): "Nothing to let go of"
 

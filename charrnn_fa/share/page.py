@@ -191,15 +191,14 @@ def check_place(
     if page and p.is_dir(): raise ValueError(f"{to} is a folder: name a file in it, such as {p/'model.html'}")
     if not page and p.exists() and not p.is_dir(): raise ValueError(f'{to} is a file: name a folder, or a page that ends in .html')
     check_folder(p.parent if page else p)
-    if not page: _check_own(p)
+    _check_own([p] if page else [p/o for o in ('index.html','README.md')])
 
-_marks = {'index.html':b'id="weights"', 'README.md':b'tags: [charrnn_fa'}      # what is in those that are written here
-
-def _check_own(p):
-    "Refuse a folder with a page or a README of somebody else's: they would be replaced"
-    for nm,mark in _marks.items():
-        if (p/nm).is_file() and mark not in (p/nm).read_bytes():
-            raise ValueError(f"{p/nm} is there already, and would be replaced: name a folder of its own, such as {p/'model'}, or move the file away")
+def _check_own(ps):
+    "Refuse to replace a page or a README of somebody else's; nothing is lost of a file that is empty"
+    for p in ps:
+        mark = b'tags: [charrnn_fa' if p.suffix=='.md' else b'id="weights"'      # what is in those that are written here
+        data = p.read_bytes() if p.is_file() else b''
+        if data and mark not in data: raise ValueError(f'{p} is there already, is not of this library, and would be replaced: choose another name, or move the file away')
 
 # %% ../../nbs/82_share.page.ipynb #12d46113
 @patch
