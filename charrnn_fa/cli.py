@@ -37,7 +37,7 @@ def train(
     bs:Count=None, # Rows read side by side; chosen to suit device and text if not given
     seq_len:Count=None, # Characters in a window; chosen to suit device and text if not given
     lr:Rate=None, # Highest learning rate; chosen to suit the cell if not given, 0.008 for lstm
-    split:str='nanogpt', # nanogpt, torch-rnn, char-rnn, or the share to validate on
+    split:str='nanogpt', # nanogpt, torch-rnn, char-rnn, the share to validate on, or shares to validate and to test on, 0.1,0.1 say
     glob:str=None, # Which files of a folder or of a .zip; **/*.txt if not given
     encoding:str=None, # Of the files, such as latin-1, or bytes; UTF-8 if not given
     newline:Annotated[str,_newline]='keep', # keep line ends, or make them all lf
@@ -63,7 +63,7 @@ def sample(
     min_p:Share=None, # Draw from characters with at least this share of the likeliest one's probability
     stop:Annotated[str,_many]=None, # Stop when the text ends with this; may be given several times; a line end is $'\n' in bash
     seed:Seed=None, # Same seed, same text
-    unknown:str='error', # What to do with prompt characters the model does not know: error, skip, relative (e for é), or a character to put there
+    unknown:str='error', # What to do with prompt characters the model does not know: error, skip, relative (e for é), unk, or a character to put there
     json:bool=False, # Print one JSON object as the last line
 )->dict: # What `--json` prints
     "Print text from a run's model"
@@ -88,7 +88,7 @@ def evaluate(
 # %% ../nbs/90_cli.ipynb #e2dff5e6
 def runs(
     run:str, # Folder or URL of a run
-    json:bool=False, # Print one JSON object as the last line
+    json:bool=False, # Print a JSON list as the last line
 )->list: # What `--json` prints
     "List a run's checkpoints: step, validation loss, size, age, and whether they are sound"
     from charrnn_fa.shell.read import list_run
@@ -97,7 +97,7 @@ def runs(
 # %% ../nbs/90_cli.ipynb #e408b475
 def doctor(
     run:str, # Folder or URL of a run
-    corpus:Annotated[str,_pos]=None, # Its text, if the run does not say where that is
+    corpus:Annotated[str,_pos]=None, # A text to judge it on; its own if not given
     force_text:bool=False, # Take the run's own text even if it has changed since
     json:bool=False, # Print one JSON object as the last line
 )->dict: # What `--json` prints

@@ -72,12 +72,14 @@ def draw_with(
 
 # %% ../../nbs/80_draw.learner.ipynb #13f4dde9
 @patch
+@spell_checked()
 @delegates(draw_with, but=['model','vocab'])
 def draw(self:CharLearner, n:int=9, prompt=None, **kwargs)->Drawings:
     "Draw with the network, or finish the strokes in `prompt`; takes what `draw_with` takes"
     return draw_with(self.model, self.vocab, n, prompt, **kwargs)
 
 @patch
+@spell_checked()
 @delegates(draw_with, but=['model','vocab'])
 def draw(self:TrainedModel, n:int=9, prompt=None, **kwargs)->Drawings:
     "Draw with the network, or finish the strokes in `prompt`; takes what `draw_with` takes"
@@ -95,6 +97,8 @@ def _ipython_display_(self:Sample):
 
 # %% ../../nbs/80_draw.learner.ipynb #bc3f39ee
 @patch
+@spell_checked()
+@delegates(draw_with, but=['model','vocab','n','temperature'])
 def draw_temperatures(self:CharLearner,
     temperatures=(.2,.4,.6,.8,1.,1.2), # A drawing for each
     prompt=None, # Strokes to begin with
@@ -187,6 +191,7 @@ def find_unit(self:CharLearner|TrainedModel,
 
 # %% ../../nbs/80_draw.learner.ipynb #d5a1c0e8
 @patch
+@spell_checked()
 @delegates(draw_with, but=['model','vocab','n','steer'])
 def draw_steered(self:CharLearner|TrainedModel,
     unit:int, # Number of a hidden unit of the top layer, as `find_unit` returns it

@@ -73,6 +73,9 @@ def file_secret(name):
 
 # %% ../../nbs/40_gdrive.signin.ipynb #39bc831b
 _sources = [env_secret,file_secret]
+_client  = 'the page "Google Drive" says how to get a client of your own'
+_advice  = {'GDRIVE_TOKEN':f'. Sign in once, with setup_drive(client_id, client_secret): {_client}',
+    **{f'GDRIVE_{o.upper()}':f'. Keep it under that name, or pass it: setup_drive(client_id, client_secret); {_client}' for o in ('client_id','client_secret')}}
 
 def register_secret_source(
     f # Function from a name to a secret or None; its docstring says where it looks
@@ -90,7 +93,7 @@ def find_secret(
         except LookupError as e: v,tried = None,[*tried, f'{f.__doc__}: {e.args[0]}']
         else: tried.append(f.__doc__)
         if v and v.strip(): return v.strip()
-    _stop(f'There is no {name}; looked in {"; ".join(tried)}. Call setup_drive() once, which shows how to sign in')
+    _stop(f'There is no {name}; looked in {"; ".join(tried)}{_advice.get(name, "")}')
 
 # %% ../../nbs/40_gdrive.signin.ipynb #89b22580
 DRIVE_SCOPE      = 'https://www.googleapis.com/auth/drive.file'

@@ -128,7 +128,7 @@ def none_sound(
 def run_table(
     store, # A store, or what `open_store` takes
     verify:bool=True # Read and check every file
-)->list: # A dictionary a checkpoint: `name`, `step`, `mb`, `age` in seconds, `phase`, and if verified `sound`, `valid` in nats, `best`
+)->list: # A dictionary a checkpoint: `name`, `step`, `mb`, `age` in seconds, `phase`, and if verified `sound`, `valid` in nats, `best`, `best_name`, `segment`
     "What is in a run, oldest first"
     store,res = open_store(store),[]
     for e in checkpoints(store):

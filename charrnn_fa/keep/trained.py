@@ -89,13 +89,15 @@ class TrainedModel:
         "Generate text that goes on from `prompt`; takes what `sample_text` takes"
         return sample_text(self.model, self.vocab, prompt, n, **kwargs)
 
+    @delegates(evaluate_codes, but=['model','name'])
     def evaluate(self,
-        codes # A text, or its codes, whole numbers, shape (n,)
+        codes, # A text, or its codes, whole numbers, shape (n,)
+        **kwargs
     )->Evaluation: # Nats, bits, perplexity, accuracy
-        "Loss over every character of a stream, the state carried through it"
-        if isinstance(codes,str): return evaluate_text(self.model, self.vocab, codes)
+        "Loss over every character of a stream, the state carried through it; takes what `evaluate_codes` takes"
+        if isinstance(codes,str): return evaluate_text(self.model, self.vocab, codes, **kwargs)
         if not hasattr(codes,'__len__'): raise TypeError(f'{codes=!r:.80} is neither a text nor codes: `vocab.encode(text)` gives these')
-        return evaluate_codes(self.model, codes, self.info.get('split'))
+        return evaluate_codes(self.model, codes, self.info.get('split'), **kwargs)
 
 # %% ../../nbs/33_keep.trained.ipynb #0ef37bf6
 class _Unfilled(torch.overrides.TorchFunctionMode):

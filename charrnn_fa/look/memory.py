@@ -83,7 +83,7 @@ def memory(self:CharLearner|TrainedModel,
     upto:int=1024, # Longest context
     places:int=400, # Places to predict at
 )->Memory: # A view; `.loss` and `.ngram` hold the numbers
-    "Loss against the number of characters known, 1, 2, 4 and so on, beside counts of that order"
+    "Loss against the number of characters known, 1, 2, 4 and so on, beside counts that know as many"
     codes = codes_of(self, text)
     if len(codes)<3: raise ValueError(f'A text of {plural(len(codes), "character")} is too short to leave any out: give at least 3')
     if upto<1: raise ValueError(f'upto={upto} must be at least 1 character')

@@ -158,9 +158,9 @@ def page(self:View)->str: # A whole HTML file
 def save(self:View,
     path # File to write, whose ending says as what: `.html`, `.txt`, or a picture as `.png`, `.svg`, `.pdf`
 )->Path: # The file
-    "Write the view to a file"
+    "Write the view to a file; it replaces a view, an empty file or a text, and nothing else"
     path = Path(path).expanduser()
-    _check_ending(path)
+    if path.suffix!='.txt': check_view_place(path)                    # a text does not say whose it is
     if path.suffix in ('.html','.htm'): write_bytes(path, self.page().encode('utf-8', 'replace'))
     elif path.suffix=='.txt': write_bytes(path, f'{self.title}\n{self.on_terminal()}\n'.encode('utf-8', 'replace'))
     else: _save_picture(self, path)
@@ -192,7 +192,7 @@ def _is_view(p):
     "Whether a file is a view that may be replaced: a page by how it begins, a picture by who made it"
     if not p.is_file() or p.suffix=='.txt': return False
     data = p.read_bytes()
-    return data.startswith(_head.encode()) if p.suffix in ('.html','.htm') else _creator.encode() in data
+    return not data or (data.startswith(_head.encode()) if p.suffix in ('.html','.htm') else _creator.encode() in data)
 
 # %% ../../nbs/60_look.render.ipynb #eaf1d3b3
 def beside(

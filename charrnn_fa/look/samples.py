@@ -166,6 +166,7 @@ class Compared(View):
         s = '\n\n'.join(f'-- {readable(k)}\n{readable(v, keep=chr(10))}' for k,v in texts.items())
         super().__init__(beside({k:marked_lines(v, [0]*len(v)) for k,v in texts.items()}, '18rem'), 'One prompt, one seed', s, lambda ax: draw_text(ax, s, [0]*len(s)))
 
+@spell_checked()
 @delegates(sample_text, but=['model','vocab','batch','stream','temperature'])
 def compare_models(
     models:dict, # Learners or trained models by name
@@ -175,18 +176,19 @@ def compare_models(
     seed:int=0, # The same for all
     **kwargs
 )->Compared: # A view; `.texts` holds the samples
-    "Samples of several models, or at several temperatures, side by side; takes what `sample_text` takes"
+    "Samples of several models, or at several temperatures, side by side; takes what `sample_text` takes, but its `temperature`, `batch` and `stream`"
     runs = {', '.join(filter(None, (k, f'temperature {t:g}'))):(m,t) for k,m in models.items() for t in listify(temperatures)}
     return Compared({k:str(sample_text(m.model, m.vocab, prompt, n, temperature=t, seed=seed, **kwargs)) for k,(m,t) in runs.items()})
 
 @patch
+@spell_checked()
 @delegates(compare_models, but=['models','temperatures'])
 def compare(self:CharLearner|TrainedModel,
     others:dict=None, # Further learners or trained models by name
     temperatures=(0.3,0.6,0.9,1.2), # One or several
     **kwargs
 )->Compared: # A view
-    "Samples at several temperatures, and of other models, side by side; takes what `sample_text` takes"
+    "Samples at several temperatures, and of other models, side by side; takes what `compare_models` takes"
     if not isinstance(others or {}, dict): raise TypeError(f"others is a {type(others).__name__}, not a dictionary: pass {{'the other':other}}")
     return compare_models({'this model' if others else '':self, **(others or {})}, temperatures, **kwargs)
 

@@ -22,7 +22,7 @@ def _readme(tm, title, sample, sha256):
     scale = '\n'.join(f"| {f'**{nm}**' if it else nm} | {v:.4f} |" for nm,v,it in model_card(tm)['scale'])
     table = f'\n| Nats a character on the same text | |\n|---|---|\n{scale}\n' if scale else ''
     return (f'---\ntitle: {json.dumps(title, ensure_ascii=False)}\nsdk: static\napp_file: index.html\ntags: [charrnn_fa, char-rnn]\n---\n'
-        f'# {html.escape(title)}\n\n`index.html` is the model in a page that works without a network, `model.safetensors` is the model itself:\n\n'
+        f'# {html.escape(title)}\n\n`index.html` is the model in a page that works offline, `model.safetensors` is the model itself:\n\n'
         f"```python\nfrom charrnn_fa import *\nload_trained('model.safetensors').sample(n=500)\n```\n\n| | |\n|---|---|\n{facts}\n{table}\n"
         f'## A sample\n\nUnchosen, at temperature 0.8 and seed 0:\n\n{_fenced(sample)}\n\n'
         '## Train on\n\nFrom these weights to a text of your own, by path or by address; the hash makes sure that it is this file:\n\n'

@@ -152,7 +152,7 @@ def page_ready(
 # %% ../../nbs/82_share.page.ipynb #9159b1af
 def page_html(
     tm:TrainedModel, # The model: a `CharRNN`, or one with counts
-    title:str=None, # What stands at the top; the name of the text if not given
+    title:str=None, # What stands at the top; `default_title` if not given
     prompt:str='', # What it begins with; the reader may change it
     text:str=None, # What stands in the field for the reader's own text at first
     dtype:str='int8', # `'int8'`, or `'float32'` for the exact weights in four times the bytes

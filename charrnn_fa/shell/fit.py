@@ -173,7 +173,7 @@ def _facts(a, learn, cb, secs):
 # %% ../../nbs/86_shell.fit.ipynb #6b6eab41
 def doctor_run(
     run:str, # A folder, or another store
-    corpus:str=None, # Its text, if the run does not say where that is
+    corpus:str=None, # A text to judge it on; its own if not given
     show:bool=True, # Print the findings
     force_text:bool=False, # Take the run's own text even if it has changed since
 )->dict: # `findings`, `yardsticks`, `valid_nats`, checks that `passed` and `failed`

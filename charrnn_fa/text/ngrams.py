@@ -90,7 +90,7 @@ def ngram_losses(
     train, # Codes to count, unsigned, shape (n,)
     valid, # Codes to predict, unsigned, shape (m,)
     n_vocab:int, # Characters in the vocabulary
-    max_order:int=7, # Longest group to count; shorter where `n_vocab**max_order` would not fit 64 bits
+    max_order:int=7, # Longest group to count; shorter where `n_vocab**max_order` would not fit 63 bits
 )->list: # Nats per character of order 0 (uniform), 1 (letters), 2 (pairs), and so on
     "Loss of interpolated n-grams with modified Kneser-Ney discounts (Chen & Goodman 1998), counted on `train`, measured on `valid`"
     v = max(n_vocab, 2)

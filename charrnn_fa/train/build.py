@@ -105,6 +105,7 @@ def char_learner(
     n_cells:int=None, # Cells side by side that share `n_hid`, see `Ensemble`; one if not given
     counts:int=None, # Put counts of groups of up to so many characters beside the cell, 7 say; see `Counted`
     old_counts:float=0., # Weight of a trained model's own counts beside those of the new text; 0 counts anew
+    lr:float=None, # Highest learning rate; that of `choose_lr` for the cell if not given, and 0.004 for a module of your own
     **kwargs
 )->CharLearner:
     "A learner for `dls`; sizes that are not given are chosen and said"
@@ -112,6 +113,7 @@ def char_learner(
     if not hasattr(dls.train,'codes'): raise TypeError(f'dls has {type(dls.train).__name__} loaders, not streams of characters: make them with CharDataLoaders.from_corpus(...)')
     if old_counts and (isinstance(arch,(str,nn.Module)) or not 0<old_counts<1):
         raise ValueError(f'old_counts={old_counts} is the weight, above 0 and below 1, that the counts of a trained model keep: pass one, `load_trained(file)`, in place of {arch!r:.30}')
+    if lr is not None: kwargs['lr'] = lr
     sizes = dict(n_emb=n_emb, emb_drop=emb_drop, weight_drop=weight_drop, tie=tie, learn_init=learn_init)
     wide  = dict(n_hid=n_hid, n_layers=n_layers, n_cells=n_cells)
     if isinstance(arch,nn.Module):

@@ -93,7 +93,7 @@ def shared_loss(
     old, # Vocabulary of the model
     text:str, # Text to read
     rows:int=16, # Rows to cut it into
-)->tuple: # Loss in nats per character, and the share of the characters that the model knows; None where it knows fewer than two
+)->tuple: # Loss in nats per character, and the share of the characters that the model knows; None where it knows no more characters than `rows`
     "Loss of a model on another text, on the characters that both know"
     code  = {c:i for i,c in enumerate(old.itos)}
     known = torch.tensor([code[c] for c in text if c in code])

@@ -39,7 +39,7 @@ def evaluate(self:CharLearner,
     on=None, # What to read: a text, `'train'` or `'training'`, `'valid'` or `'validation'`, `'test'`, a loader, or a number of `dls`; the validation stream if nothing is given
     **kwargs
 )->Evaluation: # `nats`, `bits`, `perplexity`, `accuracy`, `n`, `split`
-    "Loss over every character of a stream, the state carried through it; takes what `score` takes"
+    "Loss over every character of a stream, the state carried through it; takes what `evaluate_codes` takes, `adapt` among it"
     if isinstance(on,str): on = dict(train=0, training=0, valid=1, validation=1, test=2).get(on, on)
     if isinstance(on,str): return evaluate_text(self.model, self.vocab, on, **kwargs)
     if isinstance(on,int) and not 0<=on<len(self.dls.loaders): raise ValueError(f'There is no loader {on}: 0 is the training part, 1 the validation part, and 2 a test part where the split has one')

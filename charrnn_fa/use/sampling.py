@@ -202,13 +202,13 @@ def _check_sample(prompt, n, batch, stream):
 def sample_text(
     model:nn.Module, # Codes to logits
     vocab:CharVocab, # What the codes stand for
-    prompt:str='', # Text to begin with; with none, the model begins after a newline
+    prompt:str='', # Text to begin with; with none, the model begins after a newline, or after the first of its characters where it has none
     n:int=500, # Characters to draw
     stop=None, # End a text once it ends with this string, or one of these; it is kept
     seed:int=None, # Seed, a whole number: the same seed gives the same text
     batch:int=None, # Draw so many texts side by side, and return a list
     stream:bool=False, # Print while drawing
-    unknown:str='error', # Prompt characters outside the vocabulary: `'error'`, `'skip'`, `'relative'` (e for é), or a character to put in their place
+    unknown:str='error', # Prompt characters outside the vocabulary: `'error'`, `'skip'`, `'relative'` (e for é), `'unk'` (the model's own, if it has one), or a character to put in their place
     **kwargs
 ): # The text with its prompt, or a list of texts
     "Generate text that goes on from `prompt`"
