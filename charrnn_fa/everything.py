@@ -7,6 +7,7 @@ from .processes import *
 from .cells import *
 from .loader import *
 from .data import *
+from .carried import *
 from .models import *
 from .counted import *
 from .train.all import *

@@ -12,6 +12,7 @@ import torch, torch.nn as nn, torch.nn.functional as F
 from fastcore.all import *
 from .core import *
 from .cells import *
+from .carried import *
 
 # %% ../nbs/11_models.ipynb #2f82fc78
 class CharRNN(nn.Module):
@@ -151,11 +152,10 @@ def carriers(
 # %% ../nbs/11_models.ipynb #d09c3035
 def stateful(
     model:nn.Module # Any module, wrapped or not
-)->list: # The outermost modules that have `get_state` and `set_state`
+)->list: # The outermost modules that have `get_state` and `set_state`, or, where there is none, the `Attributes` of all
     "The parts of a model whose state can be taken out and put back"
-    model = bare_model(model)
-    if hasattr(model, 'get_state'): return [model]
-    return [o for m in model.children() for o in stateful(m)]
+    def _within(m): return [m] if hasattr(m, 'get_state') else [o for c in m.children() for o in _within(c)]
+    return _within(bare_model(model)) or [Attributes(bare_model(model))]
 
 # %% ../nbs/11_models.ipynb #0ddeaa6f
 def reset_state(
@@ -206,7 +206,7 @@ def reading(
         with torch.no_grad(): yield
     finally:
         model.train(mode)
-        reset_state(model)                                # a state that cannot be copied is lost
+        reset_state(model)
         for m,s in states: m.set_state(s)
 
 # %% ../nbs/11_models.ipynb #609ceace

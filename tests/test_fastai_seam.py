@@ -7,6 +7,7 @@
 | `validate` | as everywhere; in the middle of a fit the fit goes on as it was, and after a fit its record is kept |
 | `show_batch`, `show_results`, `decode_batch` | texts, newlines visible |
 | `Interpretation` | items are windows; those that were picked out are read with the text before them |
+| `ClassificationInterpretation` | which characters are taken for which, in all three of its reports |
 | `freeze`, `freeze_to`, `unfreeze`, `fine_tune`, slices of learning rates | embedding, each recurrent layer, head; norms train on unless `train_bn=False`, as everywhere |
 | `ReduceLROnPlateau`, `wd_bn_bias` | mean what they say, which with fastai's `OptimWrapper` they do not |
 | `save`, `load`, `export`, `load_learner` | as everywhere; `save_trained` and `load_trained` need neither code nor pickle |
@@ -23,12 +24,12 @@ import re, sys, threading
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from types import ModuleType,SimpleNamespace
-import pytest, torch, torch.nn as nn
+import matplotlib.pyplot as plt, pytest, torch, torch.nn as nn
 from fastai.basics import Callback,load_learner,set_seed
 from fastai.callback.all import (ActivationStats,AMPMode,CSVLogger,EarlyStoppingCallback,GradientAccumulation,MixedPrecision,ReduceLROnPlateau,
     RNNRegularizer,SaveModelCallback,ShowGraphCallback,TerminateOnNaNCallback,minimum,slide,steep,valley)
 from fastai.data.all import DataBlock
-from fastai.interpret import Interpretation
+from fastai.interpret import ClassificationInterpretation,Interpretation
 from charrnn_fa.everything import *
 
 text = 'she sells sea shells by the sea shore.\n'*40
@@ -176,6 +177,19 @@ def test_interpretation(capsys):
     quiet(learn, lambda: it.show_results(idx.tolist()))
     quiet(learn, lambda: it.plot_top_losses(range(2), largest=False))
     assert capsys.readouterr().out
+
+def test_which_characters_are_taken_for_which(capsys):
+    "fastai's reports of a classifier name characters"
+    learn = make(verse)
+    quiet(learn, lambda: learn.fit(2, 1e-2))
+    it = quiet(learn, lambda: ClassificationInterpretation.from_learner(learn))
+    worst = quiet(learn, lambda: it.most_confused(2))
+    assert worst and all(a in learn.vocab and b in learn.vocab and n>=2 for a,b,n in worst)
+    quiet(learn, it.plot_confusion_matrix)
+    assert [o.get_text() for o in plt.gca().get_xticklabels()]==learn.vocab.itos
+    plt.close('all')
+    quiet(learn, it.print_classification_report)
+    assert 'precision' in capsys.readouterr().out
 
 # --- What is missing, or another's ---
 

@@ -448,6 +448,85 @@ def test_custom_module(tmp_path):
     with pytest.raises(CheckpointError, match='pass one as `model=`'): load_run(tmp_path)
     assert load_run(tmp_path, model=Net(len(b.vocab))).sample('a', 9, seed=1)
 
+class Unreset(nn.Module):
+    "A state in an attribute, as one writes it, without a `reset`, and a count of calls, which matters"
+    def __init__(self, v):
+        super().__init__()
+        self.e,self.r,self.l,self.h,self.calls = nn.Embedding(v,8),nn.GRU(8,8,batch_first=True),nn.Linear(8,v),None,0
+    def forward(self, x):
+        y,h = self.r(self.e(x), self.h if self.h is not None and self.h.shape[1]==len(x) else None)
+        self.h,self.calls = h.detach(),self.calls+1
+        return self.l(y)*(1+self.calls%3/10)
+
+class Gru(Unreset):
+    def reset(self): self.h = None
+
+class Deep(nn.Module):
+    "A pair of tensors in a dictionary of a module in a module"
+    def __init__(self, v):
+        super().__init__()
+        self.e,self.inner,self.l = nn.Embedding(v,8),nn.Module(),nn.Linear(8,v)
+        self.inner.r,self.inner.kept = nn.LSTM(8,8,batch_first=True),{}
+        self.inner.__class__ = type('Inner', (nn.Module,), {})
+    def reset(self): self.inner.kept = {}
+    def forward(self, x):
+        hc = self.inner.kept.get(len(x))
+        y,hc = self.inner.r(self.e(x), hc)
+        self.inner.kept = {len(x):tuple(o.detach() for o in hc)}
+        return self.l(y)
+
+class Buffer(nn.Module):
+    "A buffer that is not saved with the weights"
+    def __init__(self, v):
+        super().__init__()
+        self.e,self.r,self.l = nn.Embedding(v,8),nn.RNN(8,8,batch_first=True),nn.Linear(8,v)
+        self.register_buffer('h', torch.zeros(1, 1, 8), persistent=False)
+    def reset(self): self.h = torch.zeros(1, 1, 8)
+    def forward(self, x):
+        y,h = self.r(self.e(x), self.h.expand(1, len(x), 8).contiguous() if self.h.shape[1] in (1,len(x)) else None)
+        self.h = h.detach()
+        return self.l(y)
+
+class Awd(nn.Module):
+    "fastai's AWD_LSTM, which counts its rows and makes weights anew in each step"
+    def __init__(self, v):
+        super().__init__()
+        from fastai.text.models.awdlstm import AWD_LSTM
+        self.m,self.l = AWD_LSTM(v, 8, 12, 2),nn.Linear(8,v)
+    def reset(self): self.m.reset()
+    def forward(self, x): return self.l(self.m(x))
+
+def own(kind):
+    set_seed(2)
+    dls = CharDataLoaders.from_text('abc abd ace '*300, bs=4, seq_len=16, device='cpu')
+    return CharLearner(dls, kind(len(dls.vocab)), precision='fp32')
+
+@pytest.mark.parametrize('kind', [Gru,Unreset,Deep,Buffer,Awd])
+@pytest.mark.parametrize('at', [29,60])
+def test_a_state_of_ones_own(kind, at, tmp_path):
+    "A module that keeps a state and does not hand it out is resumed bit for bit, with as many losses"
+    a = own(kind)
+    fit(a, n=2)
+    b = own(kind)
+    with pytest.raises(RuntimeError): fit(b, [Resume(tmp_path, every=5), Break(at)], n=2)
+    b = own(kind)
+    fit(b, Resume(tmp_path, every=5), n=2)
+    assert all(torch.equal(x,y) for x,y in zip(a.model.parameters(), b.model.parameters())) and a.recorder.losses==b.recorder.losses
+
+@pytest.mark.parametrize('kind', [Gru,Unreset,Deep,Buffer,Awd])
+@pytest.mark.parametrize('look', ['validate','get_preds','sample','evaluate'])
+def test_a_state_of_ones_own_is_undisturbed(kind, look):
+    "Reading something else in the middle of a fit leaves it where it was"
+    class Look(Callback):
+        def after_batch(self):
+            if self.training and self.train_iter==7: dict(sample=lambda: self.learn.sample('a', 9, seed=1), evaluate=lambda: self.learn.evaluate('abc abc'),
+                validate=self.learn.validate, get_preds=self.learn.get_preds)[look]()
+    a = own(kind)
+    fit(a, n=1)
+    b = own(kind)
+    fit(b, Look(), n=1)
+    assert all(torch.equal(x,y) for x,y in zip(a.model.parameters(), b.model.parameters()))
+
 def test_hostile():
     "Sealed files that mean harm: only the documented error, and no memory to speak of"
     def sealed(js, ts={}): return to_bytes(js, ts)

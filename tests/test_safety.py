@@ -753,3 +753,60 @@ def test_the_next_part_before_the_end(tmp_path):
     out = quiet(fit, make(), Resume(tmp_path, every=5, more='next'), n=1)[1]
     assert 'is made longer, before its end, from the best weights of its first 20 steps' in out
     assert 'before its end' not in quiet(fit, make(), Resume(tmp_path, every=5, more='next'), n=1)[1]
+
+def rated(tmp_path, lr, n=2, at=20):
+    with pytest.raises(RuntimeError): make_fit(tmp_path, lr, n, at)
+
+def make_fit(path, lr, n=2, at=None):
+    learn = make()
+    with learn.no_bar(), learn.no_logging(): learn.fit(n, lr, cbs=[Resume(path, every=5), *([Break(at)] if at else [])])
+    return learn
+
+@pytest.mark.parametrize('was,now', [(slice(1e-5,1e-2),slice(1e-4,1e-2)), (1e-2,slice(1e-5,1e-2)), (slice(1e-5,1e-2),1e-2)], ids=str)
+def test_rates_of_groups(was, now, tmp_path):
+    "A run with other rates for the groups of weights is another one, and says both; with the same ones it is resumed"
+    rated(tmp_path, was)
+    with pytest.raises(ValueError, match='lr by group') as e: make_fit(tmp_path, now)
+    assert str(e.value).count('0.01')>1 and '0.010000000000000002' not in str(e.value)
+    learn = make_fit(tmp_path, was)
+    assert learn.train_iter==2*len(learn.dls.train)
+
+def test_a_rate_alone_is_told_once(tmp_path):
+    rated(tmp_path, 1e-2)
+    with pytest.raises(ValueError, match='lr 0.01 in the run and 0.02 here') as e: make_fit(tmp_path, 2e-2)
+    assert 'by group' not in str(e.value)
+
+def test_a_learner_with_rates_for_groups():
+    "`lr=slice(...)` of the learner is that of its fits"
+    set_seed(0)
+    dls = CharDataLoaders.from_text(text, bs=4, seq_len=16, device='cpu')
+    learn = CharLearner(dls, CharRNN(len(dls.vocab), n_hid=8), lr=slice(1e-3,1e-2), precision='fp32')
+    with learn.no_bar(), learn.no_logging(): learn.fit(1)
+    rates = [o['lr'] for o in learn.opt.hypers]
+    assert learn.lr==slice(1e-3,1e-2) and len(rates)>1 and rates[0]==pytest.approx(1e-3) and rates[-1]==pytest.approx(1e-2)
+
+def focal(gamma):
+    def loss(out, y):
+        nats = nn.functional.cross_entropy(out.flatten(0,1), y.flatten(), reduction='none')
+        return ((1-(-nats).exp())**gamma*nats).mean()
+    return loss
+
+def test_a_loss_made_with_another_number(tmp_path):
+    "A function that was made with a number is told from one that was made with another"
+    def go(gamma, *cbs):
+        learn = make()
+        learn.loss_func = focal(gamma)
+        fit(learn, [Resume(tmp_path, every=5), *cbs], n=2)
+        return learn
+    with pytest.raises(RuntimeError): go(2., Break(20))
+    with pytest.raises(ValueError, match=r'gamma=2.0.*gamma=0.0'): go(0.)
+    assert go(2.).train_iter>20
+
+def test_nothing_to_train():
+    "Frozen through and through, or without gradients: told before the first step, in words"
+    learn = make()
+    learn.model.requires_grad_(False)
+    with pytest.raises(ValueError, match='weights have requires_grad=False'): fit(learn, n=1)
+    learn = make()
+    with pytest.raises(ValueError, match='Gradients are switched off'), torch.no_grad(): fit(learn, n=1)
+    fit(make(), n=1)

@@ -35,6 +35,15 @@ training_attrs = {ColdStart:('p',), GradientClip:('max_norm','norm_type'), Gradi
     MixUp:('alpha',), LossScale:('kwargs',), AverageWeights:('decay','every'), Halves:('share',)}
 
 # %% ../../nbs/34a_keep.identity.ipynb #74b3cc5f
+def _held(f):
+    "Plain values that a function was made with, such as the 2 of `make_loss(2.)`, in brackets"
+    res = ''
+    for k,cell in zip(f.__code__.co_freevars, f.__closure__ or ()) if hasattr(f, '__code__') else ():
+        try: v = cell.cell_contents
+        except ValueError: continue                         # not set yet
+        if isinstance(v,(bool,int,float,str)): res += f'[{k}={v!r}]'
+    return res
+
 def in_words(
     o, # A function, an object such as a loss, or a plain value
     depth:int=2 # How far to look into its attributes
@@ -44,7 +53,7 @@ def in_words(
     if isinstance(o, functools.partial): return f'{in_words(o.func)}({", ".join([*map(in_words, o.args), *(f"{k}={in_words(v)}" for k,v in o.keywords.items())])})'
     if isinstance(o, (bool,int,float,str,type(None))): return repr(o)
     if isinstance(o, (list,tuple,L)): return f'[{", ".join(in_words(v, depth) for v in o)}]'
-    if hasattr(o, '__qualname__'): return o.__qualname__
+    if hasattr(o, '__qualname__'): return o.__qualname__+_held(o)
     facts = {k:v for k,v in getattr(o, '__dict__', {}).items() if k[:1]!='_' and k!='training'} if depth else {}
     return f'{type(o).__name__}({", ".join(f"{k}={in_words(v, depth-1)}" for k,v in facts.items())})'
 
@@ -78,6 +87,8 @@ def fit_plan(
     scheds = {k:f for o in learn.cbs if isinstance(o,ParamScheduler) for k,f in o.scheds.items()}
     vals   = {k:[float(f'{np.mean(f(p/8)):.6g}') for p in range(9)] for k,f in scheds.items()}
     hypers = {k:v for k,v in learn.opt.hypers[-1].items() if k not in scheds and isinstance(v,(int,float)) and not isinstance(v,bool)}
+    rates = [f"{o['lr']:.6g}" for o in learn.opt.hypers]
+    if 'lr' not in scheds: hypers['lr by group'] = ', '.join(rates if len({*rates})>1 else rates[:1])
     n = None if math.isinf(learn.last_step) else learn.last_step
     return dict(n_epoch=learn.n_epoch, n_steps=n, minutes=learn.minutes, **vals, **hypers)
 
@@ -89,7 +100,7 @@ def _differ(a, b):
     except (RuntimeError,ValueError): return True
 
 _unsaid = dict(n_cells=1)                                    # facts that a `config` leaves out
-_since  = {('optim','steps')}                                # facts that runs of earlier versions do not have
+_since  = {('optim','steps'),('plan','lr by group')}                                # facts that runs of earlier versions do not have
 
 def differences(
     was:dict, # Nested facts of the run
@@ -188,6 +199,8 @@ def _of_plan(ks, was, now, names):
     "How another plan is told: by its length if that is another, else by its schedules"
     a,b = (_length(o['plan'], now['n_win'], names) for o in (was,now)) if ks else ('','')
     if a!=b: return [f'{a} in the run and {b} here']
+    many = any(', ' in str(o) for o in ks.get('lr by group', ()))
+    ks   = {k:v for k,v in ks.items() if k!=('lr' if many else 'lr by group')}          # told once
     kinds = {k:[isinstance(o,list) for o in v] for k,v in ks.items()}
     res  = [_of_schedule(k, names.get(k, k), *ks[k], was, now) if all(kinds[k]) else _pair(names.get(k, k), *ks[k]) for k in ks if len({*kinds[k]})==1]
     for i,s in enumerate(('a schedule of {} in the run and none here','no schedule of {} in the run and one here')):

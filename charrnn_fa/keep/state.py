@@ -13,6 +13,7 @@ from fastcore.all import *
 from fastai.basics import *
 from fastai.callback.all import *
 from ..core import *
+from ..carried import *
 from ..models import *
 from ..train.average import *
 from ..train.trial import *
@@ -140,13 +141,13 @@ def loader_state(
 
 # %% ../../nbs/34_keep.state.ipynb #05d0d13b
 def _state(model):
-    "What a model carries from window to window: a list of tensors, or one such list for each of several parts"
+    "What a model carries from window to window: what its `get_state` returns, or that of each of several parts"
     states = [o.get_state() for o in stateful(model)]
     return states[0] if len(states)==1 else states
 
 def _set_state(model, state, dev):
     parts = stateful(model)
-    for m,s in zip(parts, [state] if len(parts)==1 else state): m.set_state([o.to(dev) for o in s])
+    for m,s in zip(parts, [state] if len(parts)==1 else state): m.set_state(kept_value(s, lambda o: o.to(dev)))
 
 # %% ../../nbs/34_keep.state.ipynb #72e90a96
 def learner_state(

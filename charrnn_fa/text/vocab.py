@@ -35,7 +35,7 @@ class CharVocab:
         if unk is not None and len(unk)!=1: raise ValueError(f'unk={unk!r} must be a single character')
         self.itos = sorted(set(chars) | ({unk} if unk else set()))
         if not self.itos: raise ValueError('A vocabulary needs at least 1 character: the text is empty, it has 0 characters')
-        self.stoi = {c:i for i,c in enumerate(self.itos)}
+        self.stoi = self.o2i = {c:i for i,c in enumerate(self.itos)}     # the second name is fastai's, for its reports
         self.unk,self.dropped,self.total,self._lut = unk,dropped or {},total,None
         self._points = code_points(''.join(self.itos))
 
@@ -47,6 +47,7 @@ class CharVocab:
         return cls([c for c in cnt if c not in drop], unk, drop, sum(cnt.values()))
 
     def __len__(self): return len(self.itos)
+    def __getitem__(self, i): return self.itos[i]
     def __contains__(self, c): return c in self.stoi
     def __eq__(self, o): return isinstance(o,CharVocab) and self.itos==o.itos and self.unk==o.unk
     def __hash__(self): return hash((*self.itos, self.unk))

@@ -177,6 +177,7 @@ def fit(self:CharLearner, n_epoch, lr=None, wd=None, cbs=None, **kwargs):
     n_epoch = checked_number(n_epoch, 'n_epoch', whole=True)   # nan epochs would train nothing, infinitely many never end
     check_rates(ifnone(lr, self.lr), [*self.cbs, *L(cbs)])
     if not (n_epoch or self.head_first): say('n_epoch=0: nothing is trained')
+    if n_epoch: check_gradients(self.model)
     was = self.logger
     if was is print: self.logger = self._print_row           # without a bar fastai prints raw lists
     preflight(self, cbs)
@@ -215,7 +216,9 @@ def to_fp32(self:CharLearner): return _to(self, 'fp32')
 # %% ../../nbs/19_train.learner.ipynb #98561e66
 @patch
 def create_opt(self:CharLearner):
-    Learner.create_opt(self)
+    lr,self.lr = self.lr,getattr(self.lr, 'stop', self.lr)  # of a slice, which each fit deals out to the groups
+    try: Learner.create_opt(self)
+    finally: self.lr = lr
     if self.wd_bn_bias: return
     alone = undecayed(self.model)
     if isinstance(self.opt,CharOptim): self.opt.leave_alone(alone, self.model)
