@@ -1,5 +1,5 @@
 "Drawings: nothing is lost between strokes and text, nonsense is drawn as far as it goes, files are read, a network draws"
-import functools, gzip, http.server, json, re, threading, warnings
+import functools, gzip, http.server, json, re, tempfile, threading, warnings
 import xml.etree.ElementTree as ET
 from pathlib import Path
 import numpy as np, pytest, torch
@@ -430,3 +430,123 @@ def test_what_an_svg_hides_is_not_drawn(tmp_path):
     (tmp_path/'h.svg').write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><polyline visibility="hidden" points="9,9 8,8"/><polyline visibility="collapse" points="0,9 8,8"/>'
         '<g style="visibility:hidden"><polyline points="1,2 3,4"/><polyline visibility="visible" points="5,5 5,9"/></g></svg>')
     assert [o.tolist() for o in get_drawings(tmp_path/'h.svg')[0].strokes]==[[[32,3],[32,60]]]
+
+svg_head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><style>.n{fill:none} .o{opacity:0}</style>'
+arrow = '<path d="M10 17l5-5-5-5z"/>'
+
+@pytest.mark.parametrize('how', ['fill="none"','style="fill:none"','class="n"','opacity="0"','class="o"','style="opacity:0%"','fill="none" stroke="none"','fill=" transparent "','style="fill:none !important"'])
+def test_what_an_svg_does_not_paint_is_not_drawn(how, tmp_path):
+    "A frame around an icon, say, which sets the size of it"
+    for nm,s in dict(a=f'<path d="M0 0h24v24H0z" {how}/>', b='').items(): (tmp_path/f'{nm}.svg').write_text(f'{svg_head}{s}{arrow}</svg>')
+    a,b = get_drawings(tmp_path)
+    assert a==b and len(a)==1
+
+@pytest.mark.parametrize('how', ['fill="none" stroke="red"','fill="none" stroke="url(#a)"','fill="none" style="fill:red"','opacity=".1"','style="fill:none;stroke:currentColor"','fill="none" stroke="#000" stroke-opacity="0"'])
+def test_what_an_svg_paints_is_drawn(how, tmp_path):
+    "What is seen by its fill or by its line; one that is faded in, too"
+    (tmp_path/'a.svg').write_text(f'{svg_head}<path d="M0 0h24v24H0z" {how}/>{arrow}</svg>')
+    assert [len(o) for o in get_drawings(tmp_path)]==[2]
+
+def test_an_svg_that_paints_nothing_is_drawn_as_it_is(tmp_path):
+    "Its colours may be in a style sheet that lies elsewhere"
+    (tmp_path/'a.svg').write_text(f'{svg_head}<g fill="none"><path d="M0 0h24v24H0z"/>{arrow}</g><path visibility="hidden" d="M0 0h4"/></svg>')
+    assert [len(o) for o in get_drawings(tmp_path)]==[2]
+
+@quick
+@given(strokes.filter(len), st.sampled_from([None,1.,3.]), st.sampled_from([160,96,67,333]))
+def test_its_own_svg_is_read_back(ss, seconds, size):
+    "At rest and drawing itself; also where points lie half way between two pixels, or two are as far from the line"
+    with tempfile.TemporaryDirectory() as d:
+        (Path(d)/'a.svg').write_text(Drawing(ss, given=1).svg(size, seconds))
+        assert get_drawings(d)==[Drawing(snap(ss))]
+
+def test_an_empty_sheet_is_read_back(tmp_path):
+    (tmp_path/'a.svg').write_text(Drawing([]).svg())
+    assert get_drawings(tmp_path)==[]
+
+def test_dots_and_lines_appear_in_turn(browser, tmp_path):
+    "Nothing before its time, neither a dot nor the round end of a line; all at the end"
+    from PIL import Image
+    d = Drawing([[[5,5],[60,5]], [[10,30]], [[50,30]], [[5,60],[60,60]]])
+    (tmp_path/'a.html').write_text(f'<body style="margin:0">{d.svg(670, seconds=100)}')
+    page = browser.new_page(viewport=dict(width=670, height=670))
+    page.goto(f'file://{tmp_path/"a.html"}')
+    def _dark(at):
+        page.evaluate(f"() => {{const s = document.querySelector('svg'); s.pauseAnimations(); s.setCurrentTime({at})}}")
+        page.screenshot(path=tmp_path/'a.png')
+        im = np.asarray(Image.open(tmp_path/'a.png').convert('L'))<128
+        return [bool(im[10*(y+2)-3:10*(y+2)+4, 10*(x+2)-3:10*(x+2)+4].any()) for x,y in ((5,5),(59,5),(10,30),(50,30),(5,60),(59,60))]
+    ts   = pen_times(d.strokes, 100.)
+    seen = [_dark(begin+dur+.05) for begin,dur in ts]
+    page.close()
+    assert seen==[[i<n for i in range(6)] for n in (2,3,4,6)]
+
+def test_both_ways_to_draw_check_the_same(knows_two):
+    "Held units or none: the same seeds, and the same words for what is wrong"
+    learn,_ = knows_two
+    wrong = (dict(n='a'), "n='a' must be a whole"), (dict(n=1.5), 'n=1.5 must be a whole'), (dict(max_len=0), 'max_len=0 must be at least 1'), (dict(max_len=2.5), 'max_len=2.5 must be a whole'), \
+        (dict(seed=1.5), 'seed=1.5 must be a whole number'), (dict(tempreature=.5), "Did you mean 'temperature'")
+    for steer in (None, {0:1.}):
+        for seed in (2**70, -1, np.int64(3)):
+            a,b = (learn.draw(2, seed=o, steer=steer, max_len=20) for o in (seed, int(seed)%2**64))
+            assert a==b
+        for kw,says in wrong:
+            with pytest.raises((TypeError,ValueError), match=says): draw_with(learn.model, learn.vocab, **{**dict(n=1, steer=steer, max_len=5), **kw})
+
+def test_what_a_unit_cannot_be_held_at(knows_two):
+    learn,_ = knows_two
+    for steer,says in (([1,2], r'steer=\[1, 2\] must be a dictionary'), ('h1[3]', 'must be a dictionary'), (3, 'must be a dictionary'), ({0:np.inf}, 'value=inf must be'), ({0:float('nan')}, 'value=nan must be')):
+        with pytest.raises((TypeError,ValueError), match=says): learn.draw(1, steer=steer, max_len=5)
+    for kw,says in ((dict(value=float('nan')), 'value=nan must be'), (dict(value='a'), "value='a' must be"), (dict(tries=0), 'tries=0 must be at least 1'), (dict(seed=1.5), 'seed=1.5 must'),
+        (dict(max_len=0), 'max_len=0 must be')):
+        with pytest.raises((TypeError,ValueError), match=says): learn.find_unit(len, **{**dict(max_len=5, tries=1), **kw})
+    assert learn.find_unit(len, max_len=5, tries=1, seed=2**70)==learn.find_unit(len, max_len=5, tries=1, seed=2**70%2**64)
+
+def test_numbers_of_faces_and_files(tmp_path):
+    assert faces(2.)==faces(2) and faces(1, seed=3., first=np.int64(4))==faces(1, 3, 4)
+    for kw,says in ((dict(seed=-1), 'seed=-1 must be at least 0'), (dict(first=-5), 'first=-5 must be at least 0'), (dict(n=-1), 'n=-1 must be at least 0'), (dict(n=1.5), 'n=1.5 must be a whole')):
+        with pytest.raises((TypeError,ValueError), match=says): faces(**kw)
+    (tmp_path/'q.ndjson').write_text(quickline*3)
+    for kw,says in ((dict(n=-1), 'n=-1 must be at least 0'), (dict(n='2'), "n='2' must be a whole"), (dict(copies=-1), 'copies=-1 must'), (dict(eps=-1), 'eps=-1 must'), (dict(eps='x'), "eps='x' must"),
+        (dict(seed=-1), 'seed=-1 must'), (dict(copies=1, seed='x'), "seed='x' must")):
+        for x in (tmp_path, [[line],[line]]):
+            with pytest.raises((TypeError,ValueError), match=says): get_drawings(x, **kw)
+    assert len(get_drawings(tmp_path, n=2.))==len(get_drawings([[line]]*3, n=2., copies=0))==2 and get_drawings(tmp_path, n=0)==[]
+
+def test_a_text_is_added_as_a_drawing():
+    a,b = faces(2)
+    assert a+b.text==a+b==a+b.strokes and len(a+b)==len(a)+len(b)
+    assert a+Drawing(b, 'steps').text==a+Drawing(b, 'steps').text.rstrip('\n') and (a+Drawing(b, 'steps').text).alphabet=='points'
+    assert 'down already' in (Drawing('DaU', 'steps')+'DaD').wrong
+
+@pytest.mark.parametrize('seconds', [None,2.])
+def test_alphabets_that_are_none_and_empty_strokes(seconds):
+    with pytest.raises(ValueError, match="no alphabet 'point'"): Drawing([[[1,2]]], 'point')
+    d = Drawing([[[1,2],[3,4]]], ALPHABETS['runs'])
+    assert d.alphabet=='runs' and d.svg(seconds=seconds)==Drawing(d, 'runs').svg(seconds=seconds) and d.braille()
+    for ss in ([[]], [[],[[1,2]]], [np.zeros((0,2), int)]):
+        assert 'd="M"' not in Drawing(ss).svg(seconds=seconds) and len(Drawing(ss))==len(Drawing(ss).text)//3
+
+def test_a_long_title_wraps_below_its_drawing(browser, tmp_path):
+    page = browser.new_page(viewport=dict(width=700, height=700))
+    page.goto(f'file://{draw_grid(faces(4), titles=["a very long title that says all of it", "n"*60, "b"]).save(tmp_path/"x.html")}')
+    boxes = page.eval_on_selector_all('svg', 'xs => xs.map(o => [o.parentElement.getBoundingClientRect().width, o.getBoundingClientRect().top, o.parentElement.scrollWidth])')
+    page.screenshot(path=tmp_path/'x.png')
+    page.close()
+    assert {round(t) for _,t,_ in boxes}=={round(boxes[0][1])} and all(w<100 and s<100 for w,_,s in boxes)
+
+def test_drawings_replace_nothing_but_drawings(tmp_path):
+    at,fs = tmp_path/'mine.html',faces(2)
+    for was in (None, ''):
+        if was is not None: at.write_text(was)
+        fs.save(at)
+        fs[:1].save(at)
+    for o in ('<!doctype html><html lang="en"><p>mine', View('<b>a view</b>').page()):
+        at.write_text(o)
+        with pytest.raises(ValueError, match='is there already'): fs.save(at)
+        assert at.read_text()==o
+    fs.save(tmp_path/'b.html')
+    with pytest.raises(ValueError, match='is there already'): View('<b>a view</b>').save(tmp_path/'b.html')
+    (tmp_path/'d.html').mkdir()
+    with pytest.raises(ValueError, match='is a folder'): fs.save(tmp_path/'d.html')
+    with pytest.raises(NotADirectoryError): fs.save(at/'c.html')

@@ -1,5 +1,5 @@
 "Views: every number against a slow and plain computation, every host that shows them, no trace in training"
-import base64,html,math,re,sys,zlib
+import base64,html,math,re,sys,unicodedata,zlib
 from collections import Counter
 from pathlib import Path
 from html.parser import HTMLParser
@@ -688,3 +688,28 @@ def test_memory_claims_nothing_from_a_handful_of_places():
         v = tm.memory(s, upto=16 if n>3 else 2, places=99)
         assert f'{n} places: too few places to tell how far back it looks' in str(v) and 'all that it uses' not in str(v)
     assert 'all that it uses' in str(tm.memory(said, upto=16, places=100))
+
+MARKS = '\u0e31', '\u0e34', '\u0941', '\ufe0f', '\u20dd', '\u0301', '\u3099'       # of combining class 0, of Japan's width, and others
+
+def test_marks_above_and_below_take_no_column():
+    "Shown alone they stand on a circle, which takes one; a mark beside a letter takes its own"
+    assert [columns(o) for o in MARKS]==[1]*len(MARKS) and (columns('\u093e'), columns('猫'), columns('a'))==(2,2,1)
+    for o in MARKS: assert terminal_text(f'{o}ab', [0,0,7], colour=False)==f'◌{o}ab\n  8'
+
+def test_a_table_of_wide_characters_stands_straight():
+    "Each row is as wide as the others, counted as a terminal does"
+    def _wide(s): return sum(0 if unicodedata.category(c) in ('Mn','Me') else 1+(unicodedata.east_asian_width(c) in 'WF') for c in s)
+    rows = [['猫','1.0'], ['กั','12.5'], ['abcd','3.25'], ['हि','10']]
+    lines = table_text(['name','bits'], rows).split('\n')
+    assert len({_wide(o) for o in lines})==1 and lines[3]=='abcd  3.25' and lines[1]=='猫     1.0'
+
+def test_titles_of_all_kinds(tmp_path, capsys):
+    "A dollar is a dollar; what would steer a terminal is shown, and so is half a character"
+    for t in ('cost $x^$', 'a $5', r'\$a_$ $', '\x1b[31m\ud800'):
+        v = View('x', title=t, text='y', draw=lambda ax: ax.plot([1,2]))
+        assert v.save(tmp_path/'m.png').stat().st_size>1000
+        v.save(tmp_path/'m.svg')
+    v = View('x', title='a\x1b[31m\ud800', text='y')
+    print(v)
+    assert str(v)==v.save(tmp_path/'m.txt').read_text(encoding='utf-8').rstrip('\n')=='a␛[31m⟨D800⟩\ny'==capsys.readouterr().out.rstrip('\n')
+    assert str(View('x', text='y'))=='y'

@@ -175,8 +175,7 @@ def faces(
     first:int=0, # Number of the first one; faces 0 to 999 and 1000 to 1099 of one seed have nothing in common
 )->Drawings: # A list of `Drawing`
     "Faces drawn by rule and chance"
-    for nm,v in dict(n=n, seed=seed, first=first).items(): checked_number(v, nm, -math.inf, whole=True)
-    if n<0: raise ValueError(f'n={n} must be 0 or above')
+    n,seed,first = (checked_number(v, nm, 0, whole=True) for nm,v in dict(n=n, seed=seed, first=first).items())
     res = []
     for i in range(first, first+n):
         f = Face(np.random.default_rng([seed,i]))

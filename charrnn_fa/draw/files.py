@@ -6,10 +6,11 @@
 __all__ = ['simplify', 'snap', 'varied', 'get_drawings']
 
 # %% ../../nbs/76_draw.files.ipynb #4b7244fb
-import gzip,io,json,os,zlib
+import gzip,io,json,os,re,zlib
 from xml.etree import ElementTree
 import numpy as np
 from fastcore.all import *
+from ..core import *
 from ..text.documents import *
 from ..text.corpus import *
 from .show import *
@@ -60,7 +61,7 @@ def snap(
     scale = (grid-1-2*margin)/max((hi-lo).max(), 1e-9)
     res = []
     for p in ps:
-        p = (p-(lo+hi)/2)*scale+(grid-1)/2
+        p = ((p-(lo+hi)/2)*scale+(grid-1)/2).round(6)                       # so that a drawing in other units is the same to the pixel
         if eps: p = simplify(p, eps)
         p = np.clip(np.floor(p+.5), 0, grid-1).astype(int)
         res.append(p[np.r_[True, (p[1:]!=p[:-1]).any(1)]])
@@ -111,13 +112,27 @@ def _apart(fn):
         o.attrib.clear()
     return io.BytesIO(ElementTree.tostring(root))
 
+# %% ../../nbs/76_draw.files.ipynb #76db0002
+def _is_painted(shape):
+    "Whether anything of a shape is seen: its area or its line"
+    def _says(k, default): return str(ifnone(shape.values.get(k), default)).partition('!')[0].strip().lower()       # without an `!important`
+    if re.fullmatch(r'[0.]+%?', _says('opacity', '1')): return False
+    return not {_says('fill', 'black'),_says('stroke', 'none')}<={'none','transparent'}
+
+def _shapes(fn, se):
+    "Shapes of an SVG file that are painted; all that are visible if none is, since a style sheet may lie elsewhere"
+    def _is_one(o):
+        if not isinstance(o,se.Shape) or o.values.get('visibility') in ('hidden','collapse'): return False
+        return o.values.get('class')!=PAPER_CLASS
+    res = [o for o in se.SVG.parse(_apart(fn)).elements() if _is_one(o)]
+    return [o for o in res if _is_painted(o)] or res
+
 def _svg(fn):
     "Strokes of an SVG file"
     try: import svgelements as se
     except ImportError: raise ImportError('Reading SVG takes svgelements: pip install svgelements') from None
     res = []
-    for o in se.SVG.parse(_apart(fn)).elements():
-        if not isinstance(o,se.Shape) or o.values.get('visibility') in ('hidden','collapse'): continue
+    for o in _shapes(fn, se):
         for sub in se.Path(o).as_subpaths():
             pts = []
             for seg in se.Path(sub):
@@ -177,6 +192,9 @@ def get_drawings(
     eps:float=.7, # As `snap` takes it
 )->Drawings: # Drawings on the grid; a drawing without a stroke is left out
     "Drawings from files or arrays"
+    if n is not None: n = checked_number(n, 'n', 0, whole=True)
+    if seed is not None: seed = checked_number(seed, 'seed', 0, whole=True)
+    copies,eps = checked_number(copies, 'copies', 0, whole=True),checked_number(eps, 'eps')
     raw,rng = _read_drawings(x, n, recognized),np.random.default_rng(seed)
     more = [varied(o, rng) for _ in range(copies) for o in raw]
     return draw_grid([s for s in (snap(o, eps=eps) for o in [*raw,*more]) if s])

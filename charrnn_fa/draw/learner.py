@@ -49,6 +49,7 @@ def _begun(prompt, a):
     return text.rstrip(a['end']),len(d)
 
 # %% ../../nbs/80_draw.learner.ipynb #837211c9
+@spell_checked()
 @delegates(sample_text, but=['model','vocab','prompt','n','stop','batch','stream','unknown'])
 def draw_with(
     model, # Codes to logits
@@ -64,8 +65,9 @@ def draw_with(
     "Drawings by a network"
     a = _alphabet(vocab)
     begun,given = _begun(prompt, a)
-    if n<1: raise ValueError(f'n={n} must be at least 1')
-    kwargs.update(temperature=temperature, seed=seed)
+    n,max_len = checked_number(n, 'n', 1, whole=True),checked_number(max_len, 'max_len', 1, whole=True)
+    if not isinstance(steer,dict|None): raise TypeError(f'steer={steer!r:.80} must be a dictionary of units and what to hold them at, such as {{3:1.}}')
+    kwargs.update(temperature=temperature, seed=as_seed(seed))
     if steer: texts = _steered(model, vocab, a['end']+begun, *_held_at(model, steer, n), max_len, **kwargs)
     else: texts = sample_text(model, vocab, a['end']+begun, max_len, stop=a['end'], batch=n, **kwargs)
     return draw_grid([Drawing(t[1:], a['name'], given) for t in texts])
@@ -123,11 +125,14 @@ def _number(unit, top):
     if state!=top: raise ValueError(f"steer holds hidden units of the last layer, not {unit!r}: name them '{top}[0]' and so on, or by number")
     return i
 
+# %% ../../nbs/80_draw.learner.ipynb #80db0002
+def _value(v): return checked_number(v, 'value', -1e6, 1e6)               # one that is not finite, or almost so, would leave no finite logits
+
 def _held_at(model, steer, n):
     "Which units of `n` rows are held, and at what: (n, n_hid) each"
     cfg = _steerable(model).config
     vals = {k:v.item() if isinstance(v,torch.Tensor) else v for k,v in steer.items()}
-    n_hid,steer = cfg['n_hid'],{_number(k, f"h{cfg['n_layers']}"):checked_number(v, 'value', -math.inf) for k,v in vals.items()}
+    n_hid,steer = cfg['n_hid'],{_number(k, f"h{cfg['n_layers']}"):_value(v) for k,v in vals.items()}
     bad = [k for k in steer if not 0<=k<n_hid]
     if bad: raise ValueError(f"steer={steer} names unit {bad[0]}, but the units are 0 to {n_hid-1}")
     on,to = torch.zeros(n, n_hid, dtype=torch.bool),torch.zeros(n, n_hid)
@@ -152,7 +157,7 @@ def _holding(model, on, to):
 
 def _steered(model, vocab, prompt, on, to, max_len, seed, alike=False, **kwargs):
     "Texts, as `sample_text` draws them, while units of the top layer are held; `alike` gives all rows the same chance"
-    gen = torch.Generator().manual_seed(int.from_bytes(os.urandom(7), 'little') if seed is None else seed)
+    gen = torch.Generator().manual_seed(as_seed(seed))
     n,dev,out = len(on),next(model.parameters()).device,[]
     x = torch.from_numpy(vocab.encode(prompt).astype(np.int64)).expand(n, -1).to(dev)     # (n, length of the prompt)
     ends = torch.zeros(n, dtype=torch.bool)
@@ -180,6 +185,8 @@ def find_unit(self:CharLearner|TrainedModel,
 )->tuple: # Number of the unit, and how much more is measured with it held at `value` than at `-value`
     "The hidden unit of the top layer which, held, changes most what is measured on the drawings"
     a = _alphabet(self.vocab)
+    value,seed = _value(value),as_seed(seed)
+    tries,max_len = checked_number(tries, 'tries', 1, whole=True),checked_number(max_len, 'max_len', 1, whole=True)
     text,on = a['end']+_begun(prompt, a)[0],torch.eye(_steerable(self.model).config['n_hid'], dtype=torch.bool)    # row i holds unit i
     def _measured(v, i):
         texts = _steered(self.model, self.vocab, text, on, on*v, max_len, seed+i, alike=True, temperature=temperature)

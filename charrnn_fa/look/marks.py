@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BITS', 'SURPRISE', 'SIGNED', 'COPIED', 'DIFFERS', 'SCALES', 'muted', 'Scale', 'luminance', 'ink', 'marked',
            'split_lines', 'marked_lines', 'line_means', 'scrolling', 'legend', 'terminal_colour', 'terminal_legend',
-           'columns', 'terminal_text', 'draw_text']
+           'text_columns', 'columns', 'terminal_text', 'draw_text']
 
 # %% ../../nbs/59_look.marks.ipynb #74f2424b
 import html,math,unicodedata
@@ -172,12 +172,17 @@ def terminal_legend(
     return '  '.join(nm if nm.split()[0]==m else f'{m} = {nm}' for m,nm in zip(scale.marks, scale.names) if m!=' ')
 
 # %% ../../nbs/59_look.marks.ipynb #775bad5f
+def text_columns(
+    text:str # Any text
+)->int: # Columns that it takes up on a terminal, as it stands
+    "How wide a text is: letters of East Asia and pictures take two columns, marks above, below and around a letter none"
+    return sum(0 if unicodedata.category(o) in ('Mn','Me') else 1+(unicodedata.east_asian_width(o) in 'WF') for o in text)
+
 def columns(
     c:str # One character
 )->int: # Columns that it takes up on a terminal, as `shown`
-    "How wide a character is: letters of East Asia and pictures take two columns, combining marks none"
-    s = shown(c)
-    return len(s)+sum(unicodedata.east_asian_width(o) in 'WF' for o in s)-sum(unicodedata.combining(o)>0 for o in s)
+    "How wide a character is where it is `shown`"
+    return text_columns(shown(c))
 
 def _pieces(line, cols):
     "Where to break a line that is wider than `cols`: after the last blank that fits, or within a word if there is none"
