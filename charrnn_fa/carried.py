@@ -7,7 +7,6 @@ __all__ = ['NotKept', 'kept_value', 'Attributes']
 
 # %% ../nbs/10a_carried.ipynb #10a00003
 import torch, torch.nn as nn
-from fastcore.all import *
 
 # %% ../nbs/10a_carried.ipynb #10a00006
 class NotKept(Exception): "A value that is no part of a state"
