@@ -145,7 +145,31 @@ def test_right_to_left(opened):
     hebrew = ''.join(map(chr, range(0x5d0, 0x5eb)))+' '
     page = opened(trained(CharRNN(len(hebrew), 'gru', n_hid=8, n_emb=4), hebrew), prompt=hebrew[:5])
     assert len(written(page, length=50, temperature=1))==55
-    assert [page.evaluate(f'getComputedStyle(document.getElementById("{o}")).direction') for o in ('text','prompt','typed')]==['rtl']*3
+    page.fill('#typed', hebrew[:5])
+    page.wait_for_function('() => document.querySelectorAll("#mirror i").length==5')
+    for colour in ('plain','surprise'):
+        page.check(f'[name=colour][value={colour}]', force=True)
+        assert [page.evaluate(f'getComputedStyle(document.getElementById("{o}")).direction') for o in ('text','prompt','typed','mirror')]==['rtl']*4
+        lefts = page.eval_on_selector_all('#mirror i', 'es => es.map(e => e.getBoundingClientRect().left)')
+        assert lefts==sorted(lefts, reverse=True)
+
+def test_a_direction_is_not_sought_at_each_character(opened):
+    "A browser goes through all of a text with dir=auto for every node that comes or goes: it is off where many do"
+    page = opened(lively('gru', 1))
+    page.evaluate('''() => { window.seen = []
+        for (const id of ['mirror','text']) new MutationObserver(rs => seen.push(...rs.map(r => [id, r.type, r.oldValue, r.addedNodes.length+r.removedNodes.length])))
+            .observe(document.getElementById(id), {childList: true, attributes: true, attributeOldValue: true, attributeFilter: ['dir']}) }''')
+    page.check('[name=colour][value=surprise]', force=True)
+    page.fill('#typed', 'a mat and the cat')
+    page.wait_for_function('() => document.querySelectorAll("#mirror i").length==17')
+    written(page, prompt='the cat', length=200)
+    given,many = dict(mirror=True, text=True),set()
+    for where,kind,old,n in page.evaluate('seen'):
+        if kind=='attributes': given[where] = old is None
+        elif n>2:
+            assert not given[where]
+            many.add(where)
+    assert many=={'mirror','text'} and all(given.values())
 
 def test_nothing_in_it_is_run(opened):
     evil = '</script><script>document.title="broken"</script><img src=x onerror=document.title="broken">'
@@ -375,6 +399,159 @@ def test_rivals_by_key_and_unit_by_click(opened):
     page.check('[name=colour][value=unit]', force=True)
     assert page.query_selector('#text i.h8, #text i.c8, #text i.h4, #text i.c4, #text i.h1, #text i.c1')
 
+def marked(page): return page.evaluate('[...document.querySelectorAll("#text i")].findIndex(o => o.classList.contains("at"))')
+
+def test_keys_go_through_what_is_written(opened):
+    "To its ends, too, and the label says in which mode"
+    page = opened(lively('gru', 1))
+    n = len(written(page, prompt='the', length=300, temperature=1, seed=1))
+    assert 'with Surprise or One unit' in page.get_attribute('#text', 'aria-label')
+    for colour in ('surprise','unit'):
+        page.check(f'[name=colour][value={colour}]', force=True)
+        assert re.search('written; arrow keys, Home and End', page.get_attribute('#text', 'aria-label'))
+        page.focus('#text')
+        for key,at in dict(End=n-1, ArrowUp=n-21, Home=0, ArrowRight=1, ArrowDown=21).items():
+            page.keyboard.press(key)
+            assert marked(page)==at and page.is_visible('#tip')
+
+outside = dict(seed=[('1.5','1'),('-1','0')], length=[('0','1'),('20001','20000'),('3.7','3')], min_p=[('0.005','0.005'),('3','1')], top_k=[('0','1')])
+
+@pytest.mark.parametrize('field', list(outside))
+def test_a_number_out_of_range_is_brought_into_it(opened, field):
+    "Also where its field is not to be seen, which must not keep the page from writing, nor from stopping"
+    page,was = opened(lively('gru', 1)),None
+    for given,used in outside[field]:
+        fill(page, **{field:given})
+        page.evaluate('document.querySelector("details").open = false; document.querySelector("#status").textContent = ""')
+        page.click('#go')
+        page.wait_for_function('() => document.querySelector("#status").textContent', timeout=5000)
+        assert page.input_value(f'#{field}')==used
+        page.keyboard.press('Escape')
+        page.wait_for_selector('#text[aria-busy=false]')
+    fill(page, length=20000, pace=30)
+    page.click('#go')
+    fill(page, **{field:outside[field][0][0]})
+    page.evaluate('document.querySelector("details").open = false')
+    page.click('#go')
+    page.wait_for_selector('#text[aria-busy=false]', timeout=5000)
+
+def test_writing_does_not_lose_what_is_read(opened):
+    "A text is read in slices; where Write comes between two of them, it is read afterwards"
+    page = opened(trained(CharRNN(len(letters), 'lstm', n_hid=512), letters))
+    text = 'the cat sat on a mat. '*100
+    fill(page, length=5, pace=0)
+    page.evaluate('''text => { const e = document.querySelector('#typed')
+        e.value = text
+        e.dispatchEvent(new Event('input'))
+        document.querySelector('#go').click() }''', text)
+    page.wait_for_function('n => document.querySelector("#typed-out").textContent.includes(n)', arg=f'over {len(text)-1:,},', timeout=20000)
+    assert page.text_content('#mirror').removesuffix('\u200b')==text and page.get_attribute('#text', 'aria-busy')=='false'
+
+def test_what_is_asked_for_early_is_written(browser, tmp_path):
+    "Who presses Write before the network is unpacked gets that text, and not another one after it"
+    ctx,fn = browser.new_context(offline=True),tmp_path/'page.html'
+    fn.write_bytes(page_html(lively('gru', 1), text='a mat').encode())
+    ctx.add_init_script('''document.addEventListener('DOMContentLoaded', () => { const $ = id => document.getElementById(id)
+        $('prompt').value = 'the cat'; $('length').value = 30; $('pace').value = 0
+        $('go').click()
+        $('prompt').value = 'a dog' })''')
+    page = ctx.new_page()
+    page.goto(fn.as_uri())
+    page.wait_for_function('() => document.querySelector("#typed-out").textContent')           # it is read after the writing
+    page.wait_for_selector('#text[aria-busy=false]')
+    text = page.text_content('#text')
+    ctx.close()
+    assert text.startswith('the cat') and len(text)==37
+
+def test_all_of_a_prompt_is_seen(opened):
+    "In as many lines as it has, from the beginning and at any width"
+    seen = 'document.querySelector("#prompt").clientHeight>=document.querySelector("#prompt").scrollHeight'
+    page = opened(lively('gru', 1), prompt='the cat\nsat on\na mat')
+    assert page.evaluate(seen) and page.evaluate('document.querySelector("#prompt").clientHeight')>3*24
+    page = opened(lively('gru', 1), prompt='the cat sat on a mat '*5)
+    assert page.evaluate(seen)
+    page.set_viewport_size(dict(width=390, height=800))
+    page.wait_for_function(f'() => {seen}', timeout=5000)
+
+odd = '\u202e\u0301\u200d\ufe0f\xad\x7f\u2028\ue000\U000e0101\x01\u05d0z\U0001f600'
+
+def test_what_cannot_be_seen_is_named(opened):
+    "As in Python: a mark of direction does not turn the words around it, and nothing is an empty place"
+    page = opened(lively('gru', 1), text='a cat')
+    page.fill('#typed', odd.replace('z',''))
+    page.wait_for_function('() => document.querySelector("#mirror i.none")')
+    assert page.eval_on_selector_all('#typed-unknown bdi', 'es => es.map(e => e.textContent)')==[shown(c) for c in odd if c!='z']
+    assert set(odd)&set(page.text_content('#typed-unknown'))=={'\u0301','\ufe0f','\U000e0101','\u05d0','\U0001f600'}      # marks stand on a circle
+    page.fill('#typed', ''.join(map(chr, range(0x4e00, 0x4e00+3000))))
+    page.wait_for_function('() => document.querySelector("#typed-unknown").textContent.includes("2,980")')
+    assert page.inner_text('#typed-unknown').endswith(' 丒 专 and 2,980 others')
+    tm = trained(CharRNN(len(odd), 'gru', n_hid=8, n_emb=4), odd)
+    page = opened(tm, text=odd[:3])
+    page.focus('#typed')
+    for key in ('Control+Home','ArrowRight','ArrowRight'): page.keyboard.press(key)
+    rows = page.eval_on_selector_all('#tip b', 'es => es.map(e => e.textContent)')
+    assert len(rows)>=5 and set(rows)<={shown(c) for c in odd}
+    assert page.text_content('#tip p bdi') in map(shown, odd) and page.text_content('#typed-out bdi') in map(shown, odd)
+
+def test_colours_lie_under_emoji(opened):
+    "Several characters that are one letter to the eye have one shade; the figures are those of each"
+    family,thumb,flag = '\U0001f468\u200d\U0001f469\u200d\U0001f467','\U0001f44d\U0001f3fd','\U0001f1e9\U0001f1ea'
+    chars = ''.join(sorted(set(family+thumb+flag+'e\u0301 \n')))
+    torch.manual_seed(0)
+    tm = trained(CharRNN(len(chars), 'gru', n_hid=16, n_emb=4), chars)
+    tm.model.head.weight.data.normal_(std=3.)
+    text = (family+thumb+flag+' e\u0301\n')*20
+    page,bits = opened(tm, text=text),surprises(tm, text)
+    said(page, bits)
+    spans = page.eval_on_selector_all('#mirror > i', 'es => es.map(e => [e.textContent, e.className])')
+    assert [o[0] for o in spans]==[family,thumb,flag,' ','e\u0301','\n']*20
+    assert page.evaluate('document.querySelector("#mirror").scrollHeight===document.querySelector("#typed").scrollHeight')
+    at = 0
+    for part,cls in spans:
+        top = max([0.,*bits[max(0, at-1):at+len(part)-1]])                       # the first character of all has no figure
+        shades = re.findall(r'\bh(\d)', cls)
+        assert not shades and top<1.001 or shades and int(shades[0])<=top+0.001 and (top<int(shades[0])+1.001 or shades==['8'])
+        at += len(part)
+    page.focus('#typed')
+    for key in ('Control+Home','ArrowRight'): page.keyboard.press(key)            # the caret is behind the whole family
+    assert f'{bits[len(family)-2]:.2f} bits' in page.inner_text('#tip')
+
+def test_forced_colours_show_what_colours_show(browser, tmp_path):
+    "Where somebody has chosen colours for all pages: shades, legend, bars, and which way of colouring is on"
+    ys = dict(uniform=3.4, unigram=3.0, bigram=2.5, trigram=2.1, ngram=1.7, order=5)
+    tm = trained(page_ready(lively('gru', 1)).model, evaluation=dict(nats=1.5, bits=2.2, n=1000), yardsticks=ys)
+    for scheme in ('light','dark'):
+        ctx,fn = browser.new_context(offline=True, forced_colors='active', color_scheme=scheme),tmp_path/'page.html'
+        fn.write_bytes(page_html(tm, text='zz qq xx jj vv').encode())
+        page = ctx.new_page()
+        page.goto(fn.as_uri())
+        page.wait_for_selector('body[data-ready]')
+        page.wait_for_selector('#mirror i.h8')
+        page.keyboard.press('Escape')                                           # it begins to write once it has read
+        page.wait_for_selector('#text[aria-busy=false]')
+        page.check('[name=colour][value=surprise]', force=True)
+        written(page, prompt='zzqqxx', length=50)
+        page.focus('#text')
+        for _ in range(4): page.keyboard.press('ArrowRight')
+        style = lambda sel, prop: page.evaluate('([s,p]) => getComputedStyle(document.querySelector(s))[p]', [sel,prop])
+        canvas,ink = style('body', 'backgroundColor'),style('body', 'color')
+        for sel in ('#text .h8','#mirror .h8','#legend .h8','#scale .meter span','#scale .it .meter span','#tip .came span'):
+            assert style(sel, 'backgroundColor') not in (canvas,'rgba(0, 0, 0, 0)'), sel
+        assert style('#text .h8', 'backgroundColor')!=style('#legend .h1', 'backgroundColor')
+        assert {style(sel, 'color') for sel in ('#text .h8','#legend .h8','#typed')}=={ink}
+        assert style('#mirror .h8', 'color')=='rgba(0, 0, 0, 0)'==style('#typed', 'backgroundColor')      # the field's letters stand on the shades below it
+        assert (style('#go', 'backgroundColor'),style('#go', 'forcedColorAdjust'))==(style('#scale .it .meter span', 'backgroundColor'),'none')      # else its word is lost
+        assert style('[value=surprise]+span', 'outlineStyle')=='solid' and style('[value=plain]+span', 'outlineStyle')=='none'
+        ctx.close()
+
+def test_all_of_a_text_is_printed(opened):
+    page = opened(lively('gru', 1))
+    written(page, length=6000, temperature=1)
+    high = lambda: page.evaluate('[document.querySelector("#text").clientHeight, document.querySelector("#text").scrollHeight]')
+    assert high()[0]<high()[1]
+    page.emulate_media(media='print')
+    assert high()[0]==high()[1]>1000
+
 def test_a_held_unit_changes_the_text(opened):
     "The text with a unit held is that of a model whose head and next step see that value"
     tm   = lively('rnn', 1)
@@ -450,6 +627,66 @@ def test_a_broken_model_is_refused(dtype, bad):
         tm = lively('mingru', 2)
         tm.model.get_parameter(nm).data.view(-1)[0] = bad
         with pytest.raises(ValueError, match='not finite'): page_html(tm, dtype=dtype)
+
+@pytest.mark.parametrize('dtype', ['int8','float32'])
+def test_weights_that_are_too_large_are_refused(dtype):
+    "Their sums are not finite, which no browser can read"
+    tm = lively('gru', 1)
+    tm.model.head.weight.data.mul_(3e38/tm.model.head.weight.abs().max())
+    with pytest.raises(ValueError, match='logits that are not finite'): page_html(tm, dtype=dtype)
+    with pytest.raises(ValueError, match='figure of this model is not finite'): page_html(trained(lively('gru', 1).model, evaluation=dict(nats=1., bits=1., n=5),
+        yardsticks=dict(uniform=math.inf, order=1)), dtype='float32')
+
+@pytest.mark.parametrize('kw', [dict(title=5), dict(prompt=None), dict(text=5)], ids=str)
+def test_what_is_no_text_is_refused(tmp_path, kw):
+    (nm,o), = kw.items()
+    for f in (page_html, lambda tm, **kw: tm.to_html(tmp_path/'me.html', **kw), lambda tm, **kw: tm.to_folder(tmp_path/'out', **kw)):
+        with pytest.raises(TypeError, match=f'^{nm}={o} is no text'): f(lively('gru', 1), **kw)
+
+def test_names_stay_in_their_line(tmp_path):
+    "A title and a corpus of several lines, or with what begins a column"
+    tm = trained(lively('gru', 1).model, config=None, corpus='a | b\n\n# c', split='one\ntwo')
+    said = (tm.to_folder(tmp_path/'out', title='Cats\n# and \u2028| dogs')/'README.md').read_text(encoding='utf-8').split('\n')
+    assert said[1]=='title: "Cats # and | dogs"' and '# Cats # and | dogs' in said
+    assert '| Text | a &#124; b # c |' in said and '| Split | one two |' in said
+
+def card_of(fn): return json.loads(re.search(r'id="model">(.*?)</script>', fn.read_text(encoding='utf-8'), re.S)[1])['card']
+def nats_of(model, dls): return f'{evaluate_codes(model, dls.valid.codes).nats:.4f} nats'
+
+def test_a_page_states_its_own_loss(tmp_path, capsys):
+    "That of its rounded weights; a folder's README and file have that of the whole ones, in Python and in the shell"
+    torch.manual_seed(0)
+    (tmp_path/'cats.txt').write_text('the cat sat on the mat and the dog sat on the log.\n'*60)
+    dls   = CharDataLoaders.from_file(tmp_path/'cats.txt', bs=4, seq_len=16, device='cpu')
+    learn = char_learner(dls, 'gru', n_hid=24, n_emb=8, precision='fp32')
+    learn.model.head.weight.data.normal_(std=3.)                                # wrong, and loud, so that rounding shows
+    with learn.no_bar(), learn.no_logging(): learn.fit_steps(1, lr=1e-6, cbs=Resume(tmp_path/'run', every=1))
+    full,small = (nats_of(o, dls) for o in (learn.model, rounded_model(learn.model)))
+    assert full!=small
+    learn.to_folder(tmp_path/'out')
+    assert main(['html', str(tmp_path/'run'), str(tmp_path/'shell')])==0
+    for at in ('out','shell'):
+        card,said = card_of(tmp_path/at/'index.html'),(tmp_path/at/'README.md').read_text(encoding='utf-8')
+        assert dict(card['facts'])['Loss'].startswith(small) and full not in str(card)
+        assert f'| Loss | {full}' in said and small not in said
+        assert f"{next(o[1] for o in card['scale'] if o[2]):.4f} nats"==small and 'Copied' in dict(card['facts'])
+        tm = load_trained(tmp_path/at/'model.safetensors')
+        assert f"{tm.info['evaluation']['nats']:.4f} nats"==full
+        tm.to_html(tmp_path/'later.html')                                       # without the text: what is known is of other weights
+        card = card_of(tmp_path/'later.html')
+        assert dict(card['facts'])['Loss before rounding'].startswith(full) and not {'Loss','Copied'}&{*dict(card['facts'])} and card['scale']==[]
+        tm.to_html(tmp_path/'exact.html', dtype='float32')
+        assert dict(card_of(tmp_path/'exact.html')['facts'])['Loss'].startswith(full)
+
+def test_a_page_without_its_counts_states_no_loss_of_theirs():
+    big  = Counted(CharRNN(len(letters), 'lstm', n_hid=1000), counted().model.counts, 0.6)
+    info = dict(evaluation=dict(nats=1.25, bits=1.8, n=400), yardsticks=dict(uniform=3., order=1))
+    card = model_card(page_ready(trained(big, **info)))
+    assert 'Loss' not in dict(card['facts']) and 'Loss with its counts' in dict(card['facts']) and card['scale']==[]
+    assert 'Loss before rounding' in dict(model_card(page_ready(trained(counted().model, **info)))['facts'])
+    ready = page_ready(trained(counted().model))
+    again = page_ready(trained(ready.model, **info))                            # measured as the page has it
+    assert 'Loss' in dict(model_card(again)['facts']) and model_card(again)['scale']
 
 def test_size():
     m = CharRNN(65, 'lstm', **choose_size(1_000_000))

@@ -3,8 +3,14 @@
   'use strict'
   const $ = id => document.getElementById(id), spec = JSON.parse($('model').textContent), H = spec.n_hid, nUnits = spec.n_layers*H
   const chars = spec.vocab.map(o => String.fromCodePoint(o)), codes = new Map(chars.map((c, i) => [c, i])), heard = {}
-  const signs = {'\n': '↵', '\r': 'CR', '\t': '⇥', ' ': '␣', '\u00a0': '⍽'}
-  const sign = c => signs[c] || (c < ' ' ? String.fromCharCode(0x2400+c.charCodeAt(0)) : c)
+  const signs = {'\n': '↵', '\r': 'CR', '\t': '⇥', ' ': '␣', '\u00a0': '⍽', '\x7f': '␡'}
+  function sign(c) {                                            // a character as it can be seen; what acts on its neighbours, or is blank, as its number
+    if (signs[c]) return signs[c]
+    if (c < ' ') return String.fromCharCode(0x2400+c.charCodeAt(0))
+    if (/[\p{C}\p{Z}]/u.test(c)) return `⟨${c.codePointAt(0).toString(16).toUpperCase()}⟩`
+    return /\p{M}/u.test(c) ? `◌${c}` : c
+  }
+  const signed = c => make('bdi', '', sign(c))                  // a letter that is written from the right leaves the words around it as they are
   const number = (x, n = 0) => x.toLocaleString('en', {minimumFractionDigits: n, maximumFractionDigits: n})
   const percent = p => p < 0.001 ? '<0.1 %' : `${number(100*p, p < 0.0995 ? 1 : 0)} %`
   const clamp = (x, a, b) => Math.min(b, Math.max(a, x))
@@ -55,7 +61,7 @@
   const mode = () => document.querySelector('[name=colour]:checked').value
   const shade = (x, cls) => x >= 1 ? `${cls}${Math.min(8, Math.floor(x))}` : ''
   function look(o, how) {                                       // class of a character
-    if (o.code === undefined) return 'none'
+    if (o.code === undefined) return ''
     if (how === 'unit') {
       const v = o.units ? o.units[unit()]/unitScale : 0
       return shade(8*Math.abs(v)+0.5, v > 0 ? 'h' : 'c')
@@ -63,15 +69,32 @@
     return how === 'surprise' && o.bits ? shade(o.bits, 'h') : ''
   }
 
+  const segmenter = window.Intl && Intl.Segmenter ? new Intl.Segmenter('en', {granularity: 'grapheme'}) : null
+  function letters(items) {                                     // items that are one letter to the eye, such as the parts of an emoji
+    const text = items.map(o => o.text).join('')
+    if (!segmenter || !/[^\0-\u02ff]/.test(text)) return items.map(o => [o])
+    let i = 0
+    return Array.from(segmenter.segment(text)).flatMap(({segment}) => {
+      const parts = items.slice(i, i += Array.from(segment).length)
+      return segment[0] === '\r' ? parts.map(o => [o]) : [parts]
+    })
+  }
+  function strength(o, how) {                                   // how strong its shade is
+    if (o.code === undefined) return -1
+    return how === 'unit' ? Math.abs(o.units[unit()]) : o.bits || 0
+  }
+
   class Strip {
-    constructor(el, always) { Object.assign(this, {el, always, items: [], at: -1}) }
+    constructor(el, always) { Object.assign(this, {el, always, items: [], spans: [], at: -1}) }
     how() { return mode() === 'plain' && this.always ? 'surprise' : mode() }
     clear() {
       this.items = []
       this.draw()
     }
     draw() {
+      this.el.removeAttribute('dir')
       this.el.textContent = ''
+      this.spans = []
       for (const c of ['plain', 'surprise', 'unit']) this.el.classList.toggle(c, c === this.how())
       this.at = -1
       this.show(this.items, 0)
@@ -87,15 +110,23 @@
         const given = items.filter(o => o.given), rest = items.filter(o => !o.given)
         if (given.length) put(box.appendChild(make('span', 'given')), given.map(o => o.text).join(''))
         if (rest.length) put(box, rest.map(o => o.text).join(''))
-      } else items.forEach((o, i) => {
-        const e = make('i', [look(o, how), o.text === NL ? 'nl' : o.text === '\r' ? 'cr' : '', o.given ? 'given' : ''].join(' ').trim())
-        put(e, o.text)
-        e.k = n+i
-        box.append(e)
-      })
+      } else for (const parts of this.always ? letters(items) : items.map(o => [o])) {          // where it lies under a field, letters must be as wide as there
+        const e = box.appendChild(this.letter(parts, how, n))
+        for (const _ of parts) this.spans[n++] = e
+      }
+      this.el.removeAttribute('dir')                            // a browser looks for the direction anew at each node that is added to dir=auto
       this.el.append(box)
+      this.el.dir = 'auto'
     }
-    span(k) { return this.how() === 'plain' ? null : this.el.children[k] }
+    letter(parts, how, n) {                                     // with the shade of its strongest part, which is the one to tell about
+      const top = parts.reduce((a, o, i) => strength(o, how) > strength(parts[a], how) ? i : a, 0), o = parts[top]
+      const lost = parts.some(o => o.code === undefined) ? 'none' : ''
+      const e = make('i', [look(o, how), o.text === NL ? 'nl' : o.text === '\r' ? 'cr' : '', o.given ? 'given' : '', lost].join(' ').trim())
+      put(e, parts.map(o => o.text).join(''))
+      e.k = n+top
+      return e
+    }
+    span(k) { return this.how() === 'plain' ? null : this.spans[k] }
     point(k) {                                                  // mark a character and tell about it
       const old = this.span(this.at), now = this.span(k)
       if (old) old.classList.remove('at')
@@ -111,11 +142,12 @@
   function tip(o, el) {
     const box = $('tip')
     box.textContent = ''
-    const c = sign(o.text)
-    if (o.code === undefined) box.append(make('p', '', `${c} is not in the network’s alphabet: it is passed over`))
-    else if (!o.rivals.length) box.append(make('p', '', `${c} comes first: there is nothing to expect it from`))
+    const p = box.appendChild(make('p'))
+    p.append(signed(o.text))
+    if (o.code === undefined) p.append(' is not in the network’s alphabet: it is passed over')
+    else if (!o.rivals.length) p.append(' comes first: there is nothing to expect it from')
     else {
-      box.append(make('p', '', `${c} came: ${number(o.bits, 2)} bits of surprise, ${percent(o.p)}`))
+      p.append(` came: ${number(o.bits, 2)} bits of surprise, ${percent(o.p)}`)
       const rows = o.rivals.some(r => r[0] === o.code) ? o.rivals : [...o.rivals, [o.code, o.p]]
       for (const [k, p] of rows) {
         const row = make('div', k === o.code ? 'came' : ''), bar = make('span')
@@ -267,13 +299,21 @@
     return [res, [...strange]]
   }
   function tellStrange(id, strange) {
+    const most = 20, rest = strange.length-most
     $(id).hidden = !strange.length
-    $(id).textContent = `Not in the network’s alphabet, and left out: ${strange.map(sign).join(' ')}`
+    $(id).textContent = 'Not in the network’s alphabet, and left out:'
+    for (const c of strange.slice(0, most)) $(id).append(' ', signed(c))
+    if (rest > 0) $(id).append(` and ${plural(rest, 'other')}`)
   }
-  const value = (id, low, high) => $(id).value === '' ? null : clamp(+$(id).value, low, high)
+  function value(id, low, high, whole = true) {                 // what a field says, or the nearest to it that can be, which then stands there
+    if ($(id).value === '') return null
+    const v = clamp(+$(id).value, low, high)
+    return $(id).value = whole ? Math.floor(v) : v
+  }
 
   function write() {
-    const [prompt, strange] = known(typedIn($('prompt').value)), n = Math.round(value('length', 1, 20000) || 600)
+    auto = false                                                // whoever asks for a text before the page is ready keeps that one
+    const [prompt, strange] = known(typedIn($('prompt').value)), n = value('length', 1, 20000) || 600
     tellStrange('unknown', strange)
     seed = value('seed', 0, 4294967295)
     if (seed === null) seed = Math.floor(Math.random()*1e6)
@@ -281,7 +321,7 @@
     forgetDrawings()
     hideTip()
     writing = ++job
-    send({kind: 'write', id: job, prompt, n, temperature: +$('temperature').value, top_k: value('top_k', 1, 1e6), min_p: value('min_p', 0, 1), seed,
+    send({kind: 'write', id: job, prompt, n, temperature: +$('temperature').value, top_k: value('top_k', 1, 1e6), min_p: value('min_p', 0, 1, false), seed,
       pace: +$('pace').value, hold: held()})
     state()
     $('status').textContent = 'Writing'
@@ -296,7 +336,7 @@
     state()
     findTells()
     $('status').textContent = `${plural(written.items.length, 'character')} written: ${written.items.slice(0, 500).map(o => o.text).join('')}`
-    if (held() || pending) readTyped()
+    if (held() || unread) readTyped()
   }
   function state() {
     $('go').textContent = writing ? 'Stop' : $('go').dataset.word || 'Write'
@@ -325,11 +365,11 @@
   }
 
   // ---- Reading what the person types
-  let reading = 0, pending = false, auto = true
+  let reading = 0, unread = false, auto = true                  // unread: what is typed was not read to its end, as when writing came in between
   function readTyped() {
     const [cs, strange] = known(typedIn($('typed').value))
     tellStrange('typed-unknown', strange)
-    pending = !!writing
+    unread = true
     if (writing) return
     send({kind: 'read', id: `read${++reading}`, codes: cs, hold: held()})
   }
@@ -340,6 +380,7 @@
   }
   heard.read = m => {
     if (m.id !== `read${reading}`) return
+    unread = false
     const got = items(m), text = typedIn($('typed').value)
     let i = 0
     rescale(got)
@@ -349,14 +390,14 @@
     if (got.length && document.activeElement === $('typed')) paint(got[got.length-1].units)
     summary(got.slice(1))
     if (auto) write()
-    auto = false
   }
   function summary(xs) {
     const bits = xs.reduce((a, o) => a+o.bits, 0)
     if (!xs.length) { $('typed-out').textContent = ''; return }
     const top = xs.reduce((a, o) => o.bits > a.bits ? o : a)
     $('typed-out').textContent = `${number(bits/xs.length, 2)} bits a character over ${number(xs.length)}, ${number(bits)} bits in all; ` +
-      `most surprising: ${sign(top.text)} with ${number(top.bits, 1)}`
+      'most surprising: '
+    $('typed-out').append(signed(top.text), ` with ${number(top.bits, 1)}`)
   }
   function grow(el) {
     el.style.height = 'auto'
@@ -445,6 +486,7 @@
 
   function legend() {
     const el = $('legend'), how = mode()
+    $('text').setAttribute('aria-label', `What the network has written; ${how === 'plain' ? 'with Surprise or One unit, ' : ''}arrow keys, Home and End go through its characters`)
     $('type-note').textContent = `Type, and see ${how === 'unit' ? `what unit ${unitName()} makes of it: warm where its output is positive, cool where it is negative` :
       'what surprises it: the stronger the colour, the less it expected that character'}.`
     el.textContent = ''
@@ -474,6 +516,7 @@
     $('warning').hidden = good
     $('warning').textContent = `This browser computes something else than the computer that the network comes from (its logits are off by ${m.worst.toPrecision(2)}): do not trust what it writes.`
     document.body.dataset.ready = good ? 'yes' : 'failed'
+    grow($('prompt'))
     grow($('typed'))
     readTyped()
   }
@@ -513,7 +556,7 @@
     typed.point(typedIn($('typed').value.slice(0, $('typed').selectionStart)).length-1)
   })
   $('text').addEventListener('keydown', e => {
-    const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -20, ArrowDown: 20}[e.key]
+    const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -20, ArrowDown: 20, Home: -Infinity, End: Infinity}[e.key]
     if (!step || !written.items.length || mode() === 'plain') return
     e.preventDefault()
     written.point(clamp(written.at+step, 0, written.items.length-1))
@@ -536,6 +579,7 @@
     if (l < spec.n_layers && u < H) choose(l*H+u)
   })
   addEventListener('resize', () => {
+    grow($('prompt'))
     grow($('typed'))
     if (!wanted) requestAnimationFrame(paintNow)
   })

@@ -8,7 +8,7 @@ __all__ = ['model_card', 'default_title', 'line_end', 'page_ready', 'page_html',
 # %% ../../nbs/82_share.page.ipynb #3576238c
 import base64,datetime,hashlib,html,json,re
 from importlib.resources import files
-import numpy as np
+import numpy as np, torch
 from fastcore.all import *
 from ..core import *
 from ..text.vocab import *
@@ -25,7 +25,8 @@ def _scale(info, nats):
     nms = dict(uniform='nothing known', unigram='letters', bigram='pairs of letters', trigram='triples of letters',
         ngram=f"best n-gram ({ys.get('order')})")
     res = [[nm,ys[k],False] for k,nm in nms.items() if k in ys]
-    return sorted(res+[['this network',nats,True]], key=lambda o: -o[1]) if nats is not None and res else []
+    known = nats is not None and res and not info.get('measured')            # the figures may be those of another model
+    return sorted(res+[['this network',nats,True]], key=lambda o: -o[1]) if known else []
 
 # %% ../../nbs/82_share.page.ipynb #8ca2d5c9
 def _size(model):
@@ -49,11 +50,12 @@ def model_card(
     info,ev = tm.info,tm.info.get('evaluation') or {}
     nats,n,version = ev.get('nats'),ev.get('n'),info.get('versions',{}).get('charrnn_fa','')
     res = dict(Text=info.get('corpus'), Split=ev.get('split') or info.get('split'))
-    if nats is not None: res['Loss'] = f'{nats:.4f} nats = {ev["bits"]:.4f} bits a character'
+    def _of(what): return f"{what} {info['measured']}" if info.get('measured') else what
+    if nats is not None: res[_of('Loss')] = f'{nats:.4f} nats = {ev["bits"]:.4f} bits a character'
     if n: res['Measured on'] = f'{plural(n, "character")} that it was not trained on'
     res.update(Network=_size(tm.model), Parameters=f'{n_params(tm.model):,}', Alphabet=plural(len(tm.vocab), 'character'),
         Made=f'{datetime.date.today()} with charrnn_fa {version}'.strip())
-    if 'copies' in info: res['Copied'] = _copied(info['copies'])
+    if 'copies' in info: res[_of('Copied')] = _copied(info['copies'])
     if 'left_out' in info: res['Left out'] = info['left_out']
     return dict(facts=[[k,str(v)] for k,v in res.items() if v], scale=_scale(info, nats))
 
@@ -62,7 +64,10 @@ def _asset(nm): return (files('charrnn_fa')/'share'/nm).read_text(encoding='utf-
 
 def _hash(s): return f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'"
 
-def _json(o): return json.dumps(o).replace('<', '\\u003c')
+def _json(o):
+    "JSON in which no tag opens or closes"
+    try: return json.dumps(o, allow_nan=False).replace('<', '\\u003c')
+    except ValueError: raise ValueError('A figure of this model is not finite, and a page cannot hold it: look at `evaluation` and `yardsticks` in its `info`') from None
 
 # %% ../../nbs/82_share.page.ipynb #48222bac
 def _policy(scripts, styles):
@@ -141,15 +146,27 @@ def _spec(tm, table, prompt, text):
         unk=vocab.stoi.get(vocab.unk), begin=vocab.stoi.get('\n', 0), test=self_test(model), card=model_card(tm), line_end=_end_of(tm), prompt=prompt, text=text)
 
 # %% ../../nbs/82_share.page.ipynb #0c58f105
+def _is_same(a, b):
+    "Whether two models compute the same; numbers that are rounded twice may differ in their last bit"
+    a,b = (bare_model(o).state_dict() for o in (a,b))
+    return a.keys()==b.keys() and all(o.shape==b[k].shape and torch.allclose(o.cpu().float(), b[k].cpu().float(), rtol=1e-5, atol=1e-30) for k,o in a.items())
+
 def page_ready(
     tm:TrainedModel, # Any model that a page can hold
     dtype:str='int8', # `'int8'` or `'float32'`
-)->TrainedModel: # The same with the numbers that the page has; what was left out is said in `info`
+)->TrainedModel: # The same with the numbers that the page has; `info` says what was left out, and where its figures are older
     "The model as its page computes it"
     model,note = page_model(tm.model, dtype)
-    return TrainedModel(model, tm.vocab, {**tm.info, 'left_out':note} if note else tm.info)
+    info = {**tm.info, 'left_out':note} if note else tm.info
+    if not _is_same(tm.model, model): info = {'measured':'with its counts' if note else 'before rounding', **info}
+    return TrainedModel(model, tm.vocab, info)
 
 # %% ../../nbs/82_share.page.ipynb #9159b1af
+def _check_texts(**texts):
+    "Refuse what is no text"
+    for nm,o in texts.items():
+        if not isinstance(o, str): raise TypeError(f'{nm}={o!r:.80} is no text: put it in quotes')
+
 def page_html(
     tm:TrainedModel, # The model: a `CharRNN`, or one with counts
     title:str=None, # What stands at the top; `default_title` if not given
@@ -158,6 +175,7 @@ def page_html(
     dtype:str='int8', # `'int8'`, or `'float32'` for the exact weights in four times the bytes
 )->str: # All of the page
     "A page that reads and writes with a model"
+    _check_texts(title=ifnone(title, ''), prompt=prompt, text=ifnone(text, ''))
     tm = page_ready(tm, dtype)
     _check_prompt(tm.vocab, prompt)
     title,text = ifnone(title, default_title(tm)),ifnone(text, _first_text(tm.vocab, prompt))

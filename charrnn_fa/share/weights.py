@@ -16,10 +16,10 @@ from ..models import *
 from ..counted import *
 
 # %% ../../nbs/81_share.weights.ipynb #c9675aac
-def _check_finite(ws):
-    "Refuse weights that a browser could not even read: JSON has no NaN"
-    if not all(torch.isfinite(o).all() for o in ws):
-        raise ValueError('There are weights that are not finite: this model was broken in training (train it again with a lower learning rate)')
+def _check_finite(ts, what='weights'):
+    "Refuse numbers that a browser could not even read: JSON has no NaN"
+    if not all(torch.isfinite(o).all() for o in ts):
+        raise ValueError(f'There are {what} that are not finite: this model was broken in training (train it again with a lower learning rate)')
 
 def quantise(
     w:torch.Tensor # Weights, float, shape (n_out, n_in)
@@ -170,4 +170,5 @@ def self_test(
     codes = [(7*i*i+3*i)%v for i in range(n)]
     picks = list(range(0, v, -(-v//n_picks)))
     with reading(model): out = model(torch.tensor([codes]))[0,-1]
+    _check_finite([out], 'logits')
     return dict(codes=codes, picks=picks, logits=[round(float(out[i]), 6) for i in picks])

@@ -7,6 +7,7 @@ __all__ = ['html_run']
 
 # %% ../../nbs/87_shell.page.ipynb #b7c52037
 import contextlib,re,sys
+from functools import partial
 from pathlib import Path
 from ..core import *
 from ..text.stream import *
@@ -18,14 +19,16 @@ from ..share.learner import *
 from .read import *
 
 # %% ../../nbs/87_shell.page.ipynb #eb976fc6
-def _measured(tm):
-    "The model with its figures, if its text can be read"
-    if not tm.info.get('source'): return tm
+def _as_it_is(tm, ys=None): return tm
+
+def _measurer(tm):
+    "A function that measures a model on the text of a run, if that can be read"
+    if not tm.info.get('source'): return _as_it_is
     try: train,valid = [o.codes for o in split_stream(text_of_run(tm.info, tm.vocab), tm.info['split'])[:2]]
     except (OSError,ValueError) as e:
         print(f'The text of the run cannot be read ({str(e).splitlines()[0]}), so the page does not say how good the model is', file=sys.stderr)
-        return tm
-    return measured(tm, train, valid, tm.info['split'])
+        return _as_it_is
+    return partial(measured, train=train, valid=valid, split=tm.info['split'])
 
 # %% ../../nbs/87_shell.page.ipynb #13b7c361
 def _check_other(run, to):
@@ -52,11 +55,11 @@ def html_run(
     if not page: _check_ending(to)
     if not page: _check_other(run, Path(to).expanduser())
     tm = run_model(run)
-    if page: tm = page_ready(tm, dtype)
-    else: check_weights(to, tm.model)
-    tm = _measured(tm)
+    if not page: check_weights(to, tm.model)
+    measure = _measurer(tm)
+    models  = [measure(page_ready(tm, dtype))] if page else measured_both(tm, measure, dtype)
     with contextlib.redirect_stdout(sys.stdout if show else sys.stderr):
-        fn  = tm.to_html(to, dtype=dtype, **kwargs) if page else tm.to_folder(to, dtype=dtype, **kwargs)/'index.html'
+        fn  = models[0].to_html(to, dtype=dtype, **kwargs) if page else write_folder(to, *models, dtype=dtype, **kwargs)/'index.html'
         res = dict(file=str(fn), bytes=fn.stat().st_size)
         if not page:
             res['sha256'] = file_sha256(fn.with_name(MODEL_FILE))
