@@ -69,8 +69,7 @@ class ShowSamples(Callback):
     def after_batch(self):
         step = self.train_iter
         if step not in log_steps(step) or any(o['step']==step for o in self.samples) or hasattr(self.learn,'lr_finder') or rank_distrib(): return
-        kw = dict(seed=self.seed, temperature=self.temperature, unknown=None)
-        with averaged(self.learn): s = sample_text(bare_model(self.model), self.learn.vocab, self.prompt, self.n, **kw)
+        with averaged(self.learn): s = sample_text(bare_model(self.model), self.vocab, self.prompt, self.n, temperature=self.temperature, seed=self.seed, unknown=None)
         self.samples.append(dict(step=step, loss=float(self.loss.detach()), text=str(s)))
         if self.show and in_notebook(): self._show()
 
@@ -85,8 +84,7 @@ class ShowSamples(Callback):
 
     def after_fit(self):
         if not self.show or not self.samples or self.learn.logger is noop: return
-        if in_notebook(): self._show()
-        else: print(self.view())
+        self._show() if in_notebook() else print(self.view())
 
 # %% ../../nbs/65_look.samples.ipynb #1d8ad5d7
 def planned_steps(
