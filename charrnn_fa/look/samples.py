@@ -69,7 +69,8 @@ class ShowSamples(Callback):
     def after_batch(self):
         step = self.train_iter
         if step not in log_steps(step) or any(o['step']==step for o in self.samples) or hasattr(self.learn,'lr_finder') or rank_distrib(): return
-        with averaged(self.learn): s = sample_text(bare_model(self.model), self.vocab, self.prompt, self.n, temperature=self.temperature, seed=self.seed, unknown=None)
+        with averaged(self.learn):
+            s = sample_text(bare_model(self.model), self.vocab, self.prompt, self.n, temperature=self.temperature, seed=self.seed, unknown=None)
         self.samples.append(dict(step=step, loss=float(self.loss.detach()), text=str(s)))
         if self.show and in_notebook(): self._show()
 
@@ -132,9 +133,8 @@ class ShowLoss(Callback):
         valid = [(int(i),float(o)) for i,o in zip(r.iters, (row_losses(r, v)[1] for v in r.values)) if o is not None]
         return LossCurve([float(o) for o in r.losses], valid, self.planned, self.ys)
 
-    def _plan(self): self.planned = planned_steps(self.learn)                # `fit_minutes` moves the end as it goes
-    def before_train(self): self._plan()
-    def after_train(self): self._plan()
+    def before_train(self): self.planned = planned_steps(self.learn)
+    after_train = _plan = before_train                                       # `fit_minutes` moves the end as it goes
     def after_batch(self):
         if in_notebook() and time.perf_counter()-self.began>max(2., (self.spent+self.drawn)/self.share): self._show()
 
