@@ -13,8 +13,11 @@ from fastai.callback.schedule import ParamScheduler
 from ..core import *
 from ..models import *
 from ..counted import *
+from ..train.optim import *
+from ..train.trial import *
 from ..train.learner import *
 from ..train.build import *
+from .aside import *
 from .patient import *
 
 # %% ../../nbs/50a_doctor.rate.ipynb #6a1c0006
@@ -77,6 +80,42 @@ def anew(
 )->str: # A line of Python
     "How to begin again with another rate"
     kind = _kind(learn)
-    if usual is None: return f'learn.lr = {lr:.1g}'                   # the optimiser is one's own, and a line that makes it again is not known here
-    if kind is None: return f'learn = CharLearner(dls, {type(bare_model(learn.model)).__name__}(...), lr={lr:.1g})'
-    return f"learn = char_learner(dls, {'' if kind=='lstm' else repr(kind)+', '}lr={lr:.1g})"
+    opt  = '' if usual else 'opt_func=..., '                          # the optimiser is one's own, and how it was made is not known here
+    if kind is None: return f'learn = CharLearner(dls, {type(bare_model(learn.model)).__name__}(...), {opt}lr={lr:.1g})'
+    return f"learn = char_learner(dls, {'' if kind=='lstm' else repr(kind)+', '}{opt}lr={lr:.1g})"
+
+# %% ../../nbs/50a_doctor.rate.ipynb #7d3e0011
+@patch
+def trial(self:Patient, lr, n=12, opt_func=None, model=None):
+    "Losses of `n` steps on one window at a learning rate; ends early once the window is learnt"
+    m,x,y = plain_copy(model or self.model, train=True),self.x,self.y
+    if len(x)==5: x,y = self.crop(3, 16)                               # a model that takes small windows takes smaller ones
+    opt,res = (opt_func or self.learn.opt_func)(self.learn.splitter(m), lr=lr),[]
+    def _loss(): return self.ce(x, y, m)
+    for _ in range(n):
+        loss = trial_step(m, _loss, opt, clip_norm(self.learn))
+        if not loss.requires_grad: return [loss.item()]*n
+        if not loss.isfinite(): return [*res,1e3]
+        res.append(loss.item())
+        if res[-1]<0.3*res[0]: break
+    return res
+
+# %% ../../nbs/50a_doctor.rate.ipynb #7d3e0013
+def _first_that_learns(p, lr):
+    "The first tenth of a rate, hundredth and so on with which a window is learnt from first weights; a tenth if none is"
+    m = copy_model(p.model)
+    with fixed_draws():
+        for o in m.modules():
+            if hasattr(o,'reset_parameters'): o.reset_parameters()
+    for k in range(1, 9):
+        ls = p.trial(lr/10**k, n=40, model=m)
+        if ls[-1]<0.9*ls[0] and max(ls)<1.3*ls[0]: return lr/10**k     # as `check_lr` asks for
+    return lr/10
+
+@patch(as_prop=True)
+def lower(self:Patient):
+    "The rate to advise in place of one that is too high"
+    lr,usual = self.rates[1] or self.learn.lr,usual_lr(self.learn, self.hypers)
+    if usual is not None: return lower_lr(lr, usual)
+    if not hasattr(self,'_lower'): self._lower = _first_that_learns(self, lr)
+    return self._lower
