@@ -32,8 +32,8 @@ def _wraps(p):
     if not hasattr(p.learn.dls.train, 'codes') or not all((y[:,-1]==x[:,0]).all() for x,y in p.batches): return
     n,s = sum(len(x) for x,_ in p.batches),p.bx.shape[1]
     if _repeats(p, s)**n>1e-3: return                                 # that may be chance, or a text with a period
-    return Finding('alignment', f'y[:,-1]==x[:,0] in all of {plural(n, "row")}', 'the last target of each window is its own first character, as `roll` leaves it',
-        'x,y = w[:,:-1],w[:,1:]')
+    return Finding('alignment', f'y[:,-1]==x[:,0] in all of {plural(n, "row")}',
+        'the last target of each window is its own first character, as `roll` leaves it', 'x,y = w[:,:-1],w[:,1:]')
 
 # %% ../../nbs/51_doctor.data.ipynb #7538282e
 @check

@@ -96,7 +96,7 @@ def _longer(p):
 
 # %% ../../nbs/54_doctor.memory.ipynb #7d3e0004
 def _reach(p):
-    "How many characters an output depends on, where that is by design and ends within a window; None where it may be the window that ends it"
+    "How many characters an output depends on, where that ends by design and within a window; None where the window may end it"
     if p.find(RECURRENT, None): return None                           # what fades away has no end of its own
     x = p.bx.clone()
     x[:,0] = (x[:,0]+1)%p.v
@@ -108,7 +108,8 @@ def _reach(p):
 def _not_carried(p):
     "The remark on a model that carries no state, with how far it sees"
     n,t = _reach(p),p.bx.shape[1]
-    means = f'the model sees {plural(n, "character")}, however long a window is' if n else f'the model never sees further back than {t} characters, the length of a window'
+    means = f'the model never sees further back than {t} characters, the length of a window'
+    if n: means = f'the model sees {plural(n, "character")}, however long a window is'
     return Finding('state_not_carried', 'a window gives the same output whatever came before', means, '' if n else _longer(p), 'remark')
 
 # %% ../../nbs/54_doctor.memory.ipynb #ccb15946
@@ -141,7 +142,8 @@ def check_rows_differ(p):
     if n<2 or not hasattr(dl,'rows') or not all((x==x[:1]).all() for x,_ in p.batches): return
     text = dl.rows()[:,:p.bx.shape[1]]
     if len(text)<2 or (text==text[:1]).all(): return                  # a text that repeats itself may begin alike in each row
-    return Finding('rows_alike', f'all {n} rows of a batch are the same text', 'a batch teaches no more than one of its rows: the others are copies',
+    return Finding('rows_alike', f'all {n} rows of a batch are the same text',
+        'a batch teaches no more than one of its rows: the others are copies',
         'CharDataLoaders.from_text(text, bs=64)  # each row another place in the text')
 
 # %% ../../nbs/54_doctor.memory.ipynb #c79c064b
@@ -178,7 +180,8 @@ def check_true_gradient(p):
     if p.carried and not carriers(p.model) or p.x.shape[1]<3: return
     n = 6 if n_params(p.model)<1_000_000 else 2                       # each costs two passes in double precision
     try: said,real = _slopes(p, _settled(p, plain_copy(p.probe, train=True).double()), 1e-5, n)
-    except (RuntimeError,ValueError,TypeError): said,real = _slopes(p, _settled(p, plain_copy(p.probe, train=True)), 3e-3, n)  # a model, or a device, of 32 bits only
+    except (RuntimeError,ValueError,TypeError):                       # a model, or a device, of 32 bits only
+        said,real = _slopes(p, _settled(p, plain_copy(p.probe, train=True)), 3e-3, n)
     if not said.any(): return                                         # no gradient at all: `check_gradient` says so
     off = np.sqrt(((said-real)**2).mean()/((real**2).mean()+1e-30))
     if off>0.1: return Finding('detached', f'the gradient accounts for {max(0,1-off):.0%} of what the loss really does',

@@ -55,7 +55,7 @@ class Patient:
 
     @cached_property
     def loss(self):
-        "Cross-entropy on the small window, in nats, of the model as it is: the median of its rows, so that no single place in the text counts"
+        "Cross-entropy on the small window, in nats, of the model as it is: the median of its rows, since one may be an odd place"
         return self.ce(self.x, self.y, plain_copy(self.model), by_row=True).median().item()
 
 def _range_test(rec):

@@ -75,7 +75,7 @@ def _no_step(p):
     "Whether the optimiser is as it was made, though batches were read"
     opt = p.learn.opt
     if opt is None or 'eps' not in p.hypers: return False             # plain SGD remembers nothing of its steps
-    own = getattr(opt, 'opt', opt)                                    # torch's, where it is wrapped; fastai's notes beforehand what to decay and to train
+    own = getattr(opt, 'opt', opt)                                    # torch's, where it is wrapped
     return not any(set(o)-{'do_wd','force_train'} for o in own.state.values())
 
 @check(slow=True)

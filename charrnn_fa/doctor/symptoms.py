@@ -40,10 +40,11 @@ def check_frozen(p):
     owner = bad[0][0].rpartition('.')[0]
     by_learner = getattr(p.learn.opt, 'frozen_idx', 0)>0
     if by_learner and (p.learn.head_first or p.learn.trained_from is not None): return            # fine-tuning has its reasons
-    severity = 'broken' if every else 'remark' if by_learner else 'slow'                          # what is frozen in part may be meant
+    severity = 'remark' if by_learner else 'slow'                     # what is frozen in part may be meant
     return Finding('frozen', f'{n:,} of {total:,} numbers are frozen: {_names([nm for nm,_ in bad])}',
         'they have `requires_grad=False`, so no step ever changes them',
-        'learn.unfreeze()' if by_learner else f'{dotted("" if every else owner)}.requires_grad_(True)', severity, final=every)
+        'learn.unfreeze()' if by_learner else f'{dotted("" if every else owner)}.requires_grad_(True)',
+        'broken' if every else severity, final=every)
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #6a1c0107
 def _climbed(p):
@@ -189,7 +190,7 @@ def check_overshot(p):
     saw  = _spoilt(p) if usual else _blown(p)
     than = f', {used/usual:,.0f} times the usual {usual:g}' if usual else ''
     if saw: return Finding('lr_high', f'{saw}; the fit went up to a learning rate of {used:.3g}{than}',
-        'steps of that size have spoilt the weights: make the learner anew, with a lower rate', anew(p.learn, p.lower, usual),
+        'steps of that size have spoilt the weights: make the learner anew, with a lower rate', anew(p.learn, rate_below(p), usual),
         'broken' if p.loss>0.9*math.log(p.v) else 'slow', final=True)
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #933cd274
@@ -208,10 +209,11 @@ def check_first_loss(p):
     start = p.nats([float(p.learn.recorder.losses[0])]) if p.trained else None
     if start is not None and start[0]<lnv+1.5:
         usual = usual_lr(p.learn, p.hypers)
-        return Finding('lr_high', saw, 'training made it worse: steps are too large', anew(p.learn, p.lower, usual))
+        return Finding('lr_high', saw, 'training made it worse: steps are too large', anew(p.learn, rate_below(p), usual))
     if p.learn.trained_from is not None: return                       # sure of another text: that is what training on is to change
     nm = p.last_layer()[2]
-    if (by := _multiplied(p))>10: return Finding('init_loss', f'{saw}; the logits are {by:,.0f} times what {dotted(nm)} returns',    # or less, and a norm may do it
+    by = _multiplied(p)
+    if by>10: return Finding('init_loss', f'{saw}; the logits are {by:,.0f} times what {dotted(nm)} returns',      # a norm may do less
         'from the start it is sure of wrong answers: logits are multiplied after the last layer', f'return {p.head}(out)  # as they are', 'slow')
     return Finding('init_loss', saw, 'from the start it is sure of wrong answers: large weights',
         f'nn.init.xavier_uniform_({dotted(nm) if nm else "learn.model.head"}.weight)', 'slow')
@@ -225,14 +227,16 @@ class _Drops(TorchFunctionMode):
 
     def __torch_function__(self, f, types, args=(), kwargs=None):
         kw = dict(zip(('input','p','training'), args), **(kwargs or {}))
-        if 'dropout' in getattr(f, '__name__', '') and kw.get('training', True) and isinstance(kw.get('p'),float): self.shares.append(kw['p'])
+        on = 'dropout' in getattr(f, '__name__', '') and kw.get('training', True)
+        if on and isinstance(kw.get('p'),float): self.shares.append(kw['p'])
         return f(*args, **(kwargs or {}))
 
 def _called_dropout(p):
     "The finding of a function that zeroes nearly all in training; layers are at 0 in the copy that is looked at"
     with _Drops() as spy: p.run(p.x, plain_copy(p.probe, train=True))
     d = max(spy.shares, default=0.)
-    if 0.8<d<=1: return Finding('dropout', f'a function zeroes with p = {d}', f'only {1-d:.0%} of the values get through', 'F.dropout(out, 0.3, self.training)', 'slow')
+    if 0.8<d<=1: return Finding('dropout', f'a function zeroes with p = {d}', f'only {1-d:.0%} of the values get through',
+        'F.dropout(out, 0.3, self.training)', 'slow')
 
 @check
 def check_dropout(p):

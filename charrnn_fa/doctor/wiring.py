@@ -83,7 +83,7 @@ def check_nan(p):
     "Whether weights and output are finite"
     bad = [nm for nm,o in p.model.named_parameters() if not o.isfinite().all()]
     if bad: return Finding('nan', f'{plural(len(bad), "parameter")} not finite, first {bad[0]}',
-        'a step was too large, or the initial weights were wrong', f'char_learner(dls, lr={p.lower:.1g}, clip=1.)', final=True)
+        'a step was too large, or the initial weights were wrong', f'char_learner(dls, lr={rate_below(p):.1g}, clip=1.)', final=True)
     if not p.out.isfinite().all(): return Finding('nan', f'{1-p.out.isfinite().float().mean():.0%} of the output is not finite',
         'a logarithm of a number below 0, a division by 0, or an overflow in the model', f'return {p.head}(out)', final=True)
 
@@ -226,8 +226,9 @@ def check_range(p):
 def _twice(p, o):
     "The finding of a softmax before another one, or before its logarithm: probabilities differ by 1 at most, whatever the weights"
     wide = (o.amax(-1)-o.amin(-1)).max().item()
-    if wide<=1.001: return Finding('softmax', f'with weights 10,000 times as large, the logarithms still differ by {wide:.3g} at most between the classes',
-        'a softmax comes before the one under the logarithm: no class can be much likelier than the others', f'return {p.head}(out).log_softmax(-1)  # no other softmax')
+    if wide<=1.001: return Finding('softmax', f'with weights 10,000 times as large, logarithms still differ by {wide:.3g} at most between classes',
+        'a softmax comes before the one under the logarithm: no class can be much likelier than the others',
+        f'return {p.head}(out).log_softmax(-1)  # no other softmax')
 
 @check
 def check_random(p):
