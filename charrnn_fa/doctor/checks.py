@@ -25,8 +25,8 @@ from .progress import *
 from .diagnosis import *
 
 # %% ../../nbs/56b_doctor.checks.ipynb #c4ddd890
-_WIRING   = [check_codes, check_alignment, check_half, check_embedding, check_runs, check_nan, check_loss, check_axes, check_number,
-    check_registered, check_overshot, check_start, check_vanishing, check_units, check_range, check_random, check_rows, check_future, check_input]
+_WIRING   = [check_codes, check_alignment, check_rows_differ, check_half, check_embedding, check_runs, check_nan, check_loss,
+    check_axes, check_number, check_registered, check_overshot, check_start, check_vanishing, check_units, check_range, check_random, check_rows, check_future, check_input]
 _SYMPTOMS = [check_frozen, check_rate, check_decay, check_clip, check_detached, check_gradient, check_optimizer, check_true_gradient,
     check_state, check_order, check_order_of_codes, check_batches,
     check_first_loss, check_dropout, check_lr, check_encoding, check_valid, check_leak, check_size]
@@ -53,21 +53,29 @@ def examine(
             failed[nm] = f'{type(e).__name__}: {e}'[:200]
             continue
         cause = first(o for o in found if o.severity=='broken')
-        if res is not None and res.name=='plateau' and cause: res.means,res.fix = f'{res.means}, which {cause.name} explains',''
+        if res is not None and res.name in ('plateau','cannot_overfit') and cause:
+            res.means,res.fix = f'{res.means}, which {cause.name} explains',''
         if res is None: passed.append(nm)
         elif res.name not in [o.name for o in found]: found.append(res)
         if res is not None and res.final: break
     return Diagnosis(sorted(found, key=lambda o: SEVERITIES.index(o.severity)), passed=passed, failed=failed)
+
+def _ungraded():
+    "The finding where nothing can be trained"
+    return Finding('no_gradient', 'gradients were switched off where the doctor was called',
+        'a fit fails there, or makes no step, as after `torch.set_grad_enabled(False)`', 'torch.set_grad_enabled(True)')
 
 @patch
 def doctor(self:CharLearner,
     checks=None, # Checks to run; all of `CHECKS` if none are given
 )->Diagnosis: # Findings, the most likely cause first
     "Why does the loss not go down? Findings with what was seen, what it means and the line to change; the learner is left as it was"
+    graded = torch.is_grad_enabled()
     with preserved(self), torch.enable_grad():
         self.model.to(loader_device(self.dls))
         p   = Patient(self)
         res = examine(p, checks)
+    if not graded: res.insert(0, _ungraded())
     if 'code_range' not in res.names and countable(self.dls): res.yardsticks = yardsticks(self.dls)
     loss = last_valid(self)
     if loss is not None and not {'dtype','crash','output_shape','head_size','loss_axes','loss_each'} & set(res.names):

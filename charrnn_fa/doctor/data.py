@@ -21,6 +21,20 @@ from ..use.sampling import *
 from .finding import *
 from .aside import *
 
+# %% ../../nbs/51_doctor.data.ipynb #7d3e0005
+def _repeats(p, s):
+    "Share of the places of the text where the character `s` places later is the same"
+    codes = np.asarray(p.learn.dls.train.codes[:100_000])
+    return float((codes[s:]==codes[:-s]).mean()) if len(codes)>s else 1.
+
+def _wraps(p):
+    "The finding where the last target of each window is its first character, and the text does not say so"
+    if not hasattr(p.learn.dls.train, 'codes') or not all((y[:,-1]==x[:,0]).all() for x,y in p.batches): return
+    n,s = sum(len(x) for x,_ in p.batches),p.bx.shape[1]
+    if _repeats(p, s)**n>1e-3: return                                 # that may be chance, or a text with a period
+    return Finding('alignment', f'y[:,-1]==x[:,0] in all of {plural(n, "row")}',
+        'the last target of each window is its own first character, as `roll` leaves it', 'x,y = w[:,:-1],w[:,1:]')
+
 # %% ../../nbs/51_doctor.data.ipynb #7538282e
 @check
 def check_codes(p):
@@ -39,7 +53,7 @@ def check_codes(p):
 def check_alignment(p):
     "Whether `y` is `x` one character later"
     got = {s:p.agree(s) for s in range(-3,4) if abs(s)<p.bx.shape[1]}
-    if got.get(1,1)>0.99: return
+    if got.get(1,1)>0.99: return _wraps(p)
     best = max(got, key=got.get)
     what = f'y is x shifted by {best}' if got[best]>0.99 else 'y comes from a different text'
     return Finding('alignment', f'y[:,:-1]==x[:,1:] in {got[1]:.0%} of places; {what}',

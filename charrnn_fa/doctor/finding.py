@@ -21,7 +21,7 @@ LESSONS = {
     'Second repair: the learning rate': 'lr_high lr_low lr_negative',
     'Fourth repair: let the gradient through time': 'detached state_not_detached no_gradient loss_detached',
     'Fifth repair: an embedding': 'one_hot number_input',
-    'State from window to window': 'state_by_window state_not_carried no_memory rows_mixed window_order no_teacher',
+    'State from window to window': 'state_by_window state_not_carried no_memory rows_mixed rows_alike window_order no_teacher',
     'The text and its codes': 'dtype code_range vocab_order embedding_size crash mojibake valid_differs leak small_text other_batches',
     'Steps that do nothing, or too much': '''frozen lr_zero weight_decay clip_low not_in_optimizer unregistered half vanishing exploding nan
         init_zero init_loss dead_units saturated''',

@@ -89,12 +89,16 @@ def check_loss(p):
 
 # %% ../../nbs/53_doctor.losses.ipynb #20c67140
 def _kind(p):
-    t = p.tried
-    return Finding('loss_kind', f'a perfect answer costs {t.good:.3f}, uniform guessing {t.even:.3f}',
+    t,saw = p.tried,f'a perfect answer costs {p.tried.good:.3f}, uniform guessing {p.tried.even:.3f}'
+    # the gradient of a focal loss has a cosine of 0.9 with that of cross-entropy, squared errors of one-hot codes one of 0.3 or so
+    if abs(t.good)<0.01*t.even and min(c for c,_ in t.slopes)>0.5: return Finding('loss_kind', saw,
+        'it asks for the same answers as cross-entropy does, but is not in nats: yardsticks do not apply', '', 'remark')
+    return Finding('loss_kind', saw,
         f'cross-entropy of logits would give 0 and ln {p.v} = {math.log(p.v):.3f}', 'CharLearner(dls, model, loss_func=CharLoss(len(dls.vocab)))')
 
 def _softmax(p, good, floor):
-    own = p.kind in ('probs','bs','seq_len')
+    if p.kind in ('bs','seq_len'): return _other_axis(p)
+    own = p.kind=='probs'
     saw = f'a perfect answer costs {good:.3f} nats instead of 0'
     return Finding('softmax', f'the output sums to 1, and {saw}' if own else saw,
         f'the loss has a softmax inside; over probabilities it cannot fall below ln(1+{p.v-1}/e) = {floor:.3f}',
@@ -104,6 +108,14 @@ def _axes(p, saw, final=False):
     b,t = p.by.shape
     return Finding('loss_axes', f'{saw}; logits are {LAYOUTS[p.layout][0]}, targets (bs {b}, seq_len {t}), n_vocab {p.v}',
         'the loss takes another axis for the classes, or rows for time', 'F.cross_entropy(logits.flatten(0,1), y.flatten())', final=final)
+
+# %% ../../nbs/53_doctor.losses.ipynb #7d3e0002
+def _other_axis(p):
+    "A softmax, or its logarithm, over rows or characters instead of classes"
+    kind,what = 'softmax' if p.out.min()>=0 else 'log_softmax',dict(bs='rows', seq_len='characters')[p.kind]
+    return Finding('softmax', f'the probabilities of a class add up to 1 over the {what} ({p.kind}): a {kind} runs over that axis',
+        f'the {what} share what the classes should share; cross-entropy takes logits, and has a softmax over the classes inside',
+        f'return {p.head}(out)  # no softmax; or {kind}(..., dim=-1), where the classes are last')
 
 # %% ../../nbs/53_doctor.losses.ipynb #b58cf9c7
 def _unit(p):

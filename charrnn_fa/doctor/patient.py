@@ -55,8 +55,8 @@ class Patient:
 
     @cached_property
     def loss(self):
-        "Cross-entropy on the small window, in nats, of the model as it is"
-        return self.ce(self.x, self.y, plain_copy(self.model)).item()
+        "Cross-entropy on the small window, in nats, of the model as it is: the median of its rows, since one may be an odd place"
+        return self.ce(self.x, self.y, plain_copy(self.model), by_row=True).median().item()
 
 def _range_test(rec):
     "Whether the last thing recorded was `lr_find`, which trains nothing: its rates rise by the same factor at every step, far"
@@ -68,11 +68,13 @@ def _range_test(rec):
 # %% ../../nbs/50_doctor.patient.ipynb #592a43ee
 @patch
 def crop(self:Patient, b=5, t=17):
-    "A window `(x,y)` of `b` rows and `t` characters, or nearly so, from the first batch"
+    "A window `(x,y)` of `b` rows and `t` characters, or nearly so, from the first batch: the beginnings of its rows, if there are as many"
     while t in (self.v,b): t -= 1
     while b in (self.v,t): b -= 1
     n = b*t
-    def _cut(o): return o.reshape(-1).repeat(-(-n//o.numel()))[:n].view(b, t)
+    def _cut(o):
+        if o.shape[0]>=b and o.shape[1]>=t: return o[:b,:t].contiguous()
+        return o.reshape(-1).repeat(-(-n//o.numel()))[:n].view(b, t)
     return _cut(self.bx),_cut(self.by)
 
 @patch(as_prop=True)
@@ -91,19 +93,22 @@ def run(self:Patient, x, model=None, seed=0):
 # %% ../../nbs/50_doctor.patient.ipynb #f644fa4b
 @patch(as_prop=True)
 def kind(self:Patient):
-    "What the model returns: `'logits'`, `'logprobs'`, `'probs'`, or probabilities over another axis: `'bs'`, `'seq_len'`"
+    "What the model returns: `'logits'`, `'logprobs'`, `'probs'`, or either of these over another axis: `'bs'`, `'seq_len'`"
     o = self.out
-    if o.min()>=0:
-        for ax,nm in ((2,'probs'),(1,'seq_len'),(0,'bs')):
-            if (o.sum(ax)-1).abs().max()<1e-3: return nm
-    return 'logprobs' if o.logsumexp(-1).abs().max()<1e-3 else 'logits'
+    def _is_one(total): return (total-1).abs().max()<1e-3
+    for ax,p,lp in ((2,'probs','logprobs'),(1,'seq_len','seq_len'),(0,'bs','bs')):
+        if o.shape[ax]==1: continue                                   # the sum of a single number says nothing
+        if o.min()>=0 and _is_one(o.sum(ax)): return p
+        if o.max()<=1e-3 and _is_one(o.exp().sum(ax)): return lp
+    return 'logits'
 
 @patch
-def ce(self:Patient, x, y, model=None, last=False):
-    "Cross-entropy in nats, whatever loss the learner has; with `last`, only that of the last characters"
+def ce(self:Patient, x, y, model=None, last=False, by_row=False):
+    "Cross-entropy in nats, whatever loss the learner has; with `last`, only that of the last characters, and of each row with `by_row`"
     o = self.run(x, model)
     if self.kind=='probs': o = o.clamp_min(1e-9).log()
     if last: o,y = (o[-1:],y[-1:]) if self.mixed else (o[:,-1:],y[:,-1:])
+    if by_row: return F.cross_entropy(o.flatten(0,1), y.flatten(), reduction='none').view_as(y).mean(1)
     return F.cross_entropy(o.flatten(0,1), y.flatten())
 
 @patch(as_prop=True)

@@ -71,6 +71,13 @@ def check_overfitting(p):
     "Whether validation went up again"
     if p.trained: return overfit_finding(epoch_losses(p.learn), n_valid(p.learn.dls), passes_made(p.learn))
 
+def _no_step(p):
+    "Whether the optimiser is as it was made, though batches were read"
+    opt = p.learn.opt
+    if opt is None or 'eps' not in p.hypers: return False             # plain SGD remembers nothing of its steps
+    own = getattr(opt, 'opt', opt)                                    # torch's, where it is wrapped
+    return not any(set(o)-{'do_wd','force_train'} for o in own.state.values())
+
 @check(slow=True)
 def check_plateau(p):
     "Whether the training loss stands at a yardstick"
@@ -78,6 +85,8 @@ def check_plateau(p):
     if at is None: return
     (what,worth),ys = at,yardsticks(p.learn.dls)
     saw = f'after {p.trained:,} steps the loss is {p.level:.3f}; letter frequencies give {ys.unigram:.3f}, pairs of letters {ys.bigram:.3f}'
+    if what=='nothing' and _no_step(p): return Finding('plateau', f'{saw}; the optimiser remembers no step',
+        'no step was made: a callback cancelled each of them, or put it off, as GradientAccumulation does until it has read enough', '')
     if what!='nothing' and exhausted(ys, worth): return Finding('nothing_more', f'{saw}, the best n-gram {ys.ngram:.3f}',
         'there is nothing more in this text that counting can find: the network has learnt it', '', 'remark')
     if what=='nothing': return Finding('plateau', saw, 'nothing has been learnt', 'char_learner(dls, n_hid=256, lr=4e-3)')

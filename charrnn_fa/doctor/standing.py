@@ -10,10 +10,7 @@ import math, numpy as np
 from fastcore.all import *
 from fastai.basics import *
 from ..train.yardstick import *
-from ..train.optim import *
-from ..train.trial import *
 from .finding import *
-from .aside import *
 from .patient import *
 from .rate import *
 
@@ -55,22 +52,6 @@ def stands(self:Patient):
     losses = self.nats(self.recorded)
     # a loss in an unknown unit still shows whether it falls
     return standing(self.recorded if losses is None else losses, yardsticks(self.learn.dls), lrs, self.level)
-
-# %% ../../nbs/55a_doctor.standing.ipynb #1ce7d315
-@patch
-def trial(self:Patient, lr, n=12, opt_func=None):
-    "Losses of `n` steps on one window at a learning rate; ends early once the window is learnt"
-    m,x,y = plain_copy(self.model, train=True),self.x,self.y
-    if len(x)==5: x,y = self.crop(3, 16)                               # a model that takes small windows takes smaller ones
-    opt,res = (opt_func or self.learn.opt_func)(self.learn.splitter(m), lr=lr),[]
-    def _loss(): return self.ce(x, y, m)
-    for _ in range(n):
-        loss = trial_step(m, _loss, opt, clip_norm(self.learn))
-        if not loss.requires_grad: return [loss.item()]*n
-        if not loss.isfinite(): return [*res,1e3]
-        res.append(loss.item())
-        if res[-1]<0.3*res[0]: break
-    return res
 
 # %% ../../nbs/55a_doctor.standing.ipynb #e818d78e
 def _fall(losses): return losses[0]-losses[-1]

@@ -9,6 +9,7 @@ __all__ = ['check_frozen', 'check_rate', 'check_decay', 'check_clip', 'check_gra
 # %% ../../nbs/55_doctor.symptoms.ipynb #c1cf2f15
 import math
 import torch, torch.nn as nn
+from torch.overrides import TorchFunctionMode
 from fastcore.all import *
 from fastai.basics import *
 from ..core import *
@@ -38,10 +39,12 @@ def check_frozen(p):
     n,total = sum(o.numel() for _,o in bad),sum(o.numel() for o in p.model.parameters())
     owner = bad[0][0].rpartition('.')[0]
     by_learner = getattr(p.learn.opt, 'frozen_idx', 0)>0
-    if by_learner and p.learn.head_first: return                      # `fine_tune` has its reasons
+    if by_learner and (p.learn.head_first or p.learn.trained_from is not None): return            # fine-tuning has its reasons
+    severity = 'remark' if by_learner else 'slow'                     # what is frozen in part may be meant
     return Finding('frozen', f'{n:,} of {total:,} numbers are frozen: {_names([nm for nm,_ in bad])}',
         'they have `requires_grad=False`, so no step ever changes them',
-        'learn.unfreeze()' if by_learner else f'{dotted("" if every else owner)}.requires_grad_(True)', 'broken' if n>total/2 else 'slow', final=every)
+        'learn.unfreeze()' if by_learner else f'{dotted("" if every else owner)}.requires_grad_(True)',
+        'broken' if every else severity, final=every)
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #6a1c0107
 def _climbed(p):
@@ -170,17 +173,33 @@ def _spoilt(p):
     units = check_units(p)
     return units and units.saw
 
+def _blown(p):
+    "What shows that the last fit threw its weights far off where no rate is usual, as with plain SGD; None if nothing does"
+    lnv = math.log(p.v)
+    ls  = p.nats([float(p.learn.recorder.losses[0]), *p.recorded])
+    # a rate of 10 that works goes to one and a half times what guessing costs, and comes back; what is below 0.7 of it has come further
+    if ls is None or not max(ls)>2*max(lnv, ls[0]) or p.loss<0.7*lnv: return None
+    return f'the loss went from {ls[0]:.3g} up to {max(ls):.3g}, uniform guessing is ln {p.v} = {lnv:.2f}'
+
 @check
 def check_overshot(p):
     "Whether the last fit was at a rate so far above the usual one that its weights are spoilt"
     used,usual = p.rates[1],usual_lr(p.learn, p.hypers)
-    if not far_above(used, usual) or check_decay(p) or check_batches(p): return           # a weight decay that is far off spoils weights at any rate
-    saw = _spoilt(p)
-    if saw: return Finding('lr_high', f'{saw}; the fit went up to a learning rate of {used:.3g}, {used/usual:,.0f} times the usual {usual:g}',
-        'steps of that size have spoilt the weights: make the learner anew, with a lower rate', anew(p.learn, lower_lr(used, usual), usual),
+    if used is None or usual and not far_above(used, usual) or _climbed(p): return
+    if check_decay(p) or check_batches(p): return                     # a weight decay that is far off spoils weights at any rate
+    saw  = _spoilt(p) if usual else _blown(p)
+    than = f', {used/usual:,.0f} times the usual {usual:g}' if usual else ''
+    if saw: return Finding('lr_high', f'{saw}; the fit went up to a learning rate of {used:.3g}{than}',
+        'steps of that size have spoilt the weights: make the learner anew, with a lower rate', anew(p.learn, rate_below(p), usual),
         'broken' if p.loss>0.9*math.log(p.v) else 'slow', final=True)
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #933cd274
+def _multiplied(p):
+    "How many times as large the output is as what the last layer returns; 1 if that is not known"
+    last,h,_ = p.last_layer()
+    if last is None or last.out_features!=p.v: return 1.
+    with torch.no_grad(): return (p.out.std()/last(h).std().clamp_min(1e-9)).item()
+
 @check
 def check_first_loss(p):
     "Loss against uniform guessing"
@@ -190,12 +209,34 @@ def check_first_loss(p):
     start = p.nats([float(p.learn.recorder.losses[0])]) if p.trained else None
     if start is not None and start[0]<lnv+1.5:
         usual = usual_lr(p.learn, p.hypers)
-        lower = lower_lr(p.rates[1] or p.learn.lr, usual)
-        return Finding('lr_high', saw, 'training made it worse: steps are too large', anew(p.learn, lower, usual))
+        return Finding('lr_high', saw, 'training made it worse: steps are too large', anew(p.learn, rate_below(p), usual))
     if p.learn.trained_from is not None: return                       # sure of another text: that is what training on is to change
     nm = p.last_layer()[2]
+    by = _multiplied(p)
+    if by>10: return Finding('init_loss', f'{saw}; the logits are {by:,.0f} times what {dotted(nm)} returns',      # a norm may do less
+        'from the start it is sure of wrong answers: logits are multiplied after the last layer', f'return {p.head}(out)  # as they are', 'slow')
     return Finding('init_loss', saw, 'from the start it is sure of wrong answers: large weights',
         f'nn.init.xavier_uniform_({dotted(nm) if nm else "learn.model.head"}.weight)', 'slow')
+
+# %% ../../nbs/55_doctor.symptoms.ipynb #7d3e000a
+class _Drops(TorchFunctionMode):
+    "Notes the shares that functions such as `F.dropout` zero"
+    def __init__(self):
+        super().__init__()
+        self.shares = []
+
+    def __torch_function__(self, f, types, args=(), kwargs=None):
+        kw = dict(zip(('input','p','training'), args), **(kwargs or {}))
+        on = 'dropout' in getattr(f, '__name__', '') and kw.get('training', True)
+        if on and isinstance(kw.get('p'),float): self.shares.append(kw['p'])
+        return f(*args, **(kwargs or {}))
+
+def _called_dropout(p):
+    "The finding of a function that zeroes nearly all in training; layers are at 0 in the copy that is looked at"
+    with _Drops() as spy: p.run(p.x, plain_copy(p.probe, train=True))
+    d = max(spy.shares, default=0.)
+    if 0.8<d<=1: return Finding('dropout', f'a function zeroes with p = {d}', f'only {1-d:.0%} of the values get through',
+        'F.dropout(out, 0.3, self.training)', 'slow')
 
 @check
 def check_dropout(p):
@@ -205,3 +246,4 @@ def check_dropout(p):
             d = getattr(m, k, None)
             if not (isinstance(d,float) and 0.8<d<=1) or k=='p' and not isinstance(m,nn.modules.dropout._DropoutNd): continue
             return Finding('dropout', f'{nm}.{k} = {d}', f'only {1-d:.0%} of the values get through', f'{dotted(nm)}.{k} = 0.3', 'slow')
+    return _called_dropout(p)

@@ -59,7 +59,9 @@ class Doctor(Callback):
         if len(self.new)>=self.every: self.timed(self.look)
 
     def after_epoch(self): self.timed(lambda: self.say(overfit_finding(epoch_losses(self.learn), n_valid(self.dls), passes_made(self.learn))))
-    def after_fit(self): self.patient = None
+    def after_fit(self):
+        if self.new: self.timed(self.look)                            # the last steps, fewer than `every`
+        self.patient = None
 
 # %% ../../nbs/57_doctor.watch.ipynb #7b321cc3
 def _lnv(d): return math.log(len(d.learn.vocab))
@@ -181,6 +183,7 @@ def look(self:Doctor):
     "Read what was noted, say the first rule that holds, and try the next checks as long as time allows"
     self.losses += self.in_nats(torch.stack(self.new).float().tolist())
     self.norms.append(None if self.norm is None else float(self.norm))
+    self.norm = None
     self.new.clear()
     with np.errstate(all='ignore'): self.say(first(filter(None, (f(self) for f in _RULES))))
     start = now = time.perf_counter()

@@ -48,6 +48,7 @@ def check_embedding(p):
 def check_runs(p):
     "Whether the model takes the codes and returns logits for each"
     x,y,out,err = p.window
+    if isinstance(err, IndexError) and (res := _no_row(p)): return res
     if err is not None: return Finding('crash', f'{type(err).__name__}: {err}'[:300],
         f'the model does not take codes of shape {tuple(x.shape)} (bs, seq_len)', 'learn.model(dls.one_batch()[0])', final=True)
     lay = layout_of(out.shape, *x.shape) if isinstance(out,Tensor) else None
@@ -55,6 +56,21 @@ def check_runs(p):
         'a logit is needed for each class at each character: (bs, seq_len, n_vocab)', f'return {_last_linear(p)}(out)', final=True)
     if lay[1]!=p.v: return Finding('head_size', f'the last layer has {lay[1]} classes, the vocabulary {p.v} characters',
         'an extra class is never right, and a missing one cannot be learnt', f'{_last_linear(p)} = nn.Linear(n_hid, {p.v})', final=True)
+
+def _no_row(p):
+    "The finding of an embedding that gets a code without a row; None if there is none"
+    m,got = plain_copy(p.model),[]
+    def _note(o, i):
+        odd = i[0][(i[0]<0)|(i[0]>=o.num_embeddings)]
+        if len(odd): got.append((o,int(odd[0])))
+    for o in m.modules():
+        if isinstance(o,nn.Embedding): o.register_forward_pre_hook(_note)
+    with contextlib.suppress(Exception): m(p.bx)
+    if not got: return None
+    o,code = got[0]
+    nm = dotted(next(nm for nm,l in m.named_modules() if l is o))
+    return Finding('crash', f'{nm} gets code {code}, and has {o.num_embeddings} rows, 0 to {o.num_embeddings-1}',
+        f'there is no such row; the batch has codes from {int(p.bx.min())} to {int(p.bx.max())}, so the model makes it', '', final=True)
 
 def _last_linear(p):
     "The last linear layer in the order of definition, for a model whose output cannot be read"
@@ -66,9 +82,8 @@ def _last_linear(p):
 def check_nan(p):
     "Whether weights and output are finite"
     bad = [nm for nm,o in p.model.named_parameters() if not o.isfinite().all()]
-    lower = lower_lr(p.rates[1] or p.learn.lr, usual_lr(p.learn, p.hypers))
     if bad: return Finding('nan', f'{plural(len(bad), "parameter")} not finite, first {bad[0]}',
-        'a step was too large, or the initial weights were wrong', f'char_learner(dls, lr={lower:.1g}, clip=1.)', final=True)
+        'a step was too large, or the initial weights were wrong', f'char_learner(dls, lr={rate_below(p):.1g}, clip=1.)', final=True)
     if not p.out.isfinite().all(): return Finding('nan', f'{1-p.out.isfinite().float().mean():.0%} of the output is not finite',
         'a logarithm of a number below 0, a division by 0, or an overflow in the model', f'return {p.head}(out)', final=True)
 
@@ -145,6 +160,25 @@ def check_start(p):
     if bad: return Finding('init_zero', f'all numbers in {", ".join(bad[:3])} are the same, and after three steps its rows still are',
         'units that start alike get the same gradient and stay alike, or get none', f'nn.init.xavier_uniform_({dotted(bad[0])})')
 
+# %% ../../nbs/52_doctor.wiring.ipynb #7d3e0015
+def _constant(p):
+    "Name and module of the first layer most of whose outputs are the same for every character, the last one apart; None for both"
+    m,seen = plain_copy(p.probe),[]
+    last = p.last_layer(m)[0]
+    def _note(o, _, out):
+        out = out[0] if isinstance(out,tuple) else out
+        if isinstance(out,Tensor) and out.dim()==3 and (out.flatten(0,1).std(0)==0).float().mean()>0.5: seen.append(o)
+    for o in m.modules(): o.register_forward_hook(_note)
+    p.run(p.x, m)
+    for nm,o in m.named_modules():
+        if nm and seen and o is seen[0] and o is not last: return nm,p.model.get_submodule(nm)
+    return None,None
+
+def _repair(p, f, nm, kind):
+    "A line that makes the first parameter of a kind anew in a layer; empty where there is none"
+    ps = [k for k,_ in p.model.get_submodule(nm).named_parameters() if kind in k] if nm else []
+    return f'nn.init.{f}_({dotted(nm)}.{ps[0]})' if ps else ''
+
 @check
 def check_units(p):
     "Hidden units that never move, or are saturated, or grow with every character"
@@ -155,14 +189,20 @@ def check_units(p):
     norm = h.norm(dim=(0,2))                                          # (t,)
     grow = (norm[-1]/norm[0].clamp_min(1e-6)).item()
     cell = p.find(RECURRENT, None)
-    w    = f'{p.cell}.weight_%s'+('_l0' if isinstance(p.model.get_submodule(cell), nn.RNNBase) else '') if cell else 'learn.model.weight_%s'
-    if dead>0.5: return Finding('dead_units', f'{dead:.0%} of the hidden units give the same value for every character',
-        'a unit that never moves has no gradient: a bias is far off', f'nn.init.zeros_({(w%"ih").replace("weight","bias")})')
+    if dead>0.5: return _dead(p, dead)
     # a trained tanh network may well have more than half of its units there; one that starts so has hardly any gradient
     if full>(0.9 if p.trained else 0.6): return Finding('saturated', f'{full:.0%} of the hidden values are above 0.99 or below -0.99',
-        'where tanh is flat no gradient gets through: weights are too large', f'nn.init.xavier_uniform_({w%"ih"})', 'slow')
+        'where tanh is flat no gradient gets through: weights are too large', _repair(p, 'xavier_uniform', cell, 'weight_ih'), 'slow')
     if grow>100: return Finding('exploding', f'hidden values are {grow:.2g} times as large after {h.shape[1]} characters',
-        'recurrent weights multiply at every step, and the gradient with them', f'nn.init.orthogonal_({w%"hh"})')
+        'recurrent weights multiply at every step, and the gradient with them', _repair(p, 'orthogonal', cell, 'weight_hh'))
+
+# %% ../../nbs/52_doctor.wiring.ipynb #7d3e0017
+def _dead(p, share):
+    "The finding of units that never move, with the first layer that is so"
+    nm,_ = _constant(p)
+    at = f'; {dotted(nm)} is the first layer of which that holds' if nm else ''
+    return Finding('dead_units', f'{share:.0%} of the hidden units give the same value for every character{at}',
+        'a unit that never moves has no gradient: a bias before it is far off', _repair(p, 'zeros', nm, 'bias'))
 
 # %% ../../nbs/52_doctor.wiring.ipynb #4d6d5130
 @check
@@ -170,17 +210,25 @@ def check_range(p):
     "Logits squeezed by an activation after the last layer"
     m = plain_copy(p.probe)
     last,_,_ = p.last_layer(m)
-    if last is None or p.kind!='logits' or p.out.std()==0: return
+    if last is None or p.kind not in ('logits','logprobs') or p.out.std()==0: return
     outs = []
     for s in (1e4,-1.):                                               # both signs: a large bias alone can hold all logits above 0
         for w in last.parameters(): w.data.mul_(s)
         outs.append(p.run(p.x, m))
     o = torch.cat(outs)
+    if p.kind=='logprobs': return _twice(p, o)
     if not (o.min()>=0 or o.abs().max()<=1.001): return
     what = 'tanh'
     if o.min()>=0: what = 'relu' if o.max()>1.001 else 'sigmoid'
     return Finding('squashed', f'with weights 10,000 times as large, the logits still lie between {o.min():.2g} and {o.max():.2g}',
         f'a {what} after the last layer holds them there, and the probabilities with them', f'return {p.head}(out)')
+
+def _twice(p, o):
+    "The finding of a softmax before another one, or before its logarithm: probabilities differ by 1 at most, whatever the weights"
+    wide = (o.amax(-1)-o.amin(-1)).max().item()
+    if wide<=1.001: return Finding('softmax', f'with weights 10,000 times as large, logarithms still differ by {wide:.3g} at most between classes',
+        'a softmax comes before the one under the logarithm: no class can be much likelier than the others',
+        f'return {p.head}(out).log_softmax(-1)  # no other softmax')
 
 @check
 def check_random(p):
