@@ -41,10 +41,9 @@ def check_frozen(p):
     by_learner = getattr(p.learn.opt, 'frozen_idx', 0)>0
     if by_learner and (p.learn.head_first or p.learn.trained_from is not None): return            # fine-tuning has its reasons
     severity = 'remark' if by_learner else 'slow'                     # what is frozen in part may be meant
-    return Finding('frozen', f'{n:,} of {total:,} numbers are frozen: {_names([nm for nm,_ in bad])}',
-        'they have `requires_grad=False`, so no step ever changes them',
-        'learn.unfreeze()' if by_learner else f'{dotted("" if every else owner)}.requires_grad_(True)',
-        'broken' if every else severity, final=every)
+    fix = 'learn.unfreeze()' if by_learner else f'{dotted("" if every else owner)}.requires_grad_(True)'
+    saw = f'{n:,} of {total:,} numbers are frozen: {_names([nm for nm,_ in bad])}'
+    return Finding('frozen', saw, 'they have `requires_grad=False`, so no step ever changes them', fix, 'broken' if every else severity, final=every)
 
 # %% ../../nbs/55_doctor.symptoms.ipynb #6a1c0107
 def _climbed(p):
