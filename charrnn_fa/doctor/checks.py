@@ -26,7 +26,8 @@ from .diagnosis import *
 
 # %% ../../nbs/56b_doctor.checks.ipynb #c4ddd890
 _WIRING   = [check_codes, check_alignment, check_rows_differ, check_half, check_embedding, check_runs, check_nan, check_loss,
-    check_axes, check_number, check_registered, check_overshot, check_start, check_vanishing, check_units, check_range, check_random, check_rows, check_future, check_input]
+    check_axes, check_number, check_registered, check_overshot, check_start, check_vanishing, check_units, check_range,
+    check_random, check_rows, check_future, check_input]
 _SYMPTOMS = [check_frozen, check_rate, check_decay, check_clip, check_detached, check_gradient, check_optimizer, check_true_gradient,
     check_state, check_order, check_order_of_codes, check_batches,
     check_first_loss, check_dropout, check_lr, check_encoding, check_valid, check_leak, check_size]
