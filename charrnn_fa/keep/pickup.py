@@ -101,7 +101,7 @@ def _claim_run(self:PickUp, learn):
 def _set_aside(self:PickUp):
     "Make room for a run that starts over"
     to = set_aside(self.store, self.claim)
-    if to: say(f'The files of the old run are in {to} now')
+    if to: say(f'The files of the old run are in {self.store.name/to.name} now')
 
 # %% ../../nbs/34d_keep.pickup.ipynb #a2bd1ab4
 @patch
