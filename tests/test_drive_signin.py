@@ -61,8 +61,11 @@ def test_once_and_never_again(srv, home):
     assert (srv.drive.count('POST', '/device/code'),asked)==(1,1)
 
 def test_nothing_found(home):
-    with pytest.raises(StoreError, match=r'There is no GDRIVE_TOKEN; looked in .*environment variable.*setup_drive\(\) once') as e: open_store('gdrive:a/b')
+    with pytest.raises(StoreError, match=r'There is no GDRIVE_TOKEN; looked in .*environment variable.*Sign in once, with setup_drive\(client_id, client_secret\)') as e: open_store('gdrive:a/b')
     assert e.value.permanent
+    with pytest.raises(StoreError, match=r'There is no GDRIVE_CLIENT_ID.*or pass it: setup_drive\(client_id, client_secret\)'): setup_drive()
+    with pytest.raises(StoreError) as e: find_secret('MINE')
+    assert 'setup_drive' not in str(e.value)
 
 def test_order_of_sources(home, monkeypatch):
     keep_secret('GDRIVE_TOKEN', 'from the file')
