@@ -27,7 +27,7 @@ def rates(text, steps, n_hid, grid=(1e-3,2e-3,4e-3,8e-3,16e-3)):
         print(lines[-1], flush=True)
     return lines
 
-def widths(text, minutes, lengths=(20_000,49_000,150_000,499_000,1_115_000), grid=(64,128,256,448,640)):
+def widths(text, minutes, lengths=(20_000,150_000,1_115_000), grid=(64,128,256,448)):
     "Losses of an LSTM of each width on the beginning of a text"
     lines = [f'Nats after {minutes:g} minutes of an LSTM, by width', '', '| characters | '+' | '.join(map(str, grid))+' |','|'+'---|'*(len(grid)+1)]
     for n in lengths:
