@@ -674,7 +674,7 @@ def test_a_page_states_its_own_loss(tmp_path, capsys):
         assert f"{tm.info['evaluation']['nats']:.4f} nats"==full
         tm.to_html(tmp_path/'later.html')                                       # without the text: what is known is of other weights
         card = card_of(tmp_path/'later.html')
-        assert dict(card['facts'])['Loss before rounding'].startswith(full) and not {'Loss','Copied'}&{*dict(card['facts'])} and card['scale']==[]
+        assert dict(card['facts'])['Loss before rounding'].startswith(full) and not {'Loss','Copied'}&{*dict(card['facts'])} and [o[0] for o in card['scale'] if o[2]]==['this network, before rounding']
         tm.to_html(tmp_path/'exact.html', dtype='float32')
         assert dict(card_of(tmp_path/'exact.html')['facts'])['Loss'].startswith(full)
 
@@ -682,7 +682,7 @@ def test_a_page_without_its_counts_states_no_loss_of_theirs():
     big  = Counted(CharRNN(len(letters), 'lstm', n_hid=1000), counted().model.counts, 0.6)
     info = dict(evaluation=dict(nats=1.25, bits=1.8, n=400), yardsticks=dict(uniform=3., order=1))
     card = model_card(page_ready(trained(big, **info)))
-    assert 'Loss' not in dict(card['facts']) and 'Loss with its counts' in dict(card['facts']) and card['scale']==[]
+    assert 'Loss' not in dict(card['facts']) and 'Loss with its counts' in dict(card['facts']) and [o[0] for o in card['scale'] if o[2]]==['this network, with its counts']
     assert 'Loss before rounding' in dict(model_card(page_ready(trained(counted().model, **info)))['facts'])
     ready = page_ready(trained(counted().model))
     again = page_ready(trained(ready.model, **info))                            # measured as the page has it

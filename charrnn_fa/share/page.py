@@ -25,8 +25,8 @@ def _scale(info, nats):
     nms = dict(uniform='nothing known', unigram='letters', bigram='pairs of letters', trigram='triples of letters',
         ngram=f"best n-gram ({ys.get('order')})")
     res = [[nm,ys[k],False] for k,nm in nms.items() if k in ys]
-    known = nats is not None and res and not info.get('measured')            # the figures may be those of another model
-    return sorted(res+[['this network',nats,True]], key=lambda o: -o[1]) if known else []
+    own = ', '.join(filter(None, ('this network',info.get('measured'))))      # the figure may be that of the model before
+    return sorted(res+[[own,nats,True]], key=lambda o: -o[1]) if nats is not None and res else []
 
 # %% ../../nbs/82_share.page.ipynb #8ca2d5c9
 def _size(model):
