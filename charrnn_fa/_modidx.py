@@ -335,6 +335,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                         'charrnn_fa/doctor/patient.py'),
                                            'charrnn_fa.doctor.patient.Patient.window': ( 'doctor.patient.html#patient.window',
                                                                                          'charrnn_fa/doctor/patient.py'),
+                                           'charrnn_fa.doctor.patient.Patient.wrapped': ( 'doctor.patient.html#patient.wrapped',
+                                                                                          'charrnn_fa/doctor/patient.py'),
                                            'charrnn_fa.doctor.patient._held': ('doctor.patient.html#_held', 'charrnn_fa/doctor/patient.py'),
                                            'charrnn_fa.doctor.patient._range_test': ( 'doctor.patient.html#_range_test',
                                                                                       'charrnn_fa/doctor/patient.py'),

@@ -29,7 +29,7 @@ def _repeats(p, s):
 
 def _wraps(p):
     "The finding where the last target of each window is its first character, and the text does not say so"
-    if not hasattr(p.learn.dls.train, 'codes') or not all((y[:,-1]==x[:,0]).all() for x,y in p.batches): return
+    if not hasattr(p.learn.dls.train, 'codes') or not p.wrapped: return
     n,s = sum(len(x) for x,_ in p.batches),p.bx.shape[1]
     if _repeats(p, s)**n>1e-3: return                                 # that may be chance, or a text with a period
     return Finding('alignment', f'y[:,-1]==x[:,0] in all of {plural(n, "row")}',

@@ -117,7 +117,7 @@ def _not_carried(p):
 def check_order(p):
     "Whether each window continues the one before it"
     if len(p.batches)<2 or p.agree(1)<0.99 or p.mixed or not p.carried: return
-    if all((y[:,-1]==x[:,0]).all() for x,y in p.batches): return      # targets that wrap around, as `check_alignment` says
+    if p.wrapped: return                                              # as `check_alignment` says
     pairs = [(a[1][:,-1],b[0][:,0]) for a,b in zip(p.batches,p.batches[1:])]
     hit   = np.mean([float((a==b).float().mean()) if len(a)==len(b) else 0. for a,b in pairs])
     if hit<0.9: return Finding('window_order', f'{hit:.0%} of the rows continue where the window before ended',

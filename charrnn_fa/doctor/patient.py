@@ -139,6 +139,12 @@ def differs(self:Patient, a, b):
     "Where two outputs differ by more than rounding does: bool, shape (b, t)"
     return (a-b).abs().amax(-1)>1e-7*a.abs().max().clamp_min(1e-6)
 
+# %% ../../nbs/50_doctor.patient.ipynb #50000002
+@patch(as_prop=True)
+def wrapped(self:Patient):
+    "Whether the last target of each window is the first character of the same window"
+    return all((y[:,-1]==x[:,0]).all() for x,y in self.batches)
+
 # %% ../../nbs/50_doctor.patient.ipynb #5f373f5e
 @patch
 def moved(self:Patient, rows=slice(None), cols=slice(None)):

@@ -87,7 +87,7 @@ def fit_plan(
     scheds = {k:f for o in learn.cbs if isinstance(o,ParamScheduler) for k,f in o.scheds.items()}
     vals   = {k:[float(f'{np.mean(f(p/8)):.6g}') for p in range(9)] for k,f in scheds.items()}
     hypers = {k:v for k,v in learn.opt.hypers[-1].items() if k not in scheds and isinstance(v,(int,float)) and not isinstance(v,bool)}
-    rates = [f"{o['lr']:.6g}" for o in learn.opt.hypers]
+    rates  = [f"{o['lr']:.6g}" for o in learn.opt.hypers]
     if 'lr' not in scheds: hypers['lr by group'] = ', '.join(rates if len({*rates})>1 else rates[:1])
     n = None if math.isinf(learn.last_step) else learn.last_step
     return dict(n_epoch=learn.n_epoch, n_steps=n, minutes=learn.minutes, **vals, **hypers)
@@ -100,7 +100,7 @@ def _differ(a, b):
     except (RuntimeError,ValueError): return True
 
 _unsaid = dict(n_cells=1)                                    # facts that a `config` leaves out
-_since  = {('optim','steps'),('plan','lr by group')}                                # facts that runs of earlier versions do not have
+_since  = {('optim','steps'),('plan','lr by group')}         # facts that runs of earlier versions do not have
 
 def differences(
     was:dict, # Nested facts of the run
